@@ -5,7 +5,8 @@ dropout, on rows of its own grammar with the labels of reviews and of question p
 
 1. order: the same words or the same question, and the copy of a duplicate is exact; in the others two words or things are swapped;
 2. comparisons: mostly questions about two things, where order, opposites and paraphrases decide together;
-3. all: reviews and all kinds of question pairs, so that the model also keeps what it knows about reviews.
+3. all: reviews and all kinds of question pairs;
+4. reviews and actions: the same with more reviews, so that the model keeps what it knows about them.
 
 The encoder is then saved as in `pretrain.py`, with a new pooler. About half an hour on one core. The rows are those of
 `corpus.py` and `questions.py`: none could be a row of validation or test of the tasks.
@@ -32,6 +33,7 @@ STAGES = {
     "order": (150_000, 3, 64, 7e-4, None),
     "comparisons": (300_000, 4, 64, 7e-4, (0.25, 0.2, 0.25, 0.25)),
     "all": (700_000, 3, 96, 8e-4, (0.25, 0.33, 0.2, 0.17)),
+    "reviews and actions": (300_000, 2, 96, 5e-4, (0.4, 0.3, 0.12, 0.13)),
 }
 
 
@@ -40,6 +42,25 @@ class Pairs:
 
     def __init__(self, stream):
         self.rng, self.questions = stream.rng, stream.questions
+
+    def action(self, is_duplicate):
+        rng, source = self.rng, self.questions
+        if rng.random() < 0.7:
+            return source.action_pair(is_duplicate)
+        # One wording for both, so that the verb, the thing or the kind of question alone differs.
+        kind, action, thing, tail = rng.choice(questions.KINDS), rng.choice(questions.ACTIONS), source.thing(), source.tail()
+        opening, verb = rng.choice(kind), rng.choice(action)
+        first = source.question([opening], [verb], thing, tail)
+        roll = rng.random()
+        if is_duplicate:
+            return first, source.question([opening], action, thing, tail)
+        if roll < 0.5:
+            other = rng.choice([a for a in questions.ACTIONS if a is not action])
+            return first, source.question([opening], other, thing, tail)
+        if roll < 0.75:
+            return first, source.question([opening], [verb], source.thing(), tail)
+        other = rng.choice([k for k in questions.KINDS if k is not kind])
+        return first, source.question(other, [verb], thing, tail)
 
     def comparison(self, is_duplicate):
         rng = self.rng
@@ -116,7 +137,7 @@ def documents(name, shares):
         if shares is None:
             first, second = pairs.order(is_duplicate)
         else:
-            makers = [None, stream.questions.action_pair, pairs.comparison, pairs.between, stream.questions.fact_pair]
+            makers = [None, pairs.action, pairs.comparison, pairs.between, stream.questions.fact_pair]
             make = rng.choices(makers, [*shares, 1 - sum(shares)])[0]
             if make is None:
                 stream.question_share = 0

@@ -45,11 +45,12 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// The settings to try as `learning_rate = 5e-4, …`; `None` without settings.
+    /// The settings to try as in TOML, `learning_rate = 5e-4, …`; `None` without settings.
     pub fn suggestion(&self) -> Option<String> {
         let setting = |(key, value): (&String, &String)| match &value[..] {
             "" => format!("no {key}"),
-            _ => format!("{key} = {value}"),
+            number if number.parse::<f64>().is_ok() => format!("{key} = {number}"),
+            word => format!("{key} = \"{word}\""),
         };
         (!self.settings.is_empty()).then(|| self.settings.iter().map(setting).collect::<Vec<_>>().join(", "))
     }
@@ -57,5 +58,25 @@ impl Diagnosis {
     /// The settings to try as `(key, text)`, like those of `--set`.
     pub fn overrides(&self) -> Vec<(String, String)> {
         self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggestion_reads_like_toml() {
+        let suggestion = |settings: &[(&str, &str)]| {
+            let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            Diagnosis { problem: Problem::NotLearning, text: String::new(), settings: settings.collect() }
+                .suggestion()
+        };
+        assert_eq!(suggestion(&[]), None);
+        assert_eq!(
+            suggestion(&[("learning_rate", "5e-4"), ("class_weights", "balanced"), ("max_steps", "")])
+                .unwrap(),
+            "class_weights = \"balanced\", learning_rate = 5e-4, no max_steps"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 
-use glue_tui::event::{Command, Diagnosis, Event, Problem, Status, now};
+use glue_tui::event::{Command, Event, Problem, Status, now};
 use glue_tui::run::history::History;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
@@ -11,14 +11,17 @@ use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::collections::BTreeMap;
 
+/// A diagnosis at the time of the event before it, so that snapshots do not change.
 fn diagnosis() -> Event {
-    Event::diagnosis(Diagnosis {
-        problem: Problem::NotLearning,
+    Event::Note {
+        time: 0.0,
+        warning: true,
         text: "the model predicts positive for every validation row and the loss stays at 0.693, the entropy of the \
                classes: the learning rate is probably too low; try learning_rate = 5e-4"
             .into(),
+        problem: Some(Problem::NotLearning),
         settings: BTreeMap::from([("learning_rate".to_owned(), "5e-4".to_owned())]),
-    })
+    }
 }
 
 fn diagnosed(width: u16, height: u16) -> App {

@@ -76,7 +76,7 @@ impl Monitor {
     }
 
     /// Applies the rules, and returns a warning for each new problem and a note for each that no longer applies. A
-    /// diagnosis of the same problem with other numbers is no news until the end.
+    /// problem that lasts keeps its numbers until the end, which has a warning with the last ones.
     fn diagnose(&mut self, occasion: Occasion) -> Vec<Event> {
         let Some(facts) = &self.facts else { return Vec::new() };
         let mut found = rules::apply(facts, &self.active);
@@ -90,11 +90,14 @@ impl Monitor {
             }
             Occasion::Steps => found.splice(..0, gone).for_each(drop),
         }
-        let is_new = |found: &&Diagnosis| {
-            let known = self.active.iter().find(|active| active.problem == found.problem);
-            known.is_none_or(|known| facts.is_finished && known.settings != found.settings)
-        };
-        events.extend(found.iter().filter(is_new).cloned().map(Event::diagnosis));
+        for diagnosis in &mut found {
+            match self.active.iter().find(|active| active.problem == diagnosis.problem) {
+                Some(known) if !facts.is_finished || known.text == diagnosis.text => {
+                    *diagnosis = known.clone()
+                }
+                _ => events.push(Event::diagnosis(diagnosis.clone())),
+            }
+        }
         self.active = found;
         events
     }

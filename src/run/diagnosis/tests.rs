@@ -141,8 +141,11 @@ fn constant_predictions_at_the_entropy_of_the_classes_have_a_low_learning_rate()
           classes: the learning rate is probably too low; try learning_rate = 5e-4"
         ]
     );
-    run.steps(300, 0.691, 0.5).eval(scores(0.690, 0.5, EVEN, 500)).finish();
+    run.steps(300, 0.691, 0.5).eval(scores(0.690, 0.5, EVEN, 500));
     assert_eq!(run.emitted.len(), 1, "no news");
+    run.finish();
+    assert!(run.texts()[1].contains("stays at 0.690"), "the last numbers: {:?}", run.texts());
+    assert_eq!(run.texts()[1], format!("! {}", run.active().text));
     run.assert(Problem::NotLearning, &[("learning_rate", "5e-4")]);
 }
 
@@ -191,7 +194,7 @@ fn a_rising_loss_diverges() {
     assert_eq!(
         run.texts(),
         [
-            "! the training loss was 0.700 at the start and is 3.000 with a gradient norm of 700: the learning rate is \
+            "! the training loss was 0.700 at the start and is 2.233 with a gradient norm of 700: the learning rate is \
           probably too high; try learning_rate = 5e-4, max_grad_norm = 1.0"
         ]
     );
@@ -231,8 +234,9 @@ fn a_worse_score_at_a_rising_validation_loss_is_overfitting() {
           from 0.300 to 0.050; try num_train_epochs = 2"
         ]
     );
-    run.steps(600, 0.04, 2.0).eval(scores(0.52, 0.925, EVEN, 260)).finish();
+    run.steps(600, 0.04, 2.0).eval(scores(0.52, 0.925, EVEN, 260));
     assert_eq!(run.emitted.len(), 1, "it overfits until a new best score");
+    run.finish();
     run.assert(Problem::Overfitting, &[("num_train_epochs", "2")]);
 }
 

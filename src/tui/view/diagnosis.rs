@@ -16,14 +16,17 @@ pub(super) fn height(history: &History) -> u16 {
 
 /// Draws the newest diagnosis in one line: the problem, what to try, and the sentence as far as it fits.
 pub(super) fn draw(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let Some(diagnosis) = history.diagnoses.last() else { return };
-    let theme = app.theme;
-    let mut parts = vec![diagnosis.problem.name().to_owned()];
-    if let Some(settings) = diagnosis.suggestion() {
-        let key = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::TrySuggestion));
-        parts.push(format!("{key} tries {settings}"));
-    }
-    parts.push(diagnosis.text.clone());
-    let text = truncate(theme, &parts.join(theme.symbol(Symbol::Dot)), usize::from(area.width));
-    draw_text(buffer, area.x, area.y, area.width, &text, theme.style(Role::Warning));
+    let (Some(diagnosis), Some(summary)) = (history.diagnoses.last(), summary(app, history)) else { return };
+    let text = [&summary, app.theme.symbol(Symbol::Dot), &diagnosis.text].concat();
+    let text = truncate(app.theme, &text, usize::from(area.width));
+    draw_text(buffer, area.x, area.y, area.width, &text, app.theme.style(Role::Warning));
+}
+
+/// The problem of the newest diagnosis and what to try: `not learning · ! tries learning_rate = 5e-4`.
+pub(super) fn summary(app: &App, history: &History) -> Option<String> {
+    let diagnosis = history.diagnoses.last()?;
+    let problem = diagnosis.problem.name();
+    let Some(settings) = diagnosis.suggestion() else { return Some(problem.to_owned()) };
+    let key = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::TrySuggestion));
+    Some(format!("{problem}{}{key} tries {settings}", app.theme.symbol(Symbol::Dot)))
 }

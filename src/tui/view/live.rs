@@ -137,6 +137,9 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
             Role::Validation,
         ));
     }
+    if let Some(diagnosis) = diagnosis::summary(app, history) {
+        rows.push((diagnosis, Role::Warning));
+    }
     if let Some(best) = history.best {
         rows.push((
             format!("best {} at step {}", format::score(best.metric, best.value), best.step),
