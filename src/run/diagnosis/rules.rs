@@ -8,6 +8,8 @@ use crate::format;
 
 /// A validation loss of at least this fraction of the entropy of the classes is no better than it.
 const AT_PRIOR: f64 = 0.97;
+/// A validation loss above the entropy of the classes by this factor is not called the entropy.
+const ABOVE_PRIOR: f64 = 1.03;
 /// A training loss of at least this fraction of its start has not fallen.
 const NOT_FALLEN: f64 = 0.95;
 /// Fewest steps after which a loss that has not fallen is a finding.
@@ -99,26 +101,19 @@ fn not_learning(facts: &Facts, is_active: bool) -> Option<Diagnosis> {
     if facts.started.problem_type() == ProblemType::Regression {
         return uncorrelated(facts, latest);
     }
-    let loss = format::loss(latest.loss);
-    let is_at_prior = is_at_prior(facts, latest);
     let is_constant = latest.is_constant && (is_certain || was_constant_before(facts));
-    let found = match (is_constant, is_at_prior) {
-        (true, true) => {
-            let predicted = predicted(facts)?;
-            format!(
-                "the model predicts {predicted} for every validation row and the loss stays at {loss}, the entropy of the classes"
-            )
+    let at_prior = is_at_prior(facts, latest).then(|| against_prior(facts, latest)).flatten();
+    let constant = if is_constant { predicted(facts) } else { None };
+    let found = match (constant, at_prior) {
+        (Some(predicted), Some(loss)) => {
+            format!("the model predicts {predicted} for every validation row and the loss {loss}")
         }
-        (true, false) => {
-            let predicted = predicted(facts)?;
-            format!(
-                "the model predicts {predicted} for every validation row, although their labels differ, with a loss of {loss}"
-            )
-        }
-        (false, true) => {
-            format!("the validation loss stays at {loss}, the entropy of the classes")
-        }
-        (false, false) => return None,
+        (Some(predicted), None) => format!(
+            "the model predicts {predicted} for every validation row, although their labels differ, with a loss of {}",
+            format::loss(latest.loss)
+        ),
+        (None, Some(loss)) => format!("the validation loss {loss}"),
+        (None, None) => return None,
     };
     Some(diagnosis(facts, Problem::NotLearning, &found, remedy::of_not_learning(facts)))
 }
@@ -135,6 +130,16 @@ fn is_at_prior(facts: &Facts, latest: Point) -> bool {
     let is_plain = spec.class_weights.is_none() && spec.label_smoothing_factor == 0.0;
     let start = if is_plain { first.min(prior) } else { first };
     facts.step >= FEWEST_STEPS && latest.loss >= AT_PRIOR * prior && recent >= NOT_FALLEN * start
+}
+
+/// A validation loss that is not below the entropy of the classes, compared with it.
+fn against_prior(facts: &Facts, latest: Point) -> Option<String> {
+    let (loss, prior) = (latest.loss, facts.prior_loss()?);
+    Some(if loss > ABOVE_PRIOR * prior {
+        format!("is {}, above the entropy of the classes, {}", format::loss(loss), format::loss(prior))
+    } else {
+        format!("stays at {}, the entropy of the classes", format::loss(loss))
+    })
 }
 
 /// Whether the predictions were constant at the evaluation before the newest one too.

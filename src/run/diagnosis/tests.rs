@@ -150,6 +150,19 @@ fn constant_predictions_at_the_entropy_of_the_classes_have_a_low_learning_rate()
 }
 
 #[test]
+fn a_loss_above_the_entropy_of_the_classes_is_compared_with_it() {
+    let mut run = Run::new(started(|spec| spec.learning_rate = 0.05));
+    run.steps(300, 0.9, 1.0).eval(scores(0.9, 0.5, EVEN, 500)).finish();
+    assert_eq!(
+        run.texts(),
+        [
+            "! the model predicts happy for every validation row and the loss is 0.900, above the entropy of the \
+          classes, 0.693: the learning rate is probably too high; try learning_rate = 5e-4"
+        ]
+    );
+}
+
+#[test]
 fn a_model_that_starts_to_learn_is_reported() {
     let mut run = Run::new(started(|_| {}));
     run.steps(100, 0.693, 0.5).eval(scores(0.692, 0.5, EVEN, 500));
