@@ -8,7 +8,8 @@ dropout, on rows of its own grammar with the labels of reviews and of question p
 3. all: reviews and all kinds of question pairs;
 4. reviews and actions: the same with more reviews, so that the model keeps what it knows about them.
 
-The encoder is then saved as in `pretrain.py`, with a new pooler. About half an hour on one core. The rows are those of
+The weights after the last stage know questions best, and those after the comparisons know more words of reviews. Their weighted
+mean knows both; it is saved as in `pretrain.py`, with a new pooler. About half an hour on one core. The rows are those of
 `corpus.py` and `questions.py`: none could be a row of validation or test of the tasks.
 """
 
@@ -35,6 +36,9 @@ STAGES = {
     "all": (700_000, 3, 96, 8e-4, (0.25, 0.33, 0.2, 0.17)),
     "reviews and actions": (300_000, 2, 96, 5e-4, (0.4, 0.3, 0.12, 0.13)),
 }
+
+# Weight of the last stage in the mean with the comparisons.
+WEIGHT = 0.75
 
 
 class Pairs:
@@ -188,19 +192,26 @@ def train(program, model, work, name):
     return next(runs.glob("*/best"))
 
 
+def mean(first, second, weight):
+    """The mean of two encoders, of which the second has this weight."""
+    return {name: (1 - weight) * first[name] + weight * second[name] for name in second}
+
+
 def main():
     program = sys.argv[1] if len(sys.argv) > 1 else "glue-tui"
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         model = work / "model"
         shutil.copytree(pretrain.FOLDER, model)
-        config = (model / "config.json").read_text().replace('dropout_prob": 0.1', 'dropout_prob": 0.0')
+        config = (model / "config.json").read_text().replace('hidden_dropout_prob": 0.1', 'hidden_dropout_prob": 0.0')
         (model / "config.json").write_text(config)
+        encoders = {}
         for name in STAGES:
-            best = train(program, model, work, name)
-            save_file(encoder(best), model / "model.safetensors", metadata={"format": "pt"})
+            encoders[name] = encoder(train(program, model, work, name))
+            save_file(encoders[name], model / "model.safetensors", metadata={"format": "pt"})
+        weights = mean(encoders["comparisons"], encoders["reviews and actions"], WEIGHT)
         trained = BertModel(pretrain.config(len((pretrain.FOLDER / "vocab.txt").read_text().splitlines())))
-        trained.load_state_dict({name: tensor.to(torch.float32) for name, tensor in load_file(model / "model.safetensors").items()})
+        trained.load_state_dict({name: tensor.to(torch.float32) for name, tensor in weights.items()})
         pretrain.save(trained)
 
 
