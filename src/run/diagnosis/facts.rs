@@ -4,6 +4,8 @@ use crate::catalog::{ModelSize, recommended};
 use crate::event::{Eval, Scores, Started, Step};
 use std::collections::VecDeque;
 
+/// A learning rate is too low or too high if it differs from the recommended one by this factor.
+pub(super) const FAR: f64 = 3.0;
 /// Fewest and most steps of a window; in between it is a tenth of the training.
 const WINDOW: (u64, u64) = (5, 100);
 

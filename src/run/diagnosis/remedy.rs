@@ -1,7 +1,6 @@
 //! What to try against a problem: the probable cause and settings of a new run.
 
-use super::facts::{Facts, Point};
-use super::rules::FAR;
+use super::facts::{FAR, Facts, Point};
 use crate::catalog::ProblemType;
 use crate::format;
 use crate::spec::RunSpec;

@@ -1,6 +1,6 @@
 //! The rules: one function for each problem. docs/experiments.md has their thresholds.
 
-use super::facts::{Facts, Point};
+use super::facts::{FAR, Facts, Point};
 use super::remedy::{self, Remedy};
 use crate::catalog::{Metric, ProblemType};
 use crate::event::{Diagnosis, Problem};
@@ -31,8 +31,6 @@ const HIGH_LOSS: f64 = 0.8;
 const OVERFITTED: f64 = 1.2;
 /// Fewest evaluations after that of the lowest validation loss.
 const EVALS_AFTER_LOWEST: usize = 2;
-/// A learning rate is low if the recommended one is higher by this factor.
-pub(super) const FAR: f64 = 3.0;
 
 /// The problems of a training. Those that are `active` last until the numbers are clearly better.
 pub(super) fn apply(facts: &Facts, active: &[Diagnosis]) -> Vec<Diagnosis> {
