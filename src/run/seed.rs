@@ -197,13 +197,17 @@ impl EventSink<'_> {
     fn send(&mut self, event: Event) {
         let diagnoses = self.monitor.fold(&event);
         self.write(event);
-        diagnoses.into_iter().for_each(|diagnosis| self.write(diagnosis));
+        for diagnosis in diagnoses {
+            self.write(diagnosis);
+        }
     }
 
     /// Emits the diagnoses at the end of a training, and returns those that apply.
     fn diagnose(&mut self, status: Status) -> Vec<Diagnosis> {
         if status == Status::Finished {
-            self.monitor.finish().into_iter().for_each(|diagnosis| self.write(diagnosis));
+            for diagnosis in self.monitor.finish() {
+                self.write(diagnosis);
+            }
         }
         self.monitor.active().to_vec()
     }

@@ -40,11 +40,7 @@ impl Monitor {
         }
         let Some(facts) = &mut self.facts else { return Vec::new() };
         match event {
-            Event::Step(step) => {
-                if facts.take_step(step) {
-                    return self.diagnose(Occasion::Steps);
-                }
-            }
+            Event::Step(step) if facts.take_step(step) => return self.diagnose(Occasion::Steps),
             Event::Eval(eval) if eval.split == SplitName::Validation && eval.step > 0 => {
                 facts.take_eval(eval);
                 return self.diagnose(Occasion::Evaluation);
@@ -86,14 +82,14 @@ impl Monitor {
         let mut events = Vec::new();
         match occasion {
             Occasion::Evaluation => {
-                events.extend(gone.iter().map(|gone| Event::resolved(gone.problem, resolved(gone.problem))))
+                events.extend(gone.iter().map(|gone| Event::resolved(gone.problem, resolved(gone.problem))));
             }
             Occasion::Steps => found.splice(..0, gone).for_each(drop),
         }
         for diagnosis in &mut found {
             match self.active.iter().find(|active| active.problem == diagnosis.problem) {
                 Some(known) if !facts.is_finished || known.text == diagnosis.text => {
-                    *diagnosis = known.clone()
+                    *diagnosis = known.clone();
                 }
                 _ => events.push(Event::diagnosis(diagnosis.clone())),
             }

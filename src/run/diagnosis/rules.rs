@@ -62,7 +62,8 @@ fn diverging(facts: &Facts) -> Option<Diagnosis> {
     let (first_norm, norm) = (facts.first_grad_norm()?, facts.recent_grad_norm()?);
     let start = first.max(facts.prior_loss().unwrap_or(first));
     let has_risen = recent > RISEN * start;
-    if !has_risen && !(norm > LARGE_NORM && norm > NORM_RISEN * first_norm && recent > NOT_FALLEN * start) {
+    let explodes = norm > LARGE_NORM && norm > NORM_RISEN * first_norm && recent > NOT_FALLEN * start;
+    if !has_risen && !explodes {
         return None;
     }
     let found = format!(
