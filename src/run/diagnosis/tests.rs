@@ -48,12 +48,12 @@ fn scores(loss: f64, accuracy: f64, rows: [u64; 2], predicted: u64) -> Scores {
 impl Run {
     fn new(started: Started) -> Run {
         let mut run = Run { monitor: Monitor::default(), emitted: Vec::new(), started, step: 0 };
-        run.fold(Event::Started(Box::new(run.started.clone())));
+        run.fold(&Event::Started(Box::new(run.started.clone())));
         run
     }
 
-    fn fold(&mut self, event: Event) {
-        let emitted = self.monitor.fold(&event);
+    fn fold(&mut self, event: &Event) {
+        let emitted = self.monitor.fold(event);
         self.emitted.extend(emitted);
     }
 
@@ -64,7 +64,7 @@ impl Run {
             let epoch = self.step as f64 / self.started.steps_per_epoch as f64;
             let (learning_rate, examples, tokens) = (1e-4, 32, 400);
             let step = self.step;
-            self.fold(Event::Step(Step {
+            self.fold(&Event::Step(Step {
                 step,
                 epoch,
                 loss,
@@ -82,7 +82,7 @@ impl Run {
     fn eval(&mut self, scores: Scores) -> &mut Run {
         let epoch = self.step as f64 / self.started.steps_per_epoch as f64;
         let split = SplitName::Validation;
-        self.fold(Event::Eval(Eval { step: self.step, epoch, split, scores, best: false, seconds: 0.1 }));
+        self.fold(&Event::Eval(Eval { step: self.step, epoch, split, scores, best: false, seconds: 0.1 }));
         self
     }
 
@@ -310,7 +310,7 @@ fn a_change_of_the_learning_rate_counts() {
     let mut run = Run::new(started(|spec| spec.learning_rate = 2e-5));
     let settings = TrainingSettings { learning_rate: 5e-4, total_steps: 300 };
     let command = Command::set("learning_rate", "5e-4").unwrap();
-    run.fold(Event::Command { step: 0, command, settings: Some(settings), replayed: false, error: None });
+    run.fold(&Event::Command { step: 0, command, settings: Some(settings), replayed: false, error: None });
     run.steps(300, 0.69, 1.0).eval(scores(0.69, 0.5, EVEN, 500)).finish();
     run.assert(Problem::NotLearning, &[("learning_rate", "2.5e-4"), ("warmup_ratio", "0.1")]);
 }
@@ -321,9 +321,9 @@ fn a_resumed_training_continues_with_its_diagnosis() {
     run.steps(100, 0.693, 0.5).eval(scores(0.692, 0.5, EVEN, 500));
     run.steps(200, 0.692, 0.5).eval(scores(0.691, 0.5, EVEN, 500));
     let diagnosis = run.emitted.remove(0);
-    run.fold(diagnosis);
+    run.fold(&diagnosis);
     // The evaluation at step 200 is repeated.
-    run.fold(Event::Started(Box::new(Started { first_step: 100, ..run.started.clone() })));
+    run.fold(&Event::Started(Box::new(Started { first_step: 100, ..run.started.clone() })));
     run.step = 100;
     run.steps(200, 0.692, 0.5).eval(scores(0.691, 0.5, EVEN, 500));
     assert_eq!(run.emitted, [], "no news");
