@@ -257,7 +257,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
         return;
     }
     for diagnosis in &history.diagnoses {
-        y = setting(buffer, area, y, diagnosis.problem.name(), &diagnosis.text, theme);
+        y = setting(buffer, area, y, "diagnosis", &diagnosis.text, theme);
     }
     let stages = machine::stages_text(history, theme);
     if !stages.is_empty() {
