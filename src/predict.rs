@@ -1,10 +1,13 @@
 //! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
 mod evaluation;
+mod json;
 mod output;
+pub mod table;
 
 pub use evaluation::{EvalOptions, EvalRows};
 use evaluation::{custom_spec, match_outputs};
+pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;

@@ -46,6 +46,17 @@ pub enum Background {
     Light,
 }
 
+/// How a program copies text to the clipboard of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clipboard {
+    /// The terminal takes OSC 52.
+    Osc52,
+    /// The program runs in tmux, which passes text on to the terminal.
+    Tmux,
+    /// The terminal takes no text, or it is unknown whether it does.
+    None,
+}
+
 /// The capabilities of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TerminalCaps {
@@ -55,6 +66,10 @@ pub struct TerminalCaps {
     pub charset: Charset,
     /// The background; `None` if unknown.
     pub background: Option<Background>,
+    /// How text is copied.
+    pub clipboard: Clipboard,
+    /// Whether the terminal ignores queries that it does not know, and does not print them.
+    pub accepts_queries: bool,
 }
 
 impl TerminalCaps {
@@ -77,6 +92,8 @@ impl TerminalCaps {
             color_depth,
             charset,
             background: get("COLORFGBG").and_then(|value| background(&value)),
+            clipboard: clipboard(term.as_deref(), &get),
+            accepts_queries: !matches!(term.as_deref(), None | Some("linux" | "dumb" | "vt100" | "vt220")),
         }
     }
 
@@ -113,6 +130,23 @@ fn color_depth(term: Option<&str>, color_term: Option<&str>, is_in_tmux: bool) -
         (_, Some(_)) => ColorDepth::Ansi256,
         _ => ColorDepth::Ansi16,
     }
+}
+
+/// Terminals that take OSC 52 are known by `TERM` or by a variable of their own. Those of VTE and that of macOS, which
+/// call themselves xterm, ignore it.
+fn clipboard(term: Option<&str>, get: &impl Fn(&str) -> Option<String>) -> Clipboard {
+    const KNOWN: [&str; 10] =
+        ["xterm", "alacritty", "foot", "kitty", "wezterm", "ghostty", "rio", "contour", "st-", "rxvt"];
+    let term = term.unwrap_or_default();
+    let program = get("TERM_PROGRAM").unwrap_or_default();
+    if get("TMUX").is_some() {
+        return Clipboard::Tmux;
+    }
+    if get("VTE_VERSION").is_some() || program == "Apple_Terminal" || get("STY").is_some() {
+        return Clipboard::None;
+    }
+    let is_known = KNOWN.iter().any(|known| term.contains(known)) || get("WT_SESSION").is_some();
+    if is_known { Clipboard::Osc52 } else { Clipboard::None }
 }
 
 /// The background according to `COLORFGBG` (`15;0`, `0;default;15`), whose last part is one of the 16 colors.
@@ -170,10 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn clipboard_follows_the_terminal() {
+        let of = |variables: &[(&str, &str)]| caps(variables).clipboard;
+        assert_eq!(of(&[("TERM", "xterm-256color")]), Clipboard::Osc52);
+        assert_eq!(of(&[("TERM", "foot")]), Clipboard::Osc52);
+        assert_eq!(of(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/x,1,0")]), Clipboard::Tmux);
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("VTE_VERSION", "7600")]), Clipboard::None);
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")]), Clipboard::None);
+        assert_eq!([of(&[("TERM", "linux")]), of(&[("TERM", "dumb")]), of(&[])], [Clipboard::None; 3]);
+        assert_eq!(of(&[("TERM", "screen"), ("STY", "1.pts")]), Clipboard::None);
+    }
+
+    #[test]
     fn background_is_the_last_part_of_colorfgbg() {
         let of = |value: &str| caps(&[("COLORFGBG", value)]).background;
         assert_eq!([of("15;0"), of("0;15")], [Some(Background::Dark), Some(Background::Light)]);
         assert_eq!([of("0;default;7"), of("12;8")], [Some(Background::Light), Some(Background::Dark)]);
         assert_eq!([of("default"), of("")], [None, None]);
+        assert!(caps(&[("TERM", "xterm"), ("LANG", "C")]).accepts_queries);
+        assert!(!caps(&[("TERM", "linux")]).accepts_queries && !caps(&[]).accepts_queries);
     }
 }

@@ -13,8 +13,10 @@ use glue_tui::tui::{input, view};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use std::io::Sink;
+use std::cell::Cell;
+use std::io::Write;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Steps of each run.
@@ -26,7 +28,26 @@ const SIZE: (u16, u16) = (200, 60);
 /// Maximum time of a frame in milliseconds.
 const GOAL: f64 = 5.0;
 
-type Screen = Terminal<CrosstermBackend<Sink>>;
+/// A terminal that counts the bytes that are written to it.
+#[derive(Clone, Default)]
+struct Counter(Rc<Cell<u64>>);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal, and the bytes written to it so far.
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Counter>>,
+    written: Counter,
+}
 
 /// Frames of the Compare screen with 1, 10 and 100 runs of a million steps in one chart.
 pub(crate) fn measure(report: &mut Report) {
@@ -50,11 +71,40 @@ pub(crate) fn measure(report: &mut Report) {
             press(&mut app, 'j');
             marked += 1;
         }
-        let mut milliseconds: Vec<f64> =
-            (0..FRAMES).map(|frame| time_frame(&mut app, &mut screen, frame)).collect();
-        let median = quantile(&mut milliseconds, 0.5);
-        report.row(&name(count), "ms", quantile(&mut milliseconds, 0.99), GOAL, &[("median", median)]);
+        measure_frames(report, &name(count), &mut app, &mut screen);
     }
+}
+
+/// Frames of the Live screen, with all its charts, of a run of a million steps.
+pub(crate) fn measure_live(report: &mut Report) {
+    const NAME: &str = "frames: p99 of the Live screen with 10^6 steps, 200x60";
+    if !report.is_selected(NAME) {
+        return;
+    }
+    let mut app = App::new(Theme::new(ColorDepth::Ansi256, Charset::Unicode), SIZE, 1.8e9, "bench".into());
+    update(&mut app, Msg::Listed { experiments: Ok(Vec::new()), runs: vec![row(0)] });
+    let mut history = History::default();
+    synthetic::events(0, STEPS, &mut |event| history.fold(event));
+    press_code(&mut app, KeyCode::Enter);
+    let result = Ok((synthetic::spec(0), vec![history]));
+    update(&mut app, Msg::HistoryLoaded { dir: row(0).dir, result });
+    measure_frames(report, NAME, &mut app, &mut screen());
+}
+
+/// Adds a row with the time of a frame and the bytes that it writes.
+fn measure_frames(report: &mut Report, name: &str, app: &mut App, screen: &mut Screen) {
+    let (mut milliseconds, mut bytes) = (Vec::new(), Vec::new());
+    for frame in 0..FRAMES {
+        let before = screen.written.0.get();
+        milliseconds.push(time_frame(app, screen, frame));
+        bytes.push((screen.written.0.get() - before) as f64);
+    }
+    let more = [
+        ("median", quantile(&mut milliseconds, 0.5)),
+        ("bytes_median", quantile(&mut bytes, 0.5)),
+        ("bytes_p99", quantile(&mut bytes, 0.99)),
+    ];
+    report.row(name, "ms", quantile(&mut milliseconds, 0.99), GOAL, &more);
 }
 
 fn name(count: usize) -> String {
@@ -77,13 +127,15 @@ fn time_frame(app: &mut App, screen: &mut Screen, frame: usize) -> f64 {
     ];
     let start = Instant::now();
     press_code(app, KEYS[frame % KEYS.len()]);
-    screen.draw(|frame| view::draw(app, frame)).unwrap();
+    screen.terminal.draw(|frame| view::draw(app, frame)).unwrap();
     start.elapsed().as_secs_f64() * 1e3
 }
 
 fn screen() -> Screen {
     let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));
-    Terminal::with_options(CrosstermBackend::new(std::io::sink()), TerminalOptions { viewport }).unwrap()
+    let written = Counter::default();
+    let backend = CrosstermBackend::new(written.clone());
+    Screen { terminal: Terminal::with_options(backend, TerminalOptions { viewport }).unwrap(), written }
 }
 
 fn press(app: &mut App, key: char) -> Vec<Effect> {

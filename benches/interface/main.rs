@@ -26,6 +26,7 @@ fn main() {
         arguments.into_iter().partition(|word| word.starts_with("--"));
     let mut report = Report::new(names);
     frames::measure(&mut report);
+    frames::measure_live(&mut report);
     program::first_screen(&mut report);
     program::open_run(&mut report);
     program::latency(&mut report);

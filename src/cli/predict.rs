@@ -1,16 +1,18 @@
 //! `predict`: one JSON object per text, from the command line or from the lines of standard input.
 
 mod lines;
-mod table;
 
 use super::args::{GlobalArgs, PredictArgs};
 use super::output;
+use crate::data::TextColumns;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::predict::{Attributions, ModelOutput, Prediction, Predictor, WordAttribution};
+use crate::predict::table::predict_table;
+use crate::predict::{Attributions, Prediction, Predictor, WordAttribution, to_json};
 use crate::text::plural;
 use lines::{Input, Line, LineBatches, STDIN};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::path::Path;
 
 pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
     let device = global.device.unwrap_or_default();
@@ -18,7 +20,10 @@ pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::stderr_line);
     if let Some(input) = &args.input {
-        return table::predict_table(&mut predictor, args, input);
+        let columns =
+            TextColumns { text: args.text_column.as_deref(), text_pair: args.text_pair_column.as_deref() };
+        let file = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        return predict_table(&mut predictor, input, columns, file, &mut |note| output::stderr_line(note));
     }
     match &args.text {
         Some(text) => {
@@ -108,78 +113,4 @@ fn saliency((_, text_pair): &Input, attribution: &Attributions) -> Value {
         object
     };
     attribution.words.iter().map(word).collect()
-}
-
-fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
-    let mut object = Map::new();
-    object.insert("text".into(), json!(text));
-    if let Some(text_pair) = text_pair {
-        object.insert("text_pair".into(), json!(text_pair));
-    }
-    let output = &prediction.output;
-    if let Some((label, probability)) = output.most_probable() {
-        object.insert("label".into(), json!(label));
-        object.insert("probability".into(), json!(probability));
-    }
-    match output {
-        ModelOutput::Label { .. } => {}
-        ModelOutput::Labels { labels, .. } => drop(object.insert("labels".into(), json!(labels))),
-        ModelOutput::Score { score, .. } => drop(object.insert("score".into(), json!(score))),
-    }
-    if !output.probabilities().is_empty() {
-        object.insert("probabilities".into(), by_label(output.probabilities()));
-    }
-    object.insert("tokens".into(), json!(prediction.tokens));
-    object.insert("truncated".into(), json!(prediction.truncated));
-    Value::Object(object)
-}
-
-/// Every label with its probability. Of several outputs with the same name, the later ones are `NAME_2`, `NAME_3`, ….
-fn by_label(probabilities: &[(String, f32)]) -> Value {
-    let is_label = |key: &String| probabilities.iter().any(|(label, _)| label == key);
-    let mut object = Map::new();
-    for (label, probability) in probabilities {
-        let mut key = label.clone();
-        let mut number = 2;
-        while object.contains_key(&key) || (number > 2 && is_label(&key)) {
-            key = format!("{label}_{number}");
-            number += 1;
-        }
-        object.insert(key, json!(probability));
-    }
-    Value::Object(object)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn output_has_every_label_or_the_score() {
-        let with = |output| Prediction { output, tokens: 4, truncated: false };
-        let prediction = with(ModelOutput::Label {
-            label: "positive".into(),
-            probability: 0.75,
-            probabilities: vec![("negative".into(), 0.25), ("positive".into(), 0.75)],
-        });
-        assert_eq!(
-            to_json(&("good".into(), None), &prediction).to_string(),
-            r#"{"text":"good","label":"positive","probability":0.75,"probabilities":{"negative":0.25,"positive":0.75},"tokens":4,"truncated":false}"#
-        );
-        let prediction = with(ModelOutput::Score { score: 3.75, scale: Some((0.0, 5.0)) });
-        assert_eq!(
-            to_json(&("good".into(), Some("fine".into())), &prediction).to_string(),
-            r#"{"text":"good","text_pair":"fine","score":3.75,"tokens":4,"truncated":false}"#
-        );
-    }
-
-    #[test]
-    fn labels_with_the_same_name_all_have_a_probability() {
-        let probabilities = ["a", "b", "a", "a_2", "a"].into_iter().zip([0.5, 0.25, 0.125, 0.0625, 0.0]);
-        let probabilities: Vec<_> = probabilities.map(|(label, value)| (label.to_string(), value)).collect();
-        assert_eq!(
-            by_label(&probabilities).to_string(),
-            r#"{"a":0.5,"b":0.25,"a_3":0.125,"a_2":0.0625,"a_4":0.0}"#
-        );
-    }
 }

@@ -1,5 +1,7 @@
 //! Converts steps of a run to epochs, seconds of work and examples.
 
+pub mod ticks;
+
 use crate::event::Step;
 
 /// Samples that are kept. When there are more, every second one is dropped. Values between two samples are

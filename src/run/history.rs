@@ -3,6 +3,7 @@
 //! Nothing here is stored: it can be computed again from the event log.
 
 use super::axis::StepAxis;
+use super::change::{RunChange, changed};
 use super::gauges::GaugeHistory;
 use super::message::{LogKind, describe};
 use super::probes::ProbeHistory;
@@ -73,6 +74,8 @@ pub struct History {
     pub learning_rate: Series,
     /// Gradient norm before clipping.
     pub grad_norm: Series,
+    /// Tokens per second, as computed from the time of the steps.
+    pub token_rate: Series,
     /// Each metric of each split, including the loss.
     pub scores: BTreeMap<(SplitName, Metric), Series>,
     /// Steps in epochs, seconds and examples.
@@ -101,6 +104,8 @@ pub struct History {
     pub gauges: GaugeHistory,
     /// The problems that were diagnosed and still apply, oldest first.
     pub diagnoses: Vec<Diagnosis>,
+    /// New learning rates, new lengths and pauses, oldest first.
+    pub changes: Vec<RunChange>,
     /// The changed settings with the step of each change, oldest first.
     settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
@@ -150,6 +155,7 @@ impl History {
                 self.clock = self.clock.max(gauges.time);
                 self.gauges.fold(gauges);
             }
+            Event::Command { error: Some(_), .. } => {}
             Event::Command { step, command, settings, .. } => self.command(*step, *command, *settings),
             Event::Note { time, warning, text, problem, settings } => {
                 self.clock = self.clock.max(*time);
@@ -184,7 +190,8 @@ impl History {
     /// Discards everything after step `done`, from which the run resumes.
     fn rewind(&mut self, done: u64) {
         let scores = self.scores.values_mut();
-        for series in scores.chain([&mut self.loss, &mut self.learning_rate, &mut self.grad_norm]) {
+        let steps = [&mut self.loss, &mut self.learning_rate, &mut self.grad_norm, &mut self.token_rate];
+        for series in scores.chain(steps) {
             series.rewind(done.saturating_add(1));
         }
         self.step_axis.rewind(done.saturating_add(1));
@@ -193,6 +200,7 @@ impl History {
             self.step = None;
         }
         self.settings.retain(|(step, _)| *step <= done);
+        self.changes.retain(|change| change.step <= done);
     }
 
     fn step(&mut self, step: &Step) {
@@ -205,6 +213,9 @@ impl History {
         self.loss.push(step.step, step.loss);
         self.learning_rate.push(step.step, step.learning_rate);
         self.grad_norm.push(step.step, step.grad_norm);
+        if step.seconds > 0.0 {
+            self.token_rate.push(step.step, step.tokens as f64 / step.seconds);
+        }
         self.speed.add(step, steps);
         self.step_axis.step(step);
         self.work_seconds += step.seconds;
@@ -245,6 +256,10 @@ impl History {
     }
 
     fn command(&mut self, step: u64, command: Command, settings: Option<TrainingSettings>) {
+        let before =
+            TrainingSettings { learning_rate: self.peak_learning_rate(), total_steps: self.total_steps() };
+        let kinds = changed(command, before, settings);
+        self.changes.extend(kinds.into_iter().map(|kind| RunChange { step, kind }));
         if let Some(settings) = settings {
             self.settings.push((step, settings));
             if let Some(started) = &mut self.started {

@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+mod change;
 mod changed_data;
 mod control_file;
 mod delete;
@@ -28,12 +29,14 @@ mod queue_devices;
 mod reader;
 mod repeats;
 mod reproduction;
+pub mod run_chart;
 mod runner;
 mod seed;
 pub mod series;
 mod speed;
 mod unchanged;
 
+pub use change::{RunChange, RunChangeKind};
 pub use control_file::{CommandAck, PendingCommand};
 pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};

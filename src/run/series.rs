@@ -338,6 +338,25 @@ impl Series {
         accumulators.iter().map(ColumnAccumulator::column).collect()
     }
 
+    /// The value at a position on the axis of `mapper`, interpolated between the points beside it; `None` outside of the
+    /// curve and in gaps.
+    pub fn value_at(&self, mut mapper: AxisMapper<'_>, at: f64) -> Option<f64> {
+        let mut before: Option<(f64, f64)> = None;
+        for bucket in &self.fine.all {
+            let position = mapper.at(f64::midpoint(bucket.first as f64, bucket.last as f64));
+            let mean = bucket.mean();
+            if position >= at {
+                let (start, value) = before.unwrap_or((position, mean));
+                let share = if position > start { (at - start) / (position - start) } else { 1.0 };
+                let found = value + share.max(0.0) * (mean - value);
+                let is_inside = before.is_some() || position <= at;
+                return (is_inside && found.is_finite()).then_some(found);
+            }
+            before = Some((position, mean));
+        }
+        None
+    }
+
     /// The coarse buckets if there are enough of them for every column, else the fine ones.
     fn buckets(&self, mut mapper: AxisMapper<'_>, viewport: Viewport) -> &[Bucket] {
         let (Some(first), Some(last)) = (self.coarse.all.first(), self.coarse.all.last()) else {
@@ -396,6 +415,14 @@ mod tests {
         let spikes: Vec<usize> = (0..100).filter(|at| near[*at].max == 99.0).collect();
         assert!(matches!(spikes[..], [at] if (54..=58).contains(&at)), "{spikes:?}");
         assert!(near.iter().filter(|column| column.finite > 0).count() > 30);
+    }
+
+    #[test]
+    fn value_between_two_points_is_interpolated() {
+        let series = series([(1, 2.0), (3, 4.0), (4, f64::NAN), (5, 1.0)]);
+        let at = |at| series.value_at(StepAxis::default().mapper(Axis::Step), at);
+        assert_eq!([at(1.0), at(2.0), at(3.0), at(5.0)], [Some(2.0), Some(3.0), Some(4.0), None]);
+        assert_eq!([at(0.5), at(3.5), at(9.0)], [None, None, None]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! experiments.toml → [`RunSpec`]: the complete specification of a run.
 
 mod choices;
+mod command_line;
 mod delimiter;
 mod device;
 mod difference;
@@ -20,6 +21,7 @@ mod save;
 mod toml_text;
 
 pub use choices::{EngineChoice, LrSchedulerType, Precision};
+pub use command_line::train_command;
 pub use delimiter::Delimiter;
 pub use device::DeviceSpec;
 pub use difference::{Difference, differences};

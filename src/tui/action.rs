@@ -53,6 +53,10 @@ pub enum GlobalAction {
     ToggleMouse,
     /// Switch to the next theme and save the choice.
     NextTheme,
+    /// Copy the selection.
+    Copy,
+    /// Offer what can be exported of the run or of the chart.
+    Export,
 }
 
 /// A move of the cursor in a list.

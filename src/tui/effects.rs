@@ -7,18 +7,21 @@
 //! | `runs`      | starts runs, changes the queue, sends commands to other runs |
 //! | `inference` | opens models and classifies texts                           |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
 //! Jobs wait in unbounded channels: a bounded one would block the interface while a disk hangs. They grow by one
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
+use super::state::copied::Copied;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::error::{Error, Result};
@@ -26,6 +29,7 @@ use crate::event::Command;
 use crate::run::profile::DataProfile;
 use crate::run::{RunEvent, RunHandle, TrainOutput};
 use crate::spec::RunSpec;
+use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +58,7 @@ pub(super) struct EffectRunner {
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
+    options: Options,
 }
 
 impl EffectRunner {
@@ -79,7 +84,7 @@ impl EffectRunner {
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
         let (inference_jobs, receiver) = unbounded();
-        let worker = InferenceWorker::new(options, messages.clone());
+        let worker = InferenceWorker::new(options.clone(), messages.clone());
         spawn("inference", move || worker.serve(&receiver))?;
         Ok(EffectRunner {
             messages,
@@ -94,6 +99,7 @@ impl EffectRunner {
             is_follow_pending,
             profile_cancelled: Arc::default(),
             signal_state,
+            options,
         })
     }
 
@@ -164,6 +170,16 @@ impl EffectRunner {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
             }
             Effect::ProfileData(spec) => return self.profile_data(spec),
+            Effect::Export(request) => {
+                return self
+                    .work("exporting", "Cannot export", |options| export_worker::export(&options, *request));
+            }
+            Effect::Copy(Copied { what, content }) => {
+                let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
+                return self.work("copying", "Cannot copy", move |options| {
+                    export_worker::copy(&options, clipboard, what, &text)
+                });
+            }
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
@@ -195,6 +211,21 @@ impl EffectRunner {
         if !self.flags.is_poll_pending.swap(true, Ordering::Relaxed) {
             self.send_run_job(RunJob::PollQueue);
         }
+    }
+
+    /// Does `work` on a thread of its own, which sends its message or its error. `job` and `title` are for errors.
+    fn work(
+        &self,
+        job: &'static str,
+        title: &'static str,
+        work: impl FnOnce(Options) -> Result<Msg> + Send + 'static,
+    ) -> Option<Msg> {
+        let (options, messages) = (self.options.clone(), self.messages.clone());
+        let thread = spawn("export", move || {
+            let msg = catch_panic(job, || work(options)).unwrap_or_else(|error| error_msg(title, &error));
+            messages.send(msg).ok();
+        });
+        thread.err().map(|error| error_msg(title, &error))
     }
 
     /// Profiles data on a thread of its own, because a large data set takes seconds.

@@ -1,6 +1,7 @@
 //! The event loop: it sleeps until an event arrives, handles all pending events, then draws one frame. Training never
 //! waits for the loop, and the loop never waits for training.
 
+use super::background::{ReadEvent, ReplyReader};
 use super::effects::EffectRunner;
 use super::keymap::Keymap;
 use super::msg::{Effect, Msg};
@@ -9,16 +10,17 @@ use super::screen::Screen;
 use super::settings::{self, InterfaceSettings};
 use super::signals::{SignalState, watch_signals};
 use super::state::App;
+use super::state::copied::Copied;
 use super::state::run::RunState;
 use super::terminal::{self, TerminalScreen};
-use super::theme::{Charset, Scheme, Theme};
+use super::theme::{Charset, ColorDepth, Scheme, Theme};
 use super::update::update;
 use super::{input, view};
 use crate::error::{Error, Result};
 use crate::event::now;
-use crate::terminal_caps::TerminalCaps;
+use crate::terminal_caps::{Clipboard, TerminalCaps};
 use crate::text::plural;
-use crossbeam_channel::{Receiver, after, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use crossterm::event::Event;
 use std::time::{Duration, Instant};
 
@@ -44,11 +46,19 @@ pub fn open(options: Options) -> Result<()> {
     let keymap = Keymap::open()?;
     let settings = InterfaceSettings::read()?;
     let themes = settings::themes()?;
-    let theme = theme(&options, &settings, &themes)?;
+    let (theme, is_chosen) = theme(&options, &settings, &themes)?;
+    let caps = TerminalCaps::detect();
+    let asks_for_background = !is_chosen
+        && caps.accepts_queries
+        && caps.background.is_none()
+        && theme.color_depth != ColorDepth::None;
     let (sender, messages) = bounded(MESSAGES);
     let signal_state = SignalState::default();
     let signals = watch_signals(signal_state.clone())?;
     let mut screen = TerminalScreen::open(theme)?;
+    if asks_for_background {
+        screen.query_background()?;
+    }
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.keymap = keymap;
     app.themes = themes;
@@ -57,6 +67,8 @@ pub fn open(options: Options) -> Result<()> {
         screen.set_mouse_capture(true)?;
     }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
+    let reply_reader = ReplyReader::new(asks_for_background);
+    let keys = read_terminal(reply_reader, sender.clone())?;
     let mut effect_runner = EffectRunner::new(options.clone(), sender, signal_state)?;
     effect_runner.run(Effect::Refresh);
     if let Some(dir) = options.attach {
@@ -64,16 +76,20 @@ pub fn open(options: Options) -> Result<()> {
         app.viewed = Some(RunState::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
         effect_runner.run(Effect::LoadHistory(dir));
     }
-    let keys = read_terminal()?;
-    let ended =
-        Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
-            .run(&mut screen);
+    let (last_draw, last_tick) = (None, Instant::now());
+    let clipboard = caps.clipboard;
+    let ended = Loop { app, effect_runner, messages, keys, signals, last_draw, last_tick, clipboard }
+        .run(&mut screen);
     drop(screen);
     ended
 }
 
-/// The theme of the command line, of the settings, or the default one for the terminal.
-fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Scheme]) -> Result<Theme> {
+/// The theme of the command line, of the settings, or the default one for the terminal; and whether the user chose it.
+fn theme(
+    options: &Options,
+    settings: &InterfaceSettings,
+    themes: &[&'static Scheme],
+) -> Result<(Theme, bool)> {
     let mut theme = Theme::of(TerminalCaps::detect());
     if let Some(name) = &options.theme {
         theme.scheme = settings::theme(themes, name, "--theme")?;
@@ -84,7 +100,7 @@ fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Sch
         theme.charset = Charset::AsciiSymbols;
     }
     theme.charts = settings.charts.unwrap_or_default();
-    Ok(theme)
+    Ok((theme, options.theme.is_some() || settings.theme.is_some()))
 }
 
 /// A short description of the machine: architecture and threads.
@@ -103,6 +119,7 @@ struct Loop {
     /// When the last frame was drawn; `None` to draw at once.
     last_draw: Option<Instant>,
     last_tick: Instant,
+    clipboard: Clipboard,
 }
 
 /// The result of one iteration of the loop.
@@ -160,6 +177,12 @@ impl Loop {
                     Effect::Suspend if screen.suspend().is_err() => return self.stop(TERMINAL_CLOSED),
                     Effect::SetMouse(is_on) if screen.set_mouse_capture(is_on).is_err() => {
                         return self.stop(TERMINAL_CLOSED);
+                    }
+                    Effect::Copy(Copied { what, content }) if self.clipboard == Clipboard::Osc52 => {
+                        if screen.copy(&content.text()).is_err() {
+                            return self.stop(TERMINAL_CLOSED);
+                        }
+                        effects.extend(update(&mut self.app, Msg::Copied { what, file: None }));
                     }
                     Effect::Notify(text) => {
                         if screen.notify(&format!("glue-tui: {text}"), self.app.theme.is_ascii()).is_err() {
@@ -274,13 +297,20 @@ impl Loop {
     }
 }
 
-/// Reads terminal events on a separate thread, which ends with the terminal or the program.
-fn read_terminal() -> Result<Receiver<Event>> {
+/// Reads terminal events on a separate thread, which ends with the terminal or the program. The reply about the background
+/// goes to `messages`.
+fn read_terminal(mut reply_reader: ReplyReader, messages: Sender<Msg>) -> Result<Receiver<Event>> {
     let (sender, keys) = bounded(KEYS);
     let read = move || {
         while let Ok(event) = crossterm::event::read() {
-            if sender.send(event).is_err() {
-                return;
+            let ReadEvent { events, background } = reply_reader.take(event);
+            if let Some(background) = background {
+                messages.send(Msg::Background(background)).ok();
+            }
+            for event in events {
+                if sender.send(event).is_err() {
+                    return;
+                }
             }
         }
     };

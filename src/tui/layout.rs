@@ -4,10 +4,12 @@
 pub const SMALL: (u16, u16) = (60, 15);
 /// From this many columns on, the Live screen draws both charts side by side.
 pub const LIVE_WIDE: u16 = 100;
-/// From this many columns on, the Live screen has a pane of probes.
-pub const LIVE_PROBES: u16 = 120;
-/// From this many columns on, the Live screen has panes of both scores and probes.
-pub const LIVE_SCORES_AND_PROBES: u16 = 180;
+/// From this many columns on, the panes below the charts of the Live screen are in one row.
+pub const LIVE_ONE_ROW: u16 = 120;
+/// From this many columns and rows below its head on, the Live screen has a grid of all charts.
+pub const LIVE_GRID: (u16, u16) = (160, 32);
+/// From this many columns on, each of the panes below the charts of the Live screen has the whole height.
+pub const LIVE_PANES: u16 = 180;
 /// From this many columns and rows below its head on, the Live screen has the strip of hardware usage.
 pub const LIVE_STRIP: (u16, u16) = (120, 35);
 /// From this many columns on, list and details of the Runs screen are side by side.

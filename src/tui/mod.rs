@@ -9,8 +9,10 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
+mod background;
 mod effects;
 mod event_loop;
+mod export_worker;
 mod file_worker;
 mod history_cache;
 mod inference;

@@ -1,7 +1,9 @@
 //! What the update function takes and returns: a [`Msg`] in, [`Effect`]s out.
 
 use super::action::Action;
+use super::state::copied::Copied;
 use super::state::experiment::ExperimentRow;
+use super::state::export_request::ExportRequest;
 use super::state::infer::{ModelSource, OpenedModel};
 use super::state::insight::Subject;
 use super::state::train_request::TrainRequest;
@@ -15,6 +17,7 @@ use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::{Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
+use crate::terminal_caps::Background;
 use std::path::PathBuf;
 
 /// Something that happened.
@@ -126,6 +129,24 @@ pub enum Msg {
     Reproduction(Result<Vec<Reproduction>, String>),
     /// The probes were read or changed; or the error.
     ProbesLoaded(Result<Vec<Probe>, String>),
+    /// The selection was copied: to the clipboard, or to a file where the terminal has no clipboard.
+    Copied {
+        /// What was copied, as in `the path`.
+        what: &'static str,
+        /// The file; `None` for the clipboard.
+        file: Option<PathBuf>,
+    },
+    /// Something was exported to this path.
+    Exported(PathBuf),
+    /// The command line that repeats a run, and what it does not repeat.
+    CommandLine {
+        /// The command line.
+        command: String,
+        /// A sentence about it; may be empty.
+        note: String,
+    },
+    /// The terminal reported its background.
+    Background(Background),
     /// An operation failed.
     Error {
         /// What failed.
@@ -215,6 +236,10 @@ pub enum Effect {
     SaveTheme(String),
     /// Collect the runs that reproduce the published results.
     LoadReproduction,
+    /// Copy to the clipboard, or to a file.
+    Copy(Copied),
+    /// Export to a file.
+    Export(Box<ExportRequest>),
     /// Suspend the program.
     Suspend,
     /// Redraw the whole terminal.

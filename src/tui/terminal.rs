@@ -1,15 +1,17 @@
 //! Sets up the terminal and restores it: at the end, after a panic, before a signal ends the program.
 
+use super::background;
 use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
 use crate::terminal_reset;
 use crate::text::sanitize;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
@@ -74,6 +76,17 @@ impl TerminalScreen {
         out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
     }
 
+    /// Asks the terminal for its background; see [`super::background`].
+    pub(super) fn query_background(&self) -> Result<()> {
+        let mut out = stdout();
+        out.write_all(background::QUERY.as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
+    }
+
+    /// Copies `text` to the clipboard of the user with OSC 52.
+    pub fn copy(&self, text: &str) -> Result<()> {
+        execute!(stdout(), CopyToClipboard::to_clipboard_from(text)).map_err(terminal_error)
+    }
+
     /// Turns mouse events on or off. Without them the terminal selects text with the mouse.
     pub fn set_mouse_capture(&mut self, is_on: bool) -> Result<()> {
         HAS_MOUSE_CAPTURE.store(is_on, Ordering::SeqCst);
@@ -118,7 +131,9 @@ pub fn restore() {
         if HAS_MOUSE_CAPTURE.load(Ordering::SeqCst) {
             execute!(stdout(), DisableMouseCapture).ok();
         }
-        execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show).ok();
+        // A multiplexer whose window shrank keeps lines of the last frame otherwise.
+        execute!(stdout(), DisableBracketedPaste, Clear(ClearType::All), LeaveAlternateScreen, cursor::Show)
+            .ok();
         disable_raw_mode().ok();
     }
 }

@@ -186,7 +186,10 @@ fn full_chart_takes_the_chart_keys() {
     assert!(!app.live.is_full);
     assert_shows(&app, "grad norm");
     press_keys(&mut app, "f+f");
-    assert!(!app.live.is_full && !app.live.chart.is_zoomed());
+    assert!(!app.live.is_full && app.live.chart.is_zoomed(), "the panes have the same zoom");
+    press_keys(&mut app, "<esc>");
+    assert!(!app.live.chart.is_zoomed());
+    assert_eq!(app.screen, Screen::Live);
 }
 
 #[test]

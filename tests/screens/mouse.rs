@@ -94,17 +94,46 @@ fn clicks_mark_runs_and_movement_moves_the_chart_cursor() {
 }
 
 #[test]
-fn full_chart_cursor_follows_the_mouse() {
-    let mut app = training(120, 40, "demo", 330);
+fn cursor_of_all_charts_follows_the_mouse() {
+    let mut app = training(200, 60, "demo", 330);
     let (x, y) = find(&app, "└");
-    mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));
-    assert!(!app.live.chart.has_cursor(), "panes have no cursor");
+    mouse(&mut app, MouseEventKind::Moved, (x + 20, y - 2));
+    let frame = text(&app);
+    let labels = frame.matches(" epoch 1.").count();
+    assert_eq!(labels, 5, "each chart shows the position\n{frame}");
     press_keys(&mut app, "f");
     let (x, y) = find(&app, "└");
-    mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x + 1, y - 2));
+    mouse(&mut app, MouseEventKind::Moved, (x + 1, y - 2));
     assert_shows(&app, "epoch 0.00");
-    mouse(&mut app, MouseEventKind::Drag(MouseButton::Left), (x + 40, y - 2));
+    mouse(&mut app, MouseEventKind::Moved, (x + 40, y - 2));
     assert!(!text(&app).contains("epoch 0.00"));
+}
+
+#[test]
+fn wheel_zooms_at_the_pointer_and_drag_selects_a_range_or_pans() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = training(width, height, "demo", 330);
+        let (x, y) = find(&app, "└");
+        mouse(&mut app, MouseEventKind::ScrollUp, (x + 8, y - 2));
+        let zoomed = app.live.chart;
+        assert!(zoomed.is_zoomed() && zoomed.has_cursor());
+        mouse(&mut app, MouseEventKind::ScrollDown, (x + 8, y - 2));
+        assert!(!app.live.chart.is_zoomed());
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x + 5, y - 2));
+        mouse(&mut app, MouseEventKind::Drag(MouseButton::Left), (x + 15, y - 2));
+        assert!(app.live.chart.is_selecting());
+        // Released beside the chart.
+        mouse(&mut app, MouseEventKind::Up(MouseButton::Left), (0, 0));
+        assert!(app.live.chart.is_zoomed() && !app.live.chart.is_selecting());
+        let before = app.live.chart;
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Right), (x + 15, y - 2));
+        mouse(&mut app, MouseEventKind::Drag(MouseButton::Right), (x + 5, y - 2));
+        assert_ne!(app.live.chart, before);
+        press_keys(&mut app, "<esc><esc>");
+        assert!(!app.live.chart.is_zoomed() && app.screen == Screen::Live);
+        press_keys(&mut app, "<esc>");
+        assert_eq!(app.screen, Screen::Runs);
+    }
 }
 
 #[test]

@@ -198,10 +198,20 @@ impl StyleLetters {
     }
 }
 
+/// Whether a symbol is a piece of a curve.
+fn is_dots(symbol: &str) -> bool {
+    !symbol.is_empty() && symbol.chars().all(|c| ('\u{2800}'..='\u{28ff}').contains(&c))
+}
+
 /// Checks that without colors the symbols are the same and the modifiers are those of the role.
 #[track_caller]
 fn check_without_color(name: &str, unicode: &Buffer, colorless: &Buffer, letters: &mut StyleLetters) {
     for (cell, colorless) in unicode.content.iter().zip(&colorless.content) {
+        // Lines of charts have other patterns where colors do not distinguish them.
+        if [cell, colorless].into_iter().any(|cell| is_dots(cell.symbol())) {
+            assert_eq!((colorless.fg, colorless.bg), (Color::Reset, Color::Reset), "{name} without colors");
+            continue;
+        }
         assert_eq!(cell.symbol(), colorless.symbol(), "{name} without colors");
         assert_eq!(
             (colorless.fg, colorless.bg),

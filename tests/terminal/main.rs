@@ -2,6 +2,7 @@
 //! terminal on every exit. The tests wait for text and do not sleep.
 #![cfg(unix)]
 
+mod copying;
 mod faults;
 mod pty;
 mod signals;

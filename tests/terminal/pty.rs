@@ -49,7 +49,10 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         // Do not read the settings of the user who runs the tests.
         command.env("XDG_CONFIG_HOME", folder.join("config"));
-        for name in ["NO_COLOR", "COLORTERM", "LC_ALL", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII", "GLUE_TUI_THEME"] {
+        let of_this_terminal =
+            ["COLORFGBG", "COLORTERM", "STY", "TERM_PROGRAM", "TMUX", "VTE_VERSION", "WT_SESSION"];
+        let settings = ["NO_COLOR", "LC_ALL", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII", "GLUE_TUI_THEME"];
+        for name in of_this_terminal.into_iter().chain(settings) {
             command.env_remove(name);
         }
         for (name, value) in variables {

@@ -29,7 +29,7 @@ impl App {
             (Screen::Runs, None) if self.runs.is_filtering => &[Context::Filter],
             (Screen::Runs, None) => &[Context::Screen(Screen::Runs)],
             (Screen::Live, _) if self.live.is_full => &[Context::Chart, Context::Screen(Screen::Live)],
-            (Screen::Live, _) => &[Context::Screen(Screen::Live)],
+            (Screen::Live, _) => &[Context::Screen(Screen::Live), Context::Chart],
             (Screen::Infer, _) => &[Context::Screen(Screen::Infer)],
             (Screen::Insight, _) => &[Context::Screen(Screen::Insight)],
             (Screen::Data, _) => &[Context::Screen(Screen::Data)],

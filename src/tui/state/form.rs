@@ -124,6 +124,14 @@ impl Form {
         self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
     }
 
+    /// The field of the line under the cursor.
+    pub fn field(&self) -> Option<&Field> {
+        match self.line() {
+            FormLine::Field(number) => self.fields.get(number),
+            _ => None,
+        }
+    }
+
     /// The error of a line, if its value is invalid.
     pub fn error(&self, line: FormLine) -> Option<String> {
         match line {

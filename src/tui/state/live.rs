@@ -1,12 +1,13 @@
 //! The state of the Live screen.
 
+use crate::run::run_chart::RunChart;
 use crate::tui::widgets::line_chart::ChartView;
 
 /// The state of the Live screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LiveState {
-    /// Whether the scores are shown where only one chart fits.
-    pub shows_score: bool,
+    /// The chart that is shown where only one fits.
+    pub selected: RunChart,
     /// Whether one chart has the whole screen and takes keys.
     pub is_full: bool,
     /// Axis, zoom, cursor and smoothing of the charts.

@@ -1,5 +1,6 @@
 //! Popups: messages, questions, lists to choose from, the help.
 
+use super::export_request::ChartFormat;
 use super::help::HelpState;
 use super::published;
 use super::train_request::TrainRequest;
@@ -129,6 +130,12 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// What to export.
+    Export,
+    /// The chart to export.
+    ExportChart(ChartFormat),
+    /// The file to predict.
+    PredictFile,
 }
 
 /// An item of a choice.

@@ -54,11 +54,17 @@ impl Theme {
 
     /// The default theme for a terminal.
     pub fn of(caps: TerminalCaps) -> Theme {
-        let scheme = match caps.background {
-            Some(Background::Light) => &LIGHT,
-            _ => &DARK,
+        let theme = Theme::new(caps.color_depth, caps.charset);
+        theme.on(caps.background.unwrap_or(Background::Dark))
+    }
+
+    /// The default colors for a background.
+    pub fn on(self, background: Background) -> Theme {
+        let scheme = match background {
+            Background::Light => &LIGHT,
+            Background::Dark => &DARK,
         };
-        Theme { scheme, ..Theme::new(caps.color_depth, caps.charset) }
+        Theme { scheme, ..self }
     }
 
     /// The style of a role.
@@ -67,6 +73,18 @@ impl Theme {
             ColorDepth::None => uncolored(role),
             color_depth => self.scheme.paint(role).style(color_depth),
         }
+    }
+
+    /// The color of a role as in CSS, for a file: `#rrggbb`. Roles without a color have that of text.
+    pub fn css(self, role: Role) -> String {
+        let color = self.scheme.paint(role).fg.and_then(quantize::rgb);
+        let default = if self.scheme.is_light() { [0x1f, 0x23, 0x28] } else { [0xd5, 0xd9, 0xe0] };
+        css(color.unwrap_or(default))
+    }
+
+    /// The background of a file with the colors of this theme, as in CSS.
+    pub fn css_background(self) -> String {
+        css(if self.scheme.is_light() { [0xff; 3] } else { [0x14, 0x17, 0x1c] })
     }
 
     /// A fainter style of a role, for the background of a chart.
@@ -93,7 +111,7 @@ impl Theme {
     }
 
     /// The bars of sparklines, from the lowest to the highest.
-    pub fn heights(self) -> [char; 8] {
+    pub fn heights(self) -> [char; 7] {
         symbols::heights(self.is_ascii())
     }
 
@@ -118,6 +136,10 @@ impl Theme {
             }
         }
     }
+}
+
+fn css([red, green, blue]: [u8; 3]) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 /// Styles without colors, where modifiers distinguish the roles.
@@ -151,11 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn colors_of_a_file_are_those_of_the_scheme() {
+        let dark = Theme::new(ColorDepth::None, Charset::Ascii);
+        let light = Theme { scheme: &LIGHT, ..dark };
+        assert_eq!([dark.css(Role::Train), light.css(Role::Train)], ["#5fafd7", "#005faf"]);
+        assert_eq!([dark.css_background(), light.css_background()], ["#14171c", "#ffffff"]);
+        assert_eq!(BUILT_IN.map(Scheme::is_light), [false, true, false, true]);
+    }
+
+    #[test]
     fn light_background_selects_light_theme() {
         let caps = TerminalCaps {
             color_depth: ColorDepth::Ansi256,
             charset: Charset::Unicode,
             background: Some(Background::Light),
+            clipboard: crate::terminal_caps::Clipboard::None,
+            accepts_queries: true,
         };
         assert_eq!(Theme::of(caps).scheme.name, "light");
         assert_eq!(Theme::of(TerminalCaps { background: None, ..caps }).scheme.name, "dark");

@@ -39,6 +39,16 @@ pub(super) fn fit(color: Color, color_depth: ColorDepth) -> Option<Color> {
     }
 }
 
+/// The RGB value of a color; `None` for the default of the terminal.
+pub(super) fn rgb(color: Color) -> Option<[u8; 3]> {
+    match color {
+        Color::Reset => None,
+        Color::Rgb(r, g, b) => Some([r, g, b]),
+        Color::Indexed(index) => Some(indexed(index)),
+        named => BASIC.iter().find(|(basic, _)| *basic == named).map(|(_, rgb)| *rgb),
+    }
+}
+
 /// The RGB value of an indexed color.
 fn indexed(index: u8) -> [u8; 3] {
     match index {

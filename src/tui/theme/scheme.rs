@@ -1,6 +1,6 @@
 //! Color schemes: the colors and modifiers of each role.
 
-use super::quantize::fit;
+use super::quantize::{fit, rgb};
 use super::role::{CURVES, Role};
 use crate::terminal_caps::ColorDepth;
 use ratatui::style::{Color, Modifier, Style};
@@ -78,6 +78,14 @@ impl PartialEq for Scheme {
 impl Eq for Scheme {}
 
 impl Scheme {
+    /// Whether it has dark text for a light background: the selected line is light.
+    pub fn is_light(&self) -> bool {
+        let background = self.paint(Role::Selected).bg.and_then(rgb);
+        background.is_some_and(|[red, green, blue]| {
+            299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue) > 128_000
+        })
+    }
+
     /// Colors and modifiers of a role.
     pub fn paint(&self, role: Role) -> Paint {
         let role = match role {

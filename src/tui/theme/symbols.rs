@@ -61,6 +61,12 @@ pub enum Symbol {
     Axis,
     /// A tick of the value axis.
     AxisTick,
+    /// Between an old and a new value.
+    Arrow,
+    /// A change during the run, on the horizontal axis of a chart.
+    Change,
+    /// A piece of a dashed line, in a legend.
+    DashedRule,
     /// Where the axes meet.
     Corner,
     /// A tick of the horizontal axis.
@@ -95,7 +101,7 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Symbol {
     /// All symbols without a number.
-    pub const ALL: [Symbol; 35] = [
+    pub const ALL: [Symbol; 38] = [
         Symbol::Enter,
         Symbol::Backspace,
         Symbol::Up,
@@ -115,6 +121,7 @@ impl Symbol {
         Symbol::Falling,
         Symbol::Rising,
         Symbol::Celsius,
+        Symbol::Arrow,
         Symbol::Mark,
         Symbol::Rule,
         Symbol::Full,
@@ -123,6 +130,8 @@ impl Symbol {
         Symbol::Spread,
         Symbol::Axis,
         Symbol::AxisTick,
+        Symbol::Change,
+        Symbol::DashedRule,
         Symbol::Corner,
         Symbol::PositionTick,
         Symbol::Reading,
@@ -163,6 +172,9 @@ impl Symbol {
             Symbol::Spread => ("·", "."),
             Symbol::Axis => ("│", "|"),
             Symbol::AxisTick => ("┤", "+"),
+            Symbol::Arrow => ("→", "->"),
+            Symbol::Change => ("▴", "^"),
+            Symbol::DashedRule => ("╌", "-"),
             Symbol::Corner => ("└", "+"),
             Symbol::PositionTick => ("┬", "+"),
             Symbol::Reading => ("┊", ":"),
@@ -206,11 +218,12 @@ pub const QUARTERS: [char; 16] =
     [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
 
 /// The bars of sparklines, from the lowest to the highest.
-pub(super) fn heights(is_ascii: bool) -> [char; 8] {
+pub(super) fn heights(is_ascii: bool) -> [char; 7] {
     if is_ascii {
-        ['_', '.', ':', '-', '=', '+', '*', '#']
+        ['_', '.', ':', '-', '=', '+', '#']
     } else {
-        ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+        // A full cell would merge with the line above.
+        ['▁', '▂', '▃', '▄', '▅', '▆', '▇']
     }
 }
 

@@ -77,12 +77,12 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
             let seed = (run.seeds.len() > 1).then(|| run.seed_index());
             return vec![Navigate::Insight(Subject { dir: run.dir.clone(), seed }).into()];
         }
-        LiveAction::NextChart => app.live.shows_score = !app.live.shows_score,
+        LiveAction::NextChart => app.live.selected = app.live.selected.next(),
         LiveAction::PreviousSeed => show_seed(app, |at| at.saturating_sub(1)),
         LiveAction::NextSeed => show_seed(app, |at| at + 1),
-        LiveAction::ToggleFullChart => show_full(app, !app.live.is_full),
-        LiveAction::Back if app.live.is_full && app.live.chart.back() => {}
-        LiveAction::Back if app.live.is_full => show_full(app, false),
+        LiveAction::ToggleFullChart => app.live.is_full = !app.live.is_full,
+        LiveAction::Back if app.live.chart.back() => {}
+        LiveAction::Back if app.live.is_full => app.live.is_full = false,
         LiveAction::Back => {
             app.viewed = None;
             app.live.log_scroll = 0;
@@ -113,10 +113,4 @@ fn show_seed(app: &mut App, to: fn(usize) -> usize) {
         let to = to(run.seed_index());
         run.seed = (to + 1 < run.seeds.len()).then_some(to);
     }
-}
-
-/// Shows one chart on the whole screen, or all panes again. The panes have no keys to zoom, so the zoom is reset.
-fn show_full(app: &mut App, is_full: bool) {
-    app.live.is_full = is_full;
-    while app.live.chart.back() {}
 }

@@ -6,6 +6,7 @@
 mod compare;
 mod control;
 mod data;
+mod export;
 mod form;
 mod help;
 mod infer;
@@ -103,6 +104,19 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::ProbesLoaded(result) => infer::probes_loaded(app, result),
+        Msg::Copied { what, file } => {
+            export::copied(app, what, file);
+            Vec::new()
+        }
+        Msg::Exported(path) => {
+            export::exported(app, &path);
+            Vec::new()
+        }
+        Msg::CommandLine { command, note } => export::command_line(app, command, &note),
+        Msg::Background(background) => {
+            app.theme = app.theme.on(background);
+            Vec::new()
+        }
         Msg::Error { title, text } => {
             app.show_error(title, text);
             Vec::new()
@@ -112,7 +126,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
 
 /// Hands an action to the part of the interface that it belongs to.
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    if !matches!(action, Action::Chart(ChartKey::CursorAt(..))) {
+    if !matches!(action, Action::Chart(ChartKey::CursorAt(_))) {
         app.notice = None;
     }
     let steps = match action {
@@ -184,6 +198,11 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
         GlobalAction::NextTheme => {
             next_theme(app);
             vec![Effect::SaveTheme(app.theme.scheme.name.to_string())]
+        }
+        GlobalAction::Copy => export::copy(app),
+        GlobalAction::Export => {
+            export::open(app);
+            Vec::new()
         }
         GlobalAction::Help => {
             popup::toggle_help(app);
@@ -276,6 +295,9 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),
+            Purpose::Export => export::choose(app, &value),
+            Purpose::ExportChart(format) => export::choose_run_chart(app, format, &value),
+            Purpose::PredictFile => export::predict_file(app, value),
         },
     }
 }

@@ -1,5 +1,6 @@
 //! The Compare screen: table of runs, curves and differences of specifications.
 
+use super::chart_pane::change_marks;
 use super::chart_title::view_suffix;
 use super::run_text::{short_name, status_role, tagged_name};
 use crate::catalog::Metric;
@@ -12,8 +13,8 @@ use crate::tui::layout::COMPARE_SIDE_BY_SIDE;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::compare::{Column, CompareState, Mark, Quantity, is_same};
-use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::line_chart::{Curve, CurveStyle, LineChart, Reading, Seeds};
+use crate::tui::theme::{ColorDepth, Role, Symbol, Theme};
+use crate::tui::widgets::line_chart::{ChangeMark, Curve, CurveStyle, Dash, LineChart, Reading, Seeds};
 use crate::tui::widgets::{
     draw_text, draw_text_right, first_visible, fit_width, line_at_position, padded_pane, pane, truncate, wrap,
 };
@@ -88,10 +89,10 @@ pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     line_at_position(list, first, position).filter(|row| *row < rows.len())
 }
 
-/// The area of the curves on a screen with body `area`.
-pub fn plot(app: &App, area: Rect) -> Option<Rect> {
-    let area = layout(&app.compare, area).chart?;
-    draw_chart(app, area, &mut Buffer::empty(area))
+/// The plot areas of the charts on a screen with body `area`.
+pub fn plots(app: &App, area: Rect) -> Vec<Rect> {
+    let chart = layout(&app.compare, area).chart;
+    chart.and_then(|area| draw_chart(app, area, &mut Buffer::empty(area))).into_iter().collect()
 }
 
 fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -224,6 +225,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         steps: 0,
         percent: is_share,
         references: &[],
+        changes: &changes(app),
         span: None,
         empty: match (compare.marks.is_empty(), waiting) {
             (true, _) => &mark,
@@ -264,7 +266,10 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
             .filter(|(series, _)| !series.is_empty())
             .collect();
         let (role, is_smoothed) = (Role::Curve(mark.color), compare.quantity.is_noisy());
-        let of = |series, step_axis| Curve { name: "", role, style, series, step_axis, is_smoothed };
+        // With few colors, runs share them.
+        let dash =
+            if app.theme.color_depth <= ColorDepth::Ansi16 { Dash::of(mark.symbol) } else { Dash::Solid };
+        let of = |series, step_axis| Curve { name: "", role, style, dash, series, step_axis, is_smoothed };
         let longest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
         match (compare.chart.seeds, longest) {
             (Seeds::Band, Some((_, step_axis))) => {
@@ -275,6 +280,21 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
         mark_indices.resize(curves.len(), index);
     }
     (curves, mark_indices)
+}
+
+/// The marks of the changes during the marked runs.
+fn changes(app: &App) -> Vec<ChangeMark<'_>> {
+    let theme = app.theme;
+    let mut changes = Vec::new();
+    for mark in &app.compare.marks {
+        let Some(newest) = mark.histories(app.training.as_ref()).last() else { continue };
+        let symbol = theme.symbol(mark_symbol(mark));
+        let marks = change_marks(newest, Role::Curve(mark.color), theme);
+        changes.extend(
+            marks.into_iter().map(|mark| ChangeMark { text: format!("{symbol} {}", mark.text), ..mark }),
+        );
+    }
+    changes
 }
 
 /// Draws symbol, name and value of each marked run in columns.

@@ -1,7 +1,8 @@
 //! The details of an experiment, a queued run or a past run.
 
+use super::run_charts::{self, ChartSeeds};
 use super::run_text::{past_score, status_role};
-use super::{machine, panes, scores};
+use super::{machine, scores};
 use crate::catalog::{Metric, known_model, published};
 use crate::format;
 use crate::run::RunRow;
@@ -15,7 +16,6 @@ use crate::tui::state::estimates::{TimeEstimate, estimate_entry};
 use crate::tui::state::experiment::ExperimentRow;
 use crate::tui::state::runs::ListLine;
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{draw_text, fit_width, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -274,9 +274,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let used = scores::draw(history, theme, rest, buffer);
     let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };
     if chart.height >= 7 {
-        draw_text(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
-        let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
-        let shown = panes::ChartSeeds { seeds: histories, history };
-        panes::draw_loss(app, shown, ChartView::default(), chart, buffer);
+        let shown = ChartSeeds { seeds: histories, history };
+        run_charts::draw_loss(app, shown, chart, buffer);
     }
 }

@@ -2,11 +2,13 @@
 
 use super::diagnosis;
 use super::machine;
-use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
+use super::panes::{draw_log, draw_probes, draw_scores, draw_step};
+use super::run_charts::{draw_run_chart, plot_of_run_chart};
 use super::run_header::{draw_header, draw_no_run, elapsed_seconds, progress_parts, state};
 use crate::event::SplitName;
 use crate::format;
-use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
+use crate::run::run_chart::RunChart;
+use crate::tui::layout::{LIVE_GRID, LIVE_ONE_ROW, LIVE_PANES, LIVE_WIDE};
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{Role, Symbol};
@@ -20,82 +22,123 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_no_run(app, area, buffer);
         return;
     };
-    let [header, problem, body] = parts(run, area);
-    draw_header(app, run, header, buffer);
-    let history = run.history();
-    diagnosis::draw(app, history, problem, buffer);
+    let areas = areas(app, run, area);
+    draw_header(app, run, areas.header, buffer);
+    diagnosis::draw(app, run.history(), areas.diagnosis, buffer);
+    for (chart, area) in &areas.charts {
+        draw_run_chart(app, run, *chart, *area, buffer);
+    }
+    machine::draw_strip(app, run.history(), areas.gauges, buffer);
+    draw_panes(app, run, areas.panes, buffer);
+}
+
+/// The areas of the parts of the screen; empty ones are not shown.
+struct Areas {
+    header: Rect,
+    diagnosis: Rect,
+    charts: Vec<(RunChart, Rect)>,
+    gauges: Rect,
+    panes: Rect,
+}
+
+fn areas(app: &App, run: &RunState, area: Rect) -> Areas {
+    let lines = diagnosis::height(run.history());
+    let heights = [Constraint::Length(2), Constraint::Length(lines), Constraint::Fill(1)];
+    let [header, diagnosis, body] = Layout::vertical(heights).areas(area);
+    let diagnosis = Rect { x: diagnosis.x + 1, width: diagnosis.width.saturating_sub(2), ..diagnosis };
     if app.live.is_full {
-        draw_chart(app, run, body, buffer);
-        return;
+        let charts = vec![(app.live.selected, body)];
+        return Areas { header, diagnosis, charts, gauges: Rect::ZERO, panes: Rect::ZERO };
     }
     let low = match body.height {
+        _ if has_two_rows(body) => TWO_ROWS.iter().sum(),
         0..=15 => 5,
         16..=24 => 8,
         25..=40 => 11,
-        height => height / 4,
+        height => (height / 4).min(14),
     };
     let strip = machine::strip_height(run, body);
     let heights = [Constraint::Fill(1), Constraint::Length(strip), Constraint::Length(low)];
     let [charts, gauges, panes] = Layout::vertical(heights).areas(body);
-    machine::draw_strip(app, history, gauges, buffer);
-    if area.width >= LIVE_WIDE {
-        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
-        draw_loss_pane(app, run, left, buffer);
-        draw_score_pane(app, run, right, buffer);
-        draw_row(app, run, panes, buffer);
+    let (columns, rows) = LIVE_GRID;
+    let charts = if body.width >= columns && body.height >= rows {
+        grid(charts)
+    } else if body.width >= LIVE_WIDE {
+        let halves: [Rect; 2] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
+        [RunChart::Loss, RunChart::Score].into_iter().zip(halves).collect()
     } else {
-        draw_chart(app, run, charts, buffer);
-        let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
-        draw_step(app, history, step, buffer);
-        draw_log(app, history, log, buffer);
-    }
-}
-
-/// The panes below the charts, side by side. If the area is too narrow for
-/// both, probes replace the scores, which the charts show too.
-fn draw_row(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
-    let has_probes = area.width >= LIVE_PROBES && run.history().probes.newest().next().is_some();
-    let (scores, probes) = match (has_probes, area.width >= LIVE_SCORES_AND_PROBES) {
-        (false, _) => (47, 0),
-        (true, false) => (0, 47),
-        (true, true) => (47, 60),
+        vec![(app.live.selected, charts)]
     };
-    let widths = [29, scores, probes].map(Constraint::Length);
-    let [step, table, probe_area, log] =
-        Layout::horizontal(widths.into_iter().chain([Constraint::Fill(1)])).areas(area);
-    draw_step(app, run.history(), step, buffer);
-    if scores > 0 {
-        draw_scores(app, run, table, buffer);
-    }
-    if probes > 0 {
-        draw_probes(app, run.history(), probe_area, buffer);
-    }
-    draw_log(app, run.history(), log, buffer);
+    Areas { header, diagnosis, charts, gauges, panes }
 }
 
-/// Splits the screen into header, diagnosis and body.
-fn parts(run: &RunState, area: Rect) -> [Rect; 3] {
-    let problem = diagnosis::height(run.history());
-    let heights = [Constraint::Length(2), Constraint::Length(problem), Constraint::Fill(1)];
-    let [header, problem, body] = Layout::vertical(heights).areas(area);
-    let indented = Rect { x: problem.x + 1, width: problem.width.saturating_sub(2), ..problem };
-    [header, indented, body]
+/// All charts: loss and score above the others.
+fn grid(area: Rect) -> Vec<(RunChart, Rect)> {
+    let [upper, lower] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
+    let upper: [Rect; 2] = Layout::horizontal([Constraint::Fill(1); 2]).areas(upper);
+    let lower: [Rect; 3] = Layout::horizontal([Constraint::Fill(1); 3]).areas(lower);
+    RunChart::ALL.into_iter().zip(upper.into_iter().chain(lower)).collect()
 }
 
-/// The plot area of the full-screen chart, if it is shown, on a screen with body `area`.
-pub fn plot(app: &App, area: Rect) -> Option<Rect> {
-    let run = app.shown_run().filter(|_| app.live.is_full)?;
-    let [.., body] = parts(run, area);
-    draw_chart(app, run, body, &mut Buffer::empty(body))
+/// Heights of the two rows of panes: the last step and scores, probes and log.
+const TWO_ROWS: [u16; 2] = [7, 6];
+
+/// Whether the panes are in two rows, because they are too narrow in one.
+fn has_two_rows(body: Rect) -> bool {
+    (LIVE_WIDE..LIVE_ONE_ROW).contains(&body.width) && body.height >= 26
 }
 
-/// Draws the selected chart; returns the area of its curves.
-fn draw_chart(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
-    if app.live.shows_score {
-        draw_score_pane(app, run, area, buffer)
-    } else {
-        draw_loss_pane(app, run, area, buffer)
+/// Draws the panes below the charts.
+fn draw_panes(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
+    const STEP: u16 = 29;
+    const SCORES: u16 = 47;
+    const PROBES: u16 = 60;
+    let history = run.history();
+    let probes = history.probes.newest().count() as u16;
+    if area.is_empty() {
+        return;
     }
+    if area.height == TWO_ROWS.iter().sum::<u16>() && area.width < LIVE_ONE_ROW {
+        let [upper, lower] = Layout::vertical(TWO_ROWS.map(Constraint::Length)).areas(area);
+        let [step, scores] = Layout::horizontal([Constraint::Length(STEP), Constraint::Fill(1)]).areas(upper);
+        draw_step(app, history, false, step, buffer);
+        draw_scores(app, run, scores, buffer);
+        let share = Constraint::Fill(u16::from(probes > 0));
+        let [probe_area, log] = Layout::horizontal([share, Constraint::Fill(1)]).areas(lower);
+        draw_probes(app, history, probe_area, buffer);
+        draw_log(app, history, log, buffer);
+        return;
+    }
+    if area.width < LIVE_ONE_ROW {
+        let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(area);
+        draw_step(app, history, true, step, buffer);
+        draw_log(app, history, log, buffer);
+        return;
+    }
+    let widths = [Constraint::Length(STEP), Constraint::Length(SCORES), Constraint::Fill(1)];
+    let [step, scores, rest] = Layout::horizontal(widths).areas(area);
+    draw_step(app, history, false, step, buffer);
+    draw_scores(app, run, scores, buffer);
+    let [probe_area, log] = match probes {
+        0 => [Rect::ZERO, rest],
+        _ if rest.width >= LIVE_PANES - STEP - SCORES => {
+            Layout::horizontal([Constraint::Length(PROBES), Constraint::Fill(1)]).areas(rest)
+        }
+        count => {
+            // The log keeps three lines.
+            let height = (count + 2).min(area.height.saturating_sub(5).max(3));
+            Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(rest)
+        }
+    };
+    draw_probes(app, history, probe_area, buffer);
+    draw_log(app, history, log, buffer);
+}
+
+/// The plot areas of the charts on a screen with body `area`.
+pub fn plots(app: &App, area: Rect) -> Vec<Rect> {
+    let Some(run) = app.shown_run() else { return Vec::new() };
+    let charts = areas(app, run, area).charts.into_iter();
+    charts.filter_map(|(chart, area)| plot_of_run_chart(app, run, chart, area)).collect()
 }
 
 /// Draws the screen as lines of text, for a very small terminal.

@@ -1,6 +1,7 @@
 //! Hardware usage during training: time per stage, processor, memory and GPUs; as a strip on the Live screen and as the
 //! Machine screen.
 
+use super::chart_pane::{ChartTitle, draw_chart_pane};
 use super::run_header::{draw_header, draw_no_run};
 use crate::event::Stage;
 use crate::format;
@@ -15,8 +16,8 @@ use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{CURVES, Role, Symbol, Theme};
 use crate::tui::widgets::bars::{fill, sparkline_in, stacked};
-use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, LineChart, Reference};
-use crate::tui::widgets::{draw_text, padded_pane, pane, truncate};
+use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, Dash, LineChart, Reference};
+use crate::tui::widgets::{draw_text, padded_pane, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -242,12 +243,12 @@ fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
     watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
 }
 
-/// Name, line style, role and values of a curve.
-type PanelCurve<'a> = (&'static str, CurveStyle, Role, &'a Series);
+/// Name, style and pattern of the line, role and values of a curve.
+type PanelCurve<'a> = (&'static str, (CurveStyle, Dash), Role, &'a Series);
 
 /// A chart of the Machine screen.
 struct Panel<'a> {
-    title: String,
+    title: ChartTitle,
     curves: Vec<PanelCurve<'a>>,
     is_share: bool,
     planned: Option<f64>,
@@ -275,14 +276,11 @@ fn draw_panel<'a>(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let title = truncate(app.theme, &panel.title, (area.width as usize).saturating_sub(6));
-    let block = pane(app.theme, &title, false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let curve = |(name, style, role, series): &'a PanelCurve<'a>| Curve {
+    let curve = |(name, (style, dash), role, series): &'a PanelCurve<'a>| Curve {
         name,
         role: *role,
         style: *style,
+        dash: *dash,
         series: vec![*series],
         step_axis: &gauges.time_axis,
         is_smoothed: false,
@@ -291,7 +289,7 @@ fn draw_panel<'a>(
     let mut view: ChartView = app.gauges;
     view.axis = Axis::Time;
     // In a narrow chart the curve would overlap the name, which is also in the title.
-    let name = if inner.width >= 70 { "planned" } else { "" };
+    let name = if area.width >= 72 { "planned" } else { "" };
     let planned = panel.planned.map(|value| Reference { name, value, spread: 0.0 });
     let chart = LineChart {
         curves: &curves,
@@ -299,11 +297,12 @@ fn draw_panel<'a>(
         steps: 0,
         percent: panel.is_share,
         references: planned.as_slice(),
+        changes: &[],
         span: Some((0.0, if panel.is_share { 1.0 } else { 0.0 })),
         empty: "no measurements yet",
         theme: app.theme,
     };
-    chart.draw(inner, buffer);
+    draw_chart_pane(&chart, &panel.title, false, area, buffer);
 }
 
 fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
@@ -312,7 +311,7 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
     let now = |text: &dyn Fn(&Gauges) -> String| {
         newest.map_or(String::new(), |newest| format!(" {}", text(newest)))
     };
-    let curve = |name, role, series| (name, CurveStyle::Line, role, series);
+    let curve = |name, dash, role, series| (name, (CurveStyle::Line, dash), role, series);
     let cpu = now(&|newest| format!("{}, this run {}", percent(newest.cpu), percent(newest.process_cpu)));
     let memory = now(&|newest| {
         format!("{:.2} GiB, {}", newest.process_memory as f64 / GIB, memory_text(history, newest))
@@ -320,17 +319,17 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
     let planned = history.started.as_ref().and_then(|started| started.planned_memory);
     let mut panels = vec![
         Panel {
-            title: format!("Processor{cpu}"),
+            title: ChartTitle { name: "Processor".into(), details: cpu },
             curves: vec![
-                curve("all", Role::Muted, &gauges.cpu),
-                curve("this run", Role::Train, &gauges.process_cpu),
+                curve("all", Dash::Dotted, Role::Muted, &gauges.cpu),
+                curve("this run", Dash::Solid, Role::Train, &gauges.process_cpu),
             ],
             is_share: true,
             planned: None,
         },
         Panel {
-            title: format!("Memory{memory}"),
-            curves: vec![curve("", Role::Train, &gauges.process_memory)],
+            title: ChartTitle { name: "Memory".into(), details: memory },
+            curves: vec![curve("", Dash::Solid, Role::Train, &gauges.process_memory)],
             is_share: false,
             planned: planned.map(|bytes| bytes as f64 / GIB),
         },
@@ -348,13 +347,16 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         [gpu] => format!(" {}", text(gpu)),
         _ => String::new(),
     };
-    let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
+    let panel = |name: &str, details: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
         // There are ten digits.
         let style = |number: usize| match (gauges.gpus.len(), number) {
             (1, _) | (_, 10..) => CurveStyle::Line,
             (_, digit) => CurveStyle::Marked(Symbol::Digit(digit as u8)),
         };
-        let curve = |(number, gpu)| ("", style(number), Role::Curve(number as u8 % CURVES), series(gpu));
+        let title = ChartTitle { name: name.into(), details };
+        let curve = |(number, gpu)| {
+            ("", (style(number), Dash::of(number)), Role::Curve(number as u8 % CURVES), series(gpu))
+        };
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
     let degrees = theme.symbol(Symbol::Celsius);
@@ -362,9 +364,9 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
     let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
     let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));
     vec![
-        panel(format!("GPU{busy}"), true, |gpu| &gpu.busy),
-        panel(format!("GPU memory, GiB{}", state(&gpu_memory)), false, |gpu| &gpu.memory),
-        panel(format!("GPU power, W{watts}"), false, |gpu| &gpu.watts),
-        panel(format!("GPU temperature, {degrees}{celsius}"), false, |gpu| &gpu.celsius),
+        panel("GPU", busy, true, |gpu| &gpu.busy),
+        panel("GPU memory, GiB", state(&gpu_memory), false, |gpu| &gpu.memory),
+        panel("GPU power, W", watts, false, |gpu| &gpu.watts),
+        panel(&format!("GPU temperature, {degrees}"), celsius, false, |gpu| &gpu.celsius),
     ]
 }

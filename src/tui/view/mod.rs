@@ -1,5 +1,6 @@
 //! Draws the state, and finds what is drawn at a position of the terminal. Depends on [`super::state`] only.
 
+mod chart_pane;
 mod chart_title;
 pub mod compare;
 mod compare_columns;
@@ -19,6 +20,7 @@ pub mod popup;
 mod popup_box;
 mod probes;
 mod queue;
+mod run_charts;
 mod run_header;
 mod run_text;
 pub mod runs;

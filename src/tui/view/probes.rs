@@ -161,7 +161,7 @@ mod tests {
             let theme = Theme::new(ColorDepth::None, charset);
             sparkline(&series, (0.0, 1.0), width, theme).into_iter().map(|cell| cell.0).collect::<String>()
         };
-        assert_eq!(drawn(7, Charset::Unicode), "  ▁▃╎▆█");
+        assert_eq!(drawn(7, Charset::Unicode), "  ▁▃╎▆▇");
         assert_eq!(drawn(3, Charset::AsciiSymbols), "|+#");
         assert_eq!(drawn(0, Charset::AsciiSymbols), "");
     }

@@ -58,10 +58,13 @@ pub fn sparkline_in(
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
     let heights = theme.heights();
+    let highest = (heights.len() - 1) as f64;
     let symbol = |value: &f64| match value {
         value if !value.is_finite() => ' ',
-        value if max > min => heights[((value - min) / (max - min) * 7.0).round().clamp(0.0, 7.0) as usize],
-        _ => heights[3],
+        value if max > min => {
+            heights[((value - min) / (max - min) * highest).round().clamp(0.0, highest) as usize]
+        }
+        _ => heights[heights.len() / 2],
     };
     let drawn: String = values.iter().map(symbol).collect();
     format!("{drawn:>width$}")
@@ -106,8 +109,8 @@ mod tests {
 
     #[test]
     fn sparklines_span_minimum_to_maximum() {
-        assert_eq!(sparkline([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, UNICODE), "▁▅█ ");
-        assert_eq!(sparkline_in((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, UNICODE), " ▁██");
+        assert_eq!(sparkline([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, UNICODE), "▁▄▇ ");
+        assert_eq!(sparkline_in((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, UNICODE), " ▁▇▇");
         assert_eq!(sparkline([3.0, 3.0].into_iter(), 4, UNICODE), "  ▄▄");
         assert_eq!(sparkline(std::iter::empty(), 3, UNICODE), "   ");
     }

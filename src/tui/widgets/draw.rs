@@ -4,7 +4,7 @@ use crate::text::{cells, clusters, drawable, width as cells_of};
 use crate::tui::theme::{Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::{Block, Padding};
 
@@ -28,6 +28,9 @@ pub fn draw_text(buffer: &mut Buffer, x: u16, y: u16, width: u16, text: &str, st
     if width == 0 || !buffer.area.contains(Position { x, y }) {
         return x;
     }
+    // A style adds its modifiers to those of the cells, and text over faint symbols must not be faint in part.
+    let style =
+        if style.add_modifier.contains(Modifier::DIM) { style } else { style.remove_modifier(Modifier::DIM) };
     buffer.set_stringn(x, y, drawable(text), width as usize, style).0
 }
 

@@ -1,7 +1,7 @@
 //! Keys of the Compare screen.
 
 use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::action::{Action, CompareAction, Facet, FilterAction, ListAction};
+use crate::tui::action::{Action, CompareAction, Facet, FilterAction, GlobalAction, ListAction};
 use crate::tui::keymap::condition::Condition;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
@@ -82,6 +82,8 @@ pub(super) static COMPARE: &[Row] = &[
         "toggle between a band (mean and standard deviation over the seeds) and a curve for each seed",
     )
     .when(Condition::HasMarkedSeeds),
+    bind("export", &[char('E')], Action::Global(GlobalAction::Export), "", "export the chart as SVG or CSV")
+        .when(Condition::HasMarks),
     bind("clear_marks", &[char('c')], Action::Compare(CompareAction::ClearMarks), "", "clear all marks")
         .when(Condition::HasMarks),
     bind("open", ENTER, Action::Compare(CompareAction::Open), "", "open the run on the Live screen")

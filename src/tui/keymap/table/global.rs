@@ -63,6 +63,13 @@ pub(super) static GLOBAL: &[Row] = &[
         "",
         "toggle mouse support; without it the terminal selects text (F3 also while typing)",
     ),
+    bind(
+        "copy_selection",
+        &[char('Y'), ctrl('y')],
+        Action::Global(GlobalAction::Copy),
+        "",
+        "copy the selection: path, values at the cursor, text or prediction (^Y also while typing)",
+    ),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
         "suspend",

@@ -90,8 +90,14 @@ pub(super) static LIVE: &[Row] = &[
         "change the number of epochs or steps, or finish now",
     )
     .when(Condition::IsControllable),
-    bind("next", TAB, Action::Live(LiveAction::NextChart), "chart", "show the other chart")
-        .when(Condition::HasOneChart),
+    bind(
+        "next",
+        TAB,
+        Action::Live(LiveAction::NextChart),
+        "chart",
+        "show the next chart: loss, score, learning rate, gradient norm, tokens per second",
+    )
+    .when(Condition::HasOneChart),
     bind(
         "full_chart",
         &[char('f')],
@@ -132,6 +138,14 @@ pub(super) static LIVE: &[Row] = &[
         "toggle the band of mean and standard deviation over all seeds",
     )
     .when(Condition::HasSeeds),
+    bind(
+        "export",
+        &[char('E')],
+        Action::Global(GlobalAction::Export),
+        "export",
+        "export the model, a chart, predictions of a file, or the command line of the run",
+    )
+    .when(Condition::HasRun),
     bind("up", UP, Action::List(ListAction::Up), "", "scroll the log back"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "scroll the log forward"),
     bind("last", LAST, Action::List(ListAction::Last), "", "scroll to the end of the log"),

@@ -4,7 +4,7 @@ use super::row::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
     char, key,
 };
-use crate::tui::action::{Action, FilterAction, ListAction, RunsAction};
+use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -121,6 +121,14 @@ pub(super) static RUNS: &[Row] = &[
         "",
         "compare the runs with the published results",
     ),
+    bind(
+        "export",
+        &[char('E')],
+        Action::Global(GlobalAction::Export),
+        "",
+        "export the model, a chart, predictions of a file, or the command line of the run",
+    )
+    .when(Condition::OnReadableRun),
     bind("search", &[char('/')], Action::Filter(FilterAction::Start), "filter", "filter by a text"),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),

@@ -10,6 +10,7 @@ use crate::catalog::Metric;
 use crate::event::SplitName;
 use crate::run::RunRow;
 use crate::run::history::History;
+use crate::run::run_chart::RunCurve;
 use crate::run::series::Series;
 use crate::spec::{Difference, RunSpec, differences};
 use crate::tui::theme::CURVES;
@@ -99,12 +100,17 @@ impl Quantity {
 
     /// The curve of a run.
     pub(in crate::tui) fn series(self, history: &History) -> Option<&Series> {
+        self.curve(history).series(history)
+    }
+
+    /// The curve of a run with this history.
+    pub(in crate::tui) fn curve(self, history: &History) -> RunCurve {
         match self {
-            Quantity::TrainLoss => Some(&history.loss),
-            Quantity::ValidationLoss => history.score(SplitName::Validation, Metric::Loss),
-            Quantity::Score => history.score(SplitName::Validation, history.metric()),
-            Quantity::LearningRate => Some(&history.learning_rate),
-            Quantity::GradNorm => Some(&history.grad_norm),
+            Quantity::TrainLoss => RunCurve::TrainLoss,
+            Quantity::ValidationLoss => RunCurve::Score(SplitName::Validation, Metric::Loss),
+            Quantity::Score => RunCurve::Score(SplitName::Validation, history.metric()),
+            Quantity::LearningRate => RunCurve::LearningRate,
+            Quantity::GradNorm => RunCurve::GradNorm,
         }
     }
 

@@ -1,22 +1,16 @@
 //! The labels at the axes of a chart, and the cursor.
 
+use super::changes::{PlacedChange, column_of};
 use super::chart::{AXIS, LineChart};
-use super::scale::{Scale, nice};
+use super::scale::Scale;
 use crate::format;
 use crate::run::axis::Axis;
+use crate::run::axis::ticks::{distance, tick_text};
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::draw_text;
+use crate::tui::widgets::{draw_text, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// Distances of ticks on the time axis, in seconds.
-const SECONDS: [f64; 17] = [
-    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
-    21_600.0, 43_200.0,
-];
-/// Seconds of a day.
-const DAY: f64 = 86_400.0;
 
 impl LineChart<'_> {
     /// Draws the vertical axis with its ticks and their labels.
@@ -46,13 +40,15 @@ impl LineChart<'_> {
         plot: Rect,
         (from, to): (f64, f64),
         cursor: Option<(f64, usize)>,
+        changes: &[PlacedChange<'_>],
     ) {
         let (axis, theme) = (self.view.axis, self.theme);
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         let line = theme.symbol(Symbol::Corner).to_string()
             + &theme.symbol(Symbol::Rule).repeat(plot.width as usize);
         draw_text(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
-        let cursor_label = cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, x, position));
+        let cursor_label =
+            cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, (x, position), changes));
         let span = to - from;
         let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
         let mut free_left = plot.x;
@@ -79,59 +75,52 @@ impl LineChart<'_> {
         }
     }
 
-    /// Draws the cursor at column `x` of the plot, behind the curves.
-    pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize) {
-        for y in plot.top()..plot.bottom() {
-            draw_text(
-                buffer,
-                plot.x + x as u16,
-                y,
-                1,
-                self.theme.symbol(Symbol::Reading),
-                self.theme.style(Role::Key),
-            );
-        }
+    /// Draws the cursor at column `x` of the plot and the start of the selected range, behind the curves.
+    pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize, (from, to): (f64, f64)) {
+        let theme = self.theme;
+        let mut line = |x: usize, role| {
+            for y in plot.top()..plot.bottom() {
+                draw_text(buffer, plot.x + x as u16, y, 1, theme.symbol(Symbol::Reading), theme.style(role));
+            }
+        };
+        line(x, Role::Key);
+        let anchor = self.view.selected_from(self.end());
+        let Some(anchor) = anchor.and_then(|at| column_of(at, (from, to), plot)) else { return };
+        line(anchor, Role::Focus);
+        let (left, right) = (anchor.min(x), anchor.max(x));
+        let range = theme.symbol(Symbol::Full).repeat(right - left + 1);
+        let style = theme.style(Role::Focus);
+        draw_text(buffer, plot.x + left as u16, plot.bottom(), plot.width, &range, style);
     }
 
-    /// Draws the position of the cursor below the plot; returns the columns of the label.
-    fn draw_cursor_label(&self, buffer: &mut Buffer, plot: Rect, x: usize, position: f64) -> (u16, u16) {
-        let text = format!(" {} {} ", self.view.axis.name(), position_text(self.view.axis, position));
+    /// Draws the position of the cursor below the plot, with the changes of the run there; returns the columns of the
+    /// label.
+    fn draw_cursor_label(
+        &self,
+        buffer: &mut Buffer,
+        plot: Rect,
+        (x, position): (usize, f64),
+        changes: &[PlacedChange<'_>],
+    ) -> (u16, u16) {
+        let theme = self.theme;
+        let mut text = format!(" {} {} ", self.view.axis.name(), position_text(self.view.axis, position));
+        for change in changes.iter().filter(|change| change.x.abs_diff(x) <= 1) {
+            text += &format!("{} ", change.mark.text);
+        }
+        let text = truncate(theme, &text, usize::from(plot.width));
         let width = text::width(&text) as u16;
         let middle = (plot.x + x as u16).saturating_sub(width / 2);
         let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
-        let style = self.theme.style(Role::Selected);
-        draw_text(buffer, start, plot.bottom() + 1, plot.right().saturating_sub(start), &text, style);
+        draw_text(
+            buffer,
+            start,
+            plot.bottom() + 1,
+            plot.right().saturating_sub(start),
+            &text,
+            theme.style(Role::Selected),
+        );
         (start, start + width)
     }
-}
-
-/// The distance of about `max_ticks` ticks over `span`.
-fn distance(axis: Axis, span: f64, max_ticks: f64) -> f64 {
-    let minimum = span / max_ticks;
-    match axis {
-        Axis::Step | Axis::Examples => nice(minimum).max(1.0).round(),
-        Axis::Epoch if span >= 0.999 => nice(minimum).max(1.0),
-        Axis::Epoch => nice(minimum),
-        Axis::Time => {
-            let found = SECONDS.into_iter().find(|seconds| *seconds >= minimum);
-            found.unwrap_or_else(|| nice(minimum / DAY).max(1.0) * DAY)
-        }
-    }
-}
-
-/// The label of a tick: as many decimals as the distance of the ticks needs, in the unit of the last one.
-fn tick_text(axis: Axis, position: f64, every: f64, last: f64) -> String {
-    let (unit, suffix) = match axis {
-        Axis::Time => return format::duration(position),
-        _ if last >= 1e6 => (1e6, "M"),
-        _ if last >= 1e4 => (1e3, "k"),
-        _ => (1.0, ""),
-    };
-    if position == 0.0 {
-        return "0".into();
-    }
-    let decimals = (-(every / unit).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
-    format!("{:.decimals$}{suffix}", position / unit)
 }
 
 /// The label of the cursor, with full precision.
@@ -140,27 +129,5 @@ fn position_text(axis: Axis, position: f64) -> String {
         Axis::Epoch => format!("{position:.2}"),
         Axis::Step | Axis::Examples => format::count(position.round() as u64),
         Axis::Time => format::duration(position),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tick_labels_are_distinct() {
-        let text = |position, every, last| tick_text(Axis::Step, position, every, last);
-        assert_eq!([text(0.0, 2e5, 1e6), text(2e5, 2e5, 1e6), text(1e6, 2e5, 1e6)], ["0", "0.2M", "1.0M"]);
-        assert_eq!(
-            [text(345_000.0, 500.0, 346_000.0), text(345_500.0, 500.0, 346_000.0)],
-            ["345.0k", "345.5k"]
-        );
-        assert_eq!(text(801.0, 1.0, 801.0), "801");
-        assert_eq!(tick_text(Axis::Epoch, 0.25, 0.05, 0.3), "0.25");
-        assert_eq!(tick_text(Axis::Time, 90.0, 30.0, 200.0), "1:30");
-        assert_eq!(
-            [distance(Axis::Time, 3000.0, 6.0), distance(Axis::Time, 10.0 * DAY, 6.0)],
-            [600.0, 2.0 * DAY]
-        );
     }
 }

@@ -3,7 +3,7 @@
 //! A band is also distinguishable without color: it is a pattern of separate dots behind an unbroken curve, and two
 //! bands have different patterns.
 
-use super::chart::{CurveStyle, LineChart, Trace};
+use super::chart::{LineChart, Trace};
 use super::scale::Scale;
 use crate::run::Repeats;
 use crate::run::series::Column;
@@ -83,9 +83,4 @@ fn fill(
             }
         }
     }
-}
-
-/// Whether the mean of a band has a dot in column `x`: it is dashed if a curve of one seed is drawn over it.
-pub(super) fn is_dash(style: CurveStyle, x: usize) -> bool {
-    style != CurveStyle::Mean || x % 6 < 3
 }

@@ -18,8 +18,39 @@ pub enum CurveStyle {
     Points(Symbol),
     /// A line with markers at intervals and at its end, distinguishable without color.
     Marked(Symbol),
-    /// A dashed line, for the mean of several seeds behind the curve of one of them.
+    /// The mean of several seeds behind the curve of one of them.
     Mean,
+}
+
+/// The pattern of a line, so that curves are distinguishable without color.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dash {
+    /// An unbroken line.
+    #[default]
+    Solid,
+    /// Long dashes.
+    Dashed,
+    /// Dashes and dots in turn.
+    DashDotted,
+    /// Dots.
+    Dotted,
+}
+
+impl Dash {
+    /// The pattern of curve `number` of a chart with many curves. Neighbors have different patterns.
+    pub fn of(number: usize) -> Dash {
+        [Dash::Solid, Dash::Dashed, Dash::DashDotted, Dash::Dotted][number % 4]
+    }
+
+    /// Whether the line has dots in column `x` of dots.
+    pub(super) fn is_on(self, x: usize) -> bool {
+        match self {
+            Dash::Solid => true,
+            Dash::Dashed => x % 6 < 3,
+            Dash::DashDotted => matches!(x % 10, 0..5 | 7),
+            Dash::Dotted => x.is_multiple_of(3),
+        }
+    }
 }
 
 /// A curve of a chart.
@@ -31,6 +62,8 @@ pub struct Curve<'a> {
     pub role: Role,
     /// How it is drawn.
     pub style: CurveStyle,
+    /// The pattern of its line.
+    pub dash: Dash,
     /// The points of each seed. Several seeds are drawn as their mean with a band of the standard deviation.
     pub series: Vec<&'a Series>,
     /// Converts its steps to other units. All seeds share one, so that they are aligned by step on every axis.
@@ -83,6 +116,8 @@ pub struct LineChart<'a> {
     pub percent: bool,
     /// Reference values.
     pub references: &'a [Reference<'a>],
+    /// Changes during the run, marked on the horizontal axis.
+    pub changes: &'a [ChangeMark<'a>],
     /// Minimum range of the value axis.
     pub span: Option<(f64, f64)>,
     /// Text shown while there are no points.
@@ -136,6 +171,19 @@ pub struct Reference<'a> {
     pub value: f64,
     /// How far it strays to either side, as a band; 0 for a line alone.
     pub spread: f64,
+}
+
+/// A change during a run, marked on the horizontal axis.
+#[derive(Debug, Clone)]
+pub struct ChangeMark<'a> {
+    /// The step from which it applies.
+    pub step: u64,
+    /// Converts the step to the unit of the axis.
+    pub step_axis: &'a StepAxis,
+    /// What changed, shown under the cursor.
+    pub text: String,
+    /// The role that determines its colors.
+    pub role: Role,
 }
 
 impl LineChart<'_> {

@@ -23,9 +23,19 @@ struct Label<'a> {
 }
 
 impl LineChart<'_> {
+    /// Whether the names of the curves are at their ends in a chart in `area`.
+    pub(super) fn has_names(&self, area: Rect) -> bool {
+        let named = self.curves.iter().filter(is_labeled).count();
+        self.plot(area).is_some_and(|plot| plot.right() < area.right() && lines(named, plot.height) > 1)
+    }
+
+    /// Whether the values of the curves are at their ends in a chart in `area`.
+    pub(super) fn has_values(&self, area: Rect) -> bool {
+        self.plot(area).is_some_and(|plot| plot.right() < area.right())
+    }
+
     /// Width of the labels to the right of a chart of `width` × `height`; 0 if it is too narrow for labels.
     pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
-        let is_labeled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
         let named = || self.curves.iter().filter(is_labeled);
         let lines = lines(named().count(), height);
         let cells = named().map(|curve| {
@@ -88,6 +98,11 @@ impl LineChart<'_> {
             below -= lines;
         }
     }
+}
+
+/// Whether a curve has a label.
+fn is_labeled(curve: &&Curve<'_>) -> bool {
+    !curve.name.is_empty() && curve.last_step().is_some()
 }
 
 /// Lines per label: 2 for name and value, or 1 for the value only if `labels` labels do not fit.

@@ -6,14 +6,16 @@
 
 mod axes;
 mod band;
+mod changes;
 mod chart;
 mod labels;
+mod legend;
 mod references;
 mod scale;
 mod view;
 
-pub use chart::{Curve, CurveStyle, LineChart, Reading, Reference};
-pub use view::{ChartKey, ChartView, Seeds};
+pub use chart::{ChangeMark, Curve, CurveStyle, Dash, LineChart, Reading, Reference};
+pub use view::{ChartColumn, ChartKey, ChartView, Seeds};
 
 use super::canvas::Canvas;
 use super::draw::draw_text;
@@ -53,11 +55,14 @@ impl LineChart<'_> {
             (share * f64::from(2 * plot.width - 1)).round() as usize
         });
         self.draw_y_axis(buffer, plot, &scale);
+        let changes = self.changes_in(plot, (from, to));
         if axis_height > 0 {
-            self.draw_x_axis(buffer, plot, (from, to), cursor.zip(cursor_at.map(|at| at / 2)));
+            let cursor = cursor.zip(cursor_at.map(|at| at / 2));
+            self.draw_x_axis(buffer, plot, (from, to), cursor, &changes);
+            self.draw_changes(buffer, plot, &changes);
         }
         if let Some(at) = cursor_at {
-            self.draw_cursor(buffer, plot, at / 2);
+            self.draw_cursor(buffer, plot, at / 2, (from, to));
         }
         self.draw_bands(buffer, plot, &scale, &traces);
         self.draw_curves(buffer, plot, &scale, &traces);
@@ -131,15 +136,9 @@ impl LineChart<'_> {
                     continue;
                 }
                 let y = if curve.is_band() {
-                    draw_mean(
-                        &mut canvas,
-                        (x, column),
-                        before,
-                        (scale, plot.height),
-                        (number as u16, curve.style),
-                    )
+                    draw_mean(&mut canvas, (x, column), before, (scale, plot.height), (number, curve.dash))
                 } else {
-                    draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u16)
+                    draw_column(&mut canvas, (x, column), before, (scale, plot.height), (number, curve.dash))
                 };
                 before = Some((x, y));
                 if scale.cuts_off(column.max) {
@@ -232,10 +231,10 @@ fn draw_mean(
     (x, column): (usize, &Column),
     before: Option<(usize, usize)>,
     (scale, height): (&Scale, u16),
-    (curve, style): (u16, CurveStyle),
+    (curve, dash): (usize, Dash),
 ) -> usize {
     let y = scale.dot(column.mean, height);
-    canvas.dashed(before.unwrap_or((x, y)), (x, y), curve, |x| band::is_dash(style, x));
+    canvas.dashed(before.unwrap_or((x, y)), (x, y), curve as u16, |x| dash.is_on(x));
     y
 }
 
@@ -244,13 +243,19 @@ fn draw_column(
     canvas: &mut Canvas,
     (x, column): (usize, &Column),
     before: Option<(usize, usize)>,
-    scale: &Scale,
-    height: u16,
-    curve: u16,
+    (scale, height): (&Scale, u16),
+    (curve, dash): (usize, Dash),
 ) -> usize {
-    let y = scale.dot(column.mean, height);
+    let (y, curve) = (scale.dot(column.mean, height), curve as u16);
     if let Some(before) = before {
-        canvas.line(before, (x, y), curve);
+        if dash == Dash::Solid {
+            canvas.line(before, (x, y), curve);
+        } else {
+            canvas.dashed(before, (x, y), curve, |x| dash.is_on(x));
+        }
+    }
+    if !dash.is_on(x) {
+        return y;
     }
     if column.max > column.min {
         canvas.vertical(x, scale.dot(column.max, height), scale.dot(column.min, height), curve);

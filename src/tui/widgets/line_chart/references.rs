@@ -46,7 +46,7 @@ mod tests {
     use crate::run::axis::StepAxis;
     use crate::run::series::Series;
     use crate::tui::theme::{Charset, ColorDepth, Theme};
-    use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle};
+    use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, Dash};
 
     /// Scores of 70 to 80 % with a reference of 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
@@ -57,6 +57,7 @@ mod tests {
             name: "",
             role: Role::Validation,
             style,
+            dash: Dash::Solid,
             series: vec![&series],
             step_axis: &step_axis,
             is_smoothed: false,
@@ -68,6 +69,7 @@ mod tests {
             steps: 30,
             percent: true,
             references: &references,
+            changes: &[],
             span: None,
             empty: "",
             theme,

@@ -2,6 +2,7 @@
 
 use super::chart::{CurveStyle, LineChart, Trace};
 use crate::format;
+use crate::run::axis::ticks::nice;
 
 /// Minimum range of a chart of percentages.
 const MIN_PERCENT_RANGE: f64 = 0.05;
@@ -166,25 +167,9 @@ fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
     Scale::new((from, to), true, ticks)
 }
 
-/// The smallest of 1, 2, 5 × 10ⁿ that is at least `step`.
-pub(super) fn nice(step: f64) -> f64 {
-    if !(step.is_finite() && step > 0.0) {
-        return 1.0;
-    }
-    let power = 10f64.powf(step.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    steps.into_iter().find(|nice| *nice >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_nice() {
-        assert_eq!([0.13, 1.0, 3.0, 7.0].map(nice), [0.2, 1.0, 5.0, 10.0]);
-        assert_eq!([0.0, f64::NAN].map(nice), [1.0, 1.0]);
-    }
 
     #[test]
     fn tick_labels_have_at_most_five_characters() {

@@ -35,11 +35,29 @@ fn step_axis(steps: u64) -> StepAxis {
 
 fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
     let view = ChartView::default();
-    LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
+    LineChart {
+        curves,
+        view,
+        steps,
+        percent: false,
+        references: &[],
+        changes: &[],
+        span: None,
+        empty: "-",
+        theme,
+    }
 }
 
 fn curve<'a>(name: &'a str, style: CurveStyle, series: &'a Series, step_axis: &'a StepAxis) -> Curve<'a> {
-    Curve { name, role: Role::Train, style, series: vec![series], step_axis, is_smoothed: false }
+    Curve {
+        name,
+        role: Role::Train,
+        style,
+        dash: Dash::Solid,
+        series: vec![series],
+        step_axis,
+        is_smoothed: false,
+    }
 }
 
 fn with_keys(keys: &[ChartKey]) -> ChartView {

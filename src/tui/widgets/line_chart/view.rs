@@ -9,6 +9,8 @@ const SMOOTHING: [f64; 7] = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2];
 const DEFAULT_SMOOTHING: usize = 3;
 /// The smallest zoom window: about as many steps as a curve has fine buckets for.
 const MIN_WINDOW: f64 = 1.0 / 512.0;
+/// The smallest part of the visible window that a range to zoom to has.
+const MIN_SELECTION: f64 = 0.03;
 /// Distance that a key moves the cursor, as a fraction of the visible window.
 const CURSOR_STEP: f64 = 1.0 / 100.0;
 
@@ -26,6 +28,33 @@ pub struct ChartView {
     window: (f64, f64),
     /// Position of the cursor.
     cursor: Option<f64>,
+    /// Where the mouse button was pressed.
+    pressed: Option<Press>,
+}
+
+/// Where a mouse button was pressed on a chart, as a position on the axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Press {
+    /// The start of a range to zoom to.
+    Range(f64),
+    /// The position that follows the mouse.
+    Pan(f64),
+}
+
+/// A column of a chart: its index and the number of columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChartColumn {
+    /// Index, 0 at the left.
+    pub index: u16,
+    /// Number of columns.
+    pub count: u16,
+}
+
+impl ChartColumn {
+    /// As a fraction of the width.
+    fn fraction(self) -> f64 {
+        (f64::from(self.index) / f64::from(self.count.max(2) - 1)).min(1.0)
+    }
 }
 
 /// How several seeds of a run are drawn.
@@ -55,8 +84,20 @@ pub enum ChartKey {
     CursorLeft,
     /// Move the cursor to the right.
     CursorRight,
-    /// Move the cursor to a column: its index and the number of columns.
-    CursorAt(u16, u16),
+    /// Move the cursor to a column.
+    CursorAt(ChartColumn),
+    /// Halve the window around a column.
+    ZoomInAt(ChartColumn),
+    /// Double the window around a column.
+    ZoomOutAt(ChartColumn),
+    /// Start to select a range at a column; the cursor is its other end.
+    SelectFrom(ChartColumn),
+    /// Zoom to the selected range, unless it is too small to be meant as one.
+    ZoomToSelection,
+    /// Start to pan: the position at this column follows the mouse.
+    PanFrom(ChartColumn),
+    /// Pan so that the position follows the mouse to a column.
+    PanTo(ChartColumn),
     /// Select the next axis.
     NextAxis,
     /// Toggle the logarithmic scale.
@@ -78,6 +119,7 @@ impl Default for ChartView {
             smoothing: DEFAULT_SMOOTHING,
             window: (0.0, 1.0),
             cursor: None,
+            pressed: None,
         }
     }
 }
@@ -95,9 +137,28 @@ impl ChartView {
             ChartKey::PanRight => self.pan(width / 4.0),
             ChartKey::CursorLeft => self.move_cursor(to, -width * CURSOR_STEP),
             ChartKey::CursorRight => self.move_cursor(from, width * CURSOR_STEP),
-            ChartKey::CursorAt(column, columns) => {
-                let fraction = f64::from(column) / f64::from(columns.max(2) - 1);
-                self.cursor = Some(from + fraction.min(1.0) * width);
+            ChartKey::CursorAt(column) => self.cursor = Some(from + column.fraction() * width),
+            ChartKey::ZoomInAt(column) => {
+                self.cursor = Some(from + column.fraction() * width);
+                self.apply(ChartKey::ZoomIn);
+            }
+            ChartKey::ZoomOutAt(column) => {
+                self.cursor = Some(from + column.fraction() * width);
+                self.apply(ChartKey::ZoomOut);
+            }
+            ChartKey::SelectFrom(column) => {
+                let at = from + column.fraction() * width;
+                self.pressed = Some(Press::Range(at));
+                self.cursor = Some(at);
+            }
+            ChartKey::ZoomToSelection => self.zoom_to_selection(),
+            ChartKey::PanFrom(column) => {
+                self.pressed = Some(Press::Pan(from + column.fraction() * width));
+            }
+            ChartKey::PanTo(column) => {
+                if let Some(Press::Pan(at)) = self.pressed {
+                    self.pan(at - (from + column.fraction() * width));
+                }
             }
             ChartKey::NextAxis => self.axis = self.axis.next(),
             ChartKey::Log => self.is_log = !self.is_log,
@@ -111,6 +172,7 @@ impl ChartView {
 
     /// Removes the cursor, or else resets the zoom; returns whether there was either.
     pub fn back(&mut self) -> bool {
+        self.pressed = None;
         let had_cursor = self.cursor.take().is_some();
         let was_zoomed = self.is_zoomed();
         if !had_cursor {
@@ -124,9 +186,24 @@ impl ChartView {
         self.window != (0.0, 1.0)
     }
 
+    /// The position of the cursor as a fraction of the whole axis.
+    pub fn cursor_fraction(&self) -> Option<f64> {
+        self.cursor
+    }
+
+    /// The visible part of the axis, as fractions of its whole length.
+    pub fn window(&self) -> (f64, f64) {
+        self.window
+    }
+
     /// Whether there is a cursor.
     pub fn has_cursor(&self) -> bool {
         self.cursor.is_some()
+    }
+
+    /// Whether a range is being selected.
+    pub fn is_selecting(&self) -> bool {
+        matches!(self.pressed, Some(Press::Range(_)))
     }
 
     /// The smoothing window as a fraction of the whole run; 0 is none.
@@ -144,13 +221,34 @@ impl ChartView {
         self.cursor.map(|fraction| fraction * end)
     }
 
+    /// The start of the range that is being selected, on an axis from 0 to `end`; its other end is the cursor.
+    pub(super) fn selected_from(&self, end: f64) -> Option<f64> {
+        match self.pressed {
+            Some(Press::Range(from)) => Some(from * end),
+            Some(Press::Pan(_)) | None => None,
+        }
+    }
+
+    fn zoom_to_selection(&mut self) {
+        let width = self.window.1 - self.window.0;
+        if let (Some(Press::Range(start)), Some(end)) = (self.pressed.take(), self.cursor) {
+            let (from, to) = (start.min(end), start.max(end));
+            if to - from >= MIN_SELECTION * width {
+                let missing = (MIN_WINDOW - (to - from)).max(0.0);
+                let from = from.min(1.0 - MIN_WINDOW);
+                self.window = (from, (to + missing).min(1.0));
+            }
+        }
+    }
+
     fn zoom(&mut self, width: f64) {
         let (from, to) = self.window;
         let middle = self.cursor.unwrap_or(f64::midpoint(from, to));
         // The position of the cursor on the screen does not change.
         let fraction = (middle - from) / (to - from);
         let from = (middle - fraction * width).clamp(0.0, 1.0 - width);
-        self.window = (from, (from + width).min(1.0));
+        let to = if width >= 1.0 { 1.0 } else { (from + width).min(1.0) };
+        self.window = (if width >= 1.0 { 0.0 } else { from }, to);
     }
 
     fn pan(&mut self, by: f64) {
@@ -195,13 +293,40 @@ mod tests {
     #[test]
     fn cursor_moves_to_column() {
         let mut view = ChartView::default();
-        view.apply(ChartKey::CursorAt(25, 51));
+        let column = |index, count| ChartColumn { index, count };
+        view.apply(ChartKey::CursorAt(column(25, 51)));
         assert_eq!(view.cursor(100.0), Some(50.0));
         view.apply(ChartKey::ZoomIn);
-        view.apply(ChartKey::CursorAt(0, 51));
+        view.apply(ChartKey::CursorAt(column(0, 51)));
         assert_eq!(view.cursor(100.0), Some(25.0));
-        view.apply(ChartKey::CursorAt(3, 0));
+        view.apply(ChartKey::CursorAt(column(3, 0)));
         assert_eq!(view.cursor(100.0), Some(75.0));
+    }
+
+    #[test]
+    fn wheel_zooms_at_the_pointer_and_drag_selects_or_pans() {
+        let column = |index| ChartColumn { index, count: 101 };
+        let mut view = ChartView::default();
+        view.apply(ChartKey::ZoomInAt(column(20)));
+        assert_eq!(view.range(100.0), (10.0, 60.0), "position 20 stays where it is");
+        view.apply(ChartKey::ZoomOutAt(column(20)));
+        assert_eq!(view.range(100.0), (0.0, 100.0));
+        view.apply(ChartKey::SelectFrom(column(60)));
+        assert_eq!(view.selected_from(100.0), Some(60.0));
+        view.apply(ChartKey::CursorAt(column(40)));
+        view.apply(ChartKey::ZoomToSelection);
+        let (from, to) = view.range(100.0);
+        assert!((from - 40.0).abs() < 1e-9 && (to - 60.0).abs() < 1e-9, "{from} {to}");
+        assert_eq!(view.selected_from(100.0), None);
+        view.apply(ChartKey::PanFrom(column(50)));
+        view.apply(ChartKey::PanTo(column(25)));
+        let (from, to) = view.range(100.0);
+        assert!((from - 45.0).abs() < 1e-9 && (to - 65.0).abs() < 1e-9, "{from} {to}");
+        // A click is not a selection.
+        view.apply(ChartKey::SelectFrom(column(50)));
+        view.apply(ChartKey::CursorAt(column(51)));
+        view.apply(ChartKey::ZoomToSelection);
+        assert!((view.range(100.0).0 - 45.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! Predictions for the rows of a file, as columns of a copy.
 
-use super::lines::Input;
+use super::{ModelOutput, Predictor};
 use crate::catalog::{FileFormat, ProblemType};
-use crate::cli::args::PredictArgs;
-use crate::cli::output::{self, STDOUT};
 use crate::data::{InputTable, NewColumn, NewValues, TextColumns, unique_names};
 use crate::error::{Error, Result};
 use crate::files::write_atomic_with;
-use crate::predict::{ModelOutput, Predictor};
 use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -15,19 +12,28 @@ use std::path::Path;
 
 /// Number of rows that are predicted at once.
 const BATCH: usize = 1024;
+/// The name of standard output in errors.
+const STDOUT: &str = "standard output";
 
-/// Predicts every row of `input` and writes a copy with the predictions: all columns and rows in their order, in the
-/// same format. The copy is complete or absent.
+/// A text, and the second text of a pair.
+type Input = (String, Option<String>);
+
+/// Predicts every row of `input` and writes a copy with the predictions to `output`, or to standard output: all columns
+/// and rows in their order, in the same format. The copy is complete or absent. `on_note` is called with what the reader
+/// of the table has to say.
 ///
 /// # Errors
 /// [`Error::Usage`] for an output that cannot be used, [`Error::Data`] for an invalid row, errors of the model.
-pub(super) fn predict_table(predictor: &mut Predictor, args: &PredictArgs, input: &Path) -> Result<()> {
-    let given =
-        TextColumns { text: args.text_column.as_deref(), text_pair: args.text_pair_column.as_deref() };
-    let table = InputTable::open(input, predictor.spec(), given, predictor.is_pair())?;
-    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+pub fn predict_table(
+    predictor: &mut Predictor,
+    input: &Path,
+    columns: TextColumns<'_>,
+    output: Option<&Path>,
+    on_note: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let table = InputTable::open(input, predictor.spec(), columns, predictor.is_pair())?;
     check_output(input, &table, output)?;
-    table.notes().iter().for_each(output::stderr_line);
+    table.notes().iter().for_each(|note| on_note(note));
 
     let mut columns = PredictedColumns::new(predictor);
     let mut inputs: Vec<Input> = Vec::new();

@@ -1,0 +1,222 @@
+//! Copies and exports on threads of their own, because a folder of weights and the predictions of a file take seconds.
+
+use super::msg::Msg;
+use super::options::Options;
+use super::state::compare::Quantity;
+use super::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
+use crate::catalog::Metric;
+use crate::data::TextColumns;
+use crate::error::{Error, Result};
+use crate::export::chart::svg::svg;
+use crate::export::chart::table::{TableRun, write_csv};
+use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
+use crate::export::hf;
+use crate::files::{write_atomic, write_atomic_with};
+use crate::hub::Hub;
+use crate::predict::Predictor;
+use crate::predict::table::predict_table;
+use crate::run::history::History;
+use crate::run::run_chart::RunCurve;
+use crate::run::{HistoryTail, RunDir, seed_dirs};
+use crate::spec::{Experiments, train_command};
+use crate::terminal_caps::Clipboard;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder of exported files in the runs directory.
+const FOLDER: &str = "exports";
+/// The file for text that cannot be copied.
+const COPIED: &str = "copied.txt";
+
+/// Copies `text` where the terminal takes no OSC 52: with tmux, or to a file. `what` names the text.
+///
+/// # Errors
+/// [`Error::Write`] when the file cannot be written.
+pub(super) fn copy(options: &Options, clipboard: Clipboard, what: &'static str, text: &str) -> Result<Msg> {
+    if clipboard == Clipboard::Tmux && copy_with_tmux(text).is_ok_and(|is_copied| is_copied) {
+        return Ok(Msg::Copied { what, file: None });
+    }
+    let path = exports(options)?.join(COPIED);
+    write_atomic(&path, text.as_bytes())?;
+    Ok(Msg::Copied { what, file: Some(absolute(&path)) })
+}
+
+/// Gives `text` to tmux, which passes it on to the terminal (`-w`). By default, tmux ignores OSC 52 of the programs that
+/// run in it.
+fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
+    let mut tmux = Command::new("tmux")
+        .args(["load-buffer", "-w", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = tmux.stdin.take() {
+        stdin.write_all(text.as_bytes())?;
+    }
+    Ok(tmux.wait()?.success())
+}
+
+/// Exports what `request` says.
+///
+/// # Errors
+/// Those of reading the run and of writing the files.
+pub(super) fn export(options: &Options, request: ExportRequest) -> Result<Msg> {
+    let path = match request {
+        ExportRequest::HuggingFace(dir) => {
+            let folder = free_path(&exports(options)?, &format!("{}-hf", RunDir::at(&dir).name()));
+            hf(&dir, &folder)?;
+            folder
+        }
+        ExportRequest::Chart(request) => export_chart(options, &request)?,
+        ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
+        ExportRequest::CommandLine(dir) => return command_line(options, &dir),
+    };
+    Ok(Msg::Exported(absolute(&path)))
+}
+
+/// The folder of exported files, which is created.
+fn exports(options: &Options) -> Result<PathBuf> {
+    let folder = options.runs_dir.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
+    Ok(folder)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The first of `name`, `name-2`, `name-3`, … that does not exist in `folder`.
+fn free_path(folder: &Path, name: &str) -> PathBuf {
+    let numbered = (2..).map(|number| folder.join(format!("{name}-{number}")));
+    let mut paths = std::iter::once(folder.join(name)).chain(numbered);
+    paths.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
+}
+
+fn export_chart(options: &Options, request: &ChartRequest) -> Result<PathBuf> {
+    let name = match (&request.content, &request.runs[..]) {
+        (ChartContent::Run(chart), [(dir, _), ..]) => {
+            format!("{}-{}", RunDir::at(dir).name(), chart.file_name())
+        }
+        (ChartContent::Run(chart), []) => chart.file_name().into(),
+        (ChartContent::Comparison(quantity), _) => {
+            format!("compare-{}", quantity.name().to_lowercase().replace(' ', "-"))
+        }
+    };
+    let path = exports(options)?.join(format!("{name}.{}", request.format.extension()));
+    match request.format {
+        ChartFormat::Svg => write_atomic(&path, chart_svg(request)?.as_bytes())?,
+        ChartFormat::Csv => {
+            let runs = request.runs.iter().map(|(dir, _)| table_run(dir)).collect::<Result<Vec<_>>>()?;
+            let curves = |history: &History| columns(request.content, history);
+            write_atomic_with(&path, |created| {
+                let mut file = std::fs::File::create(created).map_err(Error::writing(&path))?;
+                write_csv(&runs, &curves, &path, &mut file)
+            })?;
+        }
+    }
+    Ok(path)
+}
+
+/// The columns of the values of a run.
+fn columns(content: ChartContent, history: &History) -> Vec<(&'static str, RunCurve)> {
+    match content {
+        ChartContent::Run(chart) => {
+            let curves = chart.all_curves(history.metric()).into_iter();
+            curves.map(|curve| (curve.column(), curve)).collect()
+        }
+        ChartContent::Comparison(quantity) => {
+            let curve = quantity.curve(history);
+            vec![("value", curve)]
+        }
+    }
+}
+
+fn table_run(dir: &Path) -> Result<TableRun> {
+    let run = RunDir::at(dir);
+    Ok(TableRun { name: run.name(), seeds: seed_dirs(dir, &run.spec()?) })
+}
+
+/// The history of each seed of a run.
+fn histories(dir: &Path) -> Result<Vec<History>> {
+    let read = |dir: PathBuf| {
+        let mut tail = HistoryTail::of(&dir);
+        tail.update()?;
+        Ok(tail.history().clone())
+    };
+    seed_dirs(dir, &RunDir::at(dir).spec()?).into_iter().map(read).collect()
+}
+
+fn chart_svg(request: &ChartRequest) -> Result<String> {
+    let runs = request.runs.iter().map(|(dir, _)| histories(dir)).collect::<Result<Vec<_>>>()?;
+    let names = request.runs.iter().map(|(dir, _)| RunDir::at(dir).name());
+    let colors = request.colors.clone();
+    match request.content {
+        ChartContent::Run(chart) => {
+            let name = names.last().unwrap_or_default();
+            let seeds = runs.last().map_or(&[][..], Vec::as_slice);
+            Ok(svg(&Chart::of_run(&name, seeds, chart, request.range, colors)))
+        }
+        ChartContent::Comparison(quantity) => {
+            let mut curves = Vec::new();
+            let looks = request.runs.iter().zip(names).enumerate();
+            for ((number, ((_, color), name)), seeds) in looks.zip(&runs) {
+                for history in seeds {
+                    let curve = quantity.curve(history);
+                    let Some(series) = curve.series(history) else { continue };
+                    let marker = if quantity.is_sparse() { Marker::Disc } else { Marker::None };
+                    curves.push(ChartCurve {
+                        name: name.clone(),
+                        color: color.clone(),
+                        pattern: LinePattern::of(number),
+                        marker,
+                        series,
+                        step_axis: &history.step_axis,
+                        is_smoothed: curve.is_noisy(),
+                    });
+                }
+            }
+            let newest = || runs.iter().filter_map(|seeds| seeds.last());
+            let is_percent =
+                quantity == Quantity::Score && newest().any(|history| history.metric() != Metric::Loss);
+            Ok(svg(&Chart {
+                title: quantity.name().into(),
+                curves,
+                changes: newest().flat_map(changes).collect(),
+                steps: 0,
+                is_percent,
+                range: request.range,
+                colors,
+            }))
+        }
+    }
+}
+
+fn predict_file(options: &Options, run: &Path, file: &str) -> Result<PathBuf> {
+    let input = Path::new(file.trim());
+    let file_name = input.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let output = exports(options)?.join(format!("{}-{file_name}", RunDir::at(run).name()));
+    let device = options.device.unwrap_or_default();
+    let name = run.display().to_string();
+    let mut predictor = Predictor::open(&name, &options.runs_dir, &Hub::from_env(), device)?;
+    let columns = TextColumns { text: None, text_pair: None };
+    predict_table(&mut predictor, input, columns, Some(&output), &mut |_| {})?;
+    Ok(output)
+}
+
+fn command_line(options: &Options, dir: &Path) -> Result<Msg> {
+    let run = RunDir::at(dir);
+    let spec = run.spec()?;
+    let experiments = Experiments::open(options.experiments.as_deref()).ok();
+    let command = train_command(&spec, experiments.as_ref(), &run.spec_file());
+    let is_changed = histories(dir)?.iter().any(|history| !history.changes.is_empty());
+    let note = if is_changed {
+        format!(
+            "The run was changed while it was trained. `glue-tui train --replay {}` repeats the changes too.",
+            run.name()
+        )
+    } else {
+        String::new()
+    };
+    Ok(Msg::CommandLine { command, note })
+}

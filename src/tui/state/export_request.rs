@@ -1,0 +1,67 @@
+//! What the user exports.
+
+use super::compare::Quantity;
+use crate::export::chart::{ChartColors, ChartRange};
+use crate::run::run_chart::RunChart;
+use std::path::PathBuf;
+
+/// What the user exports of a run or of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExportRequest {
+    /// The best weights of the run in that directory, as a Hugging Face folder.
+    HuggingFace(PathBuf),
+    /// A chart.
+    Chart(ChartRequest),
+    /// The predictions of a run for the rows of a file.
+    Predictions {
+        /// The run directory.
+        run: PathBuf,
+        /// The file, as typed.
+        file: String,
+    },
+    /// The command line that repeats the run in that directory.
+    CommandLine(PathBuf),
+}
+
+/// The format of an exported chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartFormat {
+    /// A picture.
+    Svg,
+    /// The values.
+    Csv,
+}
+
+impl ChartFormat {
+    /// The extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            ChartFormat::Svg => "svg",
+            ChartFormat::Csv => "csv",
+        }
+    }
+}
+
+/// A chart to export.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChartRequest {
+    /// The runs, and the color of each as in CSS.
+    pub runs: Vec<(PathBuf, String)>,
+    /// Which values.
+    pub content: ChartContent,
+    /// The format.
+    pub format: ChartFormat,
+    /// The visible part and the scale.
+    pub range: ChartRange,
+    /// The other colors.
+    pub colors: ChartColors,
+}
+
+/// The values of a chart to export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartContent {
+    /// Those of a chart of one run.
+    Run(RunChart),
+    /// Those of several runs.
+    Comparison(Quantity),
+}

@@ -1,0 +1,198 @@
+//! Copying the selection, and exporting runs and charts.
+
+use crate::export::chart::{ChartColors, ChartRange};
+use crate::run::run_chart::RunChart;
+use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
+use crate::tui::state::App;
+use crate::tui::state::copied::{Copied, CopiedContent};
+use crate::tui::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
+use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::line_chart::ChartView;
+use crate::tui::widgets::text_field::TextField;
+use std::path::{Path, PathBuf};
+
+const HUGGING_FACE: &str = "Hugging Face folder";
+const SVG: &str = "chart as SVG";
+const CSV: &str = "chart as CSV";
+const PREDICTIONS: &str = "predictions of a file";
+const COMMAND_LINE: &str = "command line";
+
+/// Copies the selection.
+pub(super) fn copy(app: &mut App) -> Vec<Effect> {
+    match app.copied() {
+        Some(copied) => vec![Effect::Copy(copied)],
+        None => {
+            app.notice = Some("nothing is selected".into());
+            Vec::new()
+        }
+    }
+}
+
+/// Shows where the selection was copied to.
+pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) {
+    let Some(file) = file else {
+        app.notice = Some(format!("copied {what}"));
+        return;
+    };
+    let text = format!(
+        "This terminal offers no clipboard to programs, so {what} is in a file:\n\n{}",
+        file.display()
+    );
+    app.popup = Some(Popup::message("Copied to a file", text));
+}
+
+/// Shows where something was exported to.
+pub(super) fn exported(app: &mut App, path: &Path) {
+    let text = path.display().to_string();
+    // A popup that is open may be a question.
+    if app.popup.is_some() {
+        app.notice = Some(format!("exported to {text}"));
+    } else {
+        app.popup = Some(Popup::message("Exported", text));
+    }
+}
+
+/// Shows a command line and copies it.
+pub(super) fn command_line(app: &mut App, command: String, note: &str) -> Vec<Effect> {
+    let text = if note.is_empty() { command.clone() } else { format!("{command}\n\n{note}") };
+    app.popup = Some(Popup::message("Command line", text));
+    vec![Effect::Copy(Copied { what: "the command", content: CopiedContent::Text(command) })]
+}
+
+/// The run that is exported, with whether it has weights.
+fn run(app: &App) -> Option<(PathBuf, bool)> {
+    match app.screen {
+        Screen::Runs => app.runs.run().map(|run| (run.dir.clone(), run.best.is_some())),
+        Screen::Live => app.shown_run().map(|run| (run.dir.clone(), run.history().best.is_some())),
+        _ => None,
+    }
+}
+
+/// Offers what can be exported.
+pub(super) fn open(app: &mut App) {
+    let item = |value: &str, note: &str| Item { value: value.into(), note: note.into() };
+    let mut items = Vec::new();
+    let run = run(app);
+    if matches!(run, Some((_, true))) {
+        items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
+        items.push(item(PREDICTIONS, "of the best weights, beside each row of a table"));
+    }
+    items.push(item(SVG, "a picture for documents and the web"));
+    items.push(item(CSV, "the exact values, for spreadsheets and programs"));
+    if run.is_some() {
+        items.push(item(COMMAND_LINE, "that repeats the run; it is copied too"));
+    }
+    choose_from(app, "Export", items, None, Purpose::Export);
+}
+
+fn choose_from(
+    app: &mut App,
+    title: &str,
+    items: Vec<Item>,
+    free_text: Option<&'static str>,
+    purpose: Purpose,
+) {
+    let typed = TextField::default();
+    app.popup =
+        Some(Popup::Choice(Choice { title: title.into(), items, free_text, typed, selected: 0, purpose }));
+}
+
+/// Exports the chosen item, or asks for more.
+pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
+    let run = run(app).map(|(dir, _)| dir);
+    let request = match (value, run) {
+        (SVG, Some(_)) => return choose_chart(app, ChartFormat::Svg),
+        (CSV, Some(_)) => return choose_chart(app, ChartFormat::Csv),
+        (SVG, None) => comparison(app, ChartFormat::Svg),
+        (CSV, None) => comparison(app, ChartFormat::Csv),
+        (PREDICTIONS, Some(_)) => {
+            choose_from(
+                app,
+                "Predict the rows of a file",
+                Vec::new(),
+                Some("path of a CSV, TSV, JSONL or Parquet file"),
+                Purpose::PredictFile,
+            );
+            return Vec::new();
+        }
+        (HUGGING_FACE, Some(dir)) => ExportRequest::HuggingFace(dir),
+        (COMMAND_LINE, Some(dir)) => ExportRequest::CommandLine(dir),
+        _ => return Vec::new(),
+    };
+    start(app, request)
+}
+
+fn start(app: &mut App, request: ExportRequest) -> Vec<Effect> {
+    app.notice = Some("exporting".into());
+    vec![Effect::Export(Box::new(request))]
+}
+
+/// Asks which chart of the run is exported.
+fn choose_chart(app: &mut App, format: ChartFormat) -> Vec<Effect> {
+    let metric = app.shown_run().map_or(crate::catalog::Metric::Accuracy, |run| run.history().metric());
+    let mut charts = RunChart::ALL.to_vec();
+    // The chart on the screen comes first.
+    charts.sort_by_key(|chart| *chart != app.live.selected);
+    let item = |chart: &RunChart| {
+        let note =
+            if *chart == RunChart::Score { format!("such as {}", metric.title()) } else { String::new() };
+        Item { value: chart.file_name().into(), note }
+    };
+    let items = charts.iter().map(item).collect();
+    choose_from(app, "Which chart", items, None, Purpose::ExportChart(format));
+    Vec::new()
+}
+
+/// Exports the chosen chart of the run.
+pub(super) fn choose_run_chart(app: &mut App, format: ChartFormat, value: &str) -> Vec<Effect> {
+    let chart = RunChart::ALL.into_iter().find(|chart| chart.file_name() == value);
+    let (Some((dir, _)), Some(chart)) = (run(app), chart) else { return Vec::new() };
+    // The Runs screen has no view of its own.
+    let view = if app.screen == Screen::Live { app.live.chart } else { ChartView::default() };
+    let request = ChartRequest {
+        runs: vec![(dir, app.theme.css(Role::Train))],
+        content: ChartContent::Run(chart),
+        format,
+        range: range(view),
+        colors: colors(app.theme),
+    };
+    start(app, ExportRequest::Chart(request))
+}
+
+/// The chart of the marked runs.
+fn comparison(app: &App, format: ChartFormat) -> ExportRequest {
+    let runs =
+        app.compare.marks.iter().map(|mark| (mark.dir.clone(), app.theme.css(Role::Curve(mark.color))));
+    ExportRequest::Chart(ChartRequest {
+        runs: runs.collect(),
+        content: ChartContent::Comparison(app.compare.quantity),
+        format,
+        range: range(app.compare.chart),
+        colors: colors(app.theme),
+    })
+}
+
+/// Predicts the rows of the chosen file.
+pub(super) fn predict_file(app: &mut App, file: String) -> Vec<Effect> {
+    let Some((run, _)) = run(app) else { return Vec::new() };
+    start(app, ExportRequest::Predictions { run, file })
+}
+
+fn range(view: ChartView) -> ChartRange {
+    ChartRange { axis: view.axis, is_log: view.is_log, window: view.window(), smoothing: view.smoothing() }
+}
+
+fn colors(theme: Theme) -> ChartColors {
+    ChartColors {
+        background: theme.css_background(),
+        text: theme.css(Role::Text),
+        muted: theme.css(Role::Muted),
+        frame: theme.css(Role::Frame),
+        change: theme.css(Role::Warning),
+        train: theme.css(Role::Train),
+        validation: theme.css(Role::Validation),
+        test: theme.css(Role::Test),
+    }
+}

@@ -1,0 +1,138 @@
+//! Copying the selection and exporting.
+
+use super::fixtures::*;
+use super::insight::{loaded, report};
+use glue_tui::export::chart::ChartRange;
+use glue_tui::run::run_chart::RunChart;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::copied::{Copied, CopiedContent};
+use glue_tui::tui::state::export_request::{ChartContent, ChartFormat, ExportRequest};
+use glue_tui::tui::state::popup::Popup;
+use glue_tui::tui::update::update;
+use std::path::{Path, PathBuf};
+
+/// What `Y` copies.
+#[track_caller]
+fn copied(app: &mut App) -> Copied {
+    let effects = press_keys(app, "Y");
+    let [Effect::Copy(copied)] = &effects[..] else { panic!("{effects:?}") };
+    copied.clone()
+}
+
+#[track_caller]
+fn copied_text(app: &mut App) -> String {
+    match copied(app).content {
+        CopiedContent::Text(text) => text,
+        CopiedContent::Path(path) => panic!("{}", path.display()),
+    }
+}
+
+fn path(text: &str) -> CopiedContent {
+    CopiedContent::Path(PathBuf::from(text))
+}
+
+#[test]
+fn each_screen_copies_its_selection() {
+    let mut app = app(120, 40);
+    assert_eq!(copied_text(&mut app), "glue-tui train demo");
+    press_keys(&mut app, "jjj");
+    assert_eq!(copied(&mut app).content, path("runs/sst-distilbert-20261123-101502-7f3a"));
+    let mut app = training(120, 40, "demo", 330);
+    assert_eq!(copied(&mut app).content, path("runs/demo-20261123-110429-c691"));
+    (0..60).for_each(|_| drop(press_keys(&mut app, "<left>")));
+    let values = copied_text(&mut app);
+    for name in
+        ["epoch\t", "loss train\t", "score validation\t", "learning-rate learning_rate\t", "grad-norm"]
+    {
+        assert!(values.contains(name), "{values}");
+    }
+    let mut app = comparing(120, 40);
+    assert!(matches!(copied(&mut app).content, CopiedContent::Path(_)));
+    press_keys(&mut app, "<left><left><left><left><left><left><left><left>");
+    let values = copied_text(&mut app);
+    assert!(values.lines().count() >= 2 && values.contains("demo-20261123-095711-01ab\t"), "{values}");
+    let mut app = loaded(120, 40, report());
+    press_keys(&mut app, "<tab>");
+    let row = copied_text(&mut app);
+    assert!(text(&app).contains(&row[..20]), "{row}");
+}
+
+#[test]
+fn prediction_is_copied_while_text_is_typed() {
+    let mut app = classifying(120, 40, "not bad");
+    let effects = press_keys(&mut app, "<^y>");
+    let [Effect::Copy(copied)] = &effects[..] else { panic!("{effects:?}") };
+    let CopiedContent::Text(text) = &copied.content else { panic!("{copied:?}") };
+    let object: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!((&object["text"], &object["label"]), (&"not bad".into(), &"positive".into()));
+}
+
+#[test]
+fn result_of_copying_is_shown() {
+    let mut app = app(120, 40);
+    update(&mut app, Msg::Copied { what: "the path", file: None });
+    assert_shows(&app, "copied the path");
+    update(&mut app, Msg::Copied { what: "the path", file: Some("/home/me/runs/exports/copied.txt".into()) });
+    assert_shows(&app, "/home/me/runs/exports/copied.txt");
+    // A message is copied too.
+    assert!(copied_text(&mut app).contains("copied.txt"));
+}
+
+#[test]
+fn export_menu_offers_what_the_run_has() {
+    let mut app = app(120, 40);
+    assert_eq!(press_keys(&mut app, "E"), [], "an experiment has nothing to export");
+    assert!(app.popup.is_none());
+    press_keys(&mut app, "jjjE");
+    for item in
+        ["Hugging Face folder", "chart as SVG", "chart as CSV", "predictions of a file", "command line"]
+    {
+        assert_shows(&app, item);
+    }
+    let dir = || PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    let effects = press_keys(&mut app, "hugging<enter>");
+    assert_eq!(effects, [Effect::Export(Box::new(ExportRequest::HuggingFace(dir())))]);
+    assert_eq!(
+        press_keys(&mut app, "Ecommand<enter>"),
+        [Effect::Export(Box::new(ExportRequest::CommandLine(dir())))]
+    );
+    let effects = press_keys(&mut app, "Epredictions<enter>my file.csv<enter>");
+    let request = ExportRequest::Predictions { run: dir(), file: "my file.csv".into() };
+    assert_eq!(effects, [Effect::Export(Box::new(request))]);
+    update(&mut app, Msg::Exported("/x/runs/exports/a.csv".into()));
+    assert!(matches!(app.popup, Some(Popup::Message { .. })));
+    assert_shows(&app, "/x/runs/exports/a.csv");
+    // A failed run without weights.
+    press_keys(&mut app, "<esc>jjjE");
+    assert!(!text(&app).contains("Hugging Face folder"), "{}", text(&app));
+}
+
+#[test]
+fn chart_is_exported_as_it_is_shown() {
+    let mut app = training(120, 40, "demo", 330);
+    let effects = press_keys(&mut app, "a+Esvg<enter>grad<enter>");
+    let [Effect::Export(request)] = &effects[..] else { panic!("{effects:?}") };
+    let ExportRequest::Chart(request) = &**request else { panic!("{request:?}") };
+    assert_eq!((request.content, request.format), (ChartContent::Run(RunChart::GradNorm), ChartFormat::Svg));
+    assert_eq!(request.runs[0].0, Path::new("runs/demo-20261123-110429-c691"));
+    assert_ne!(request.range, ChartRange::default());
+    assert_eq!(request.range.window, app.live.chart.window());
+    let mut app = comparing(120, 40);
+    let effects = press_keys(&mut app, "Ecsv<enter>");
+    let [Effect::Export(request)] = &effects[..] else { panic!("{effects:?}") };
+    let ExportRequest::Chart(request) = &**request else { panic!("{request:?}") };
+    assert_eq!((request.runs.len(), request.format), (3, ChartFormat::Csv));
+}
+
+#[test]
+fn command_line_is_shown_and_copied() {
+    let mut app = app(120, 40);
+    let command = "glue-tui train demo --set seed=3".to_string();
+    let effects =
+        update(&mut app, Msg::CommandLine { command: command.clone(), note: "It was changed.".into() });
+    let content = CopiedContent::Text(command.clone());
+    assert_eq!(effects, [Effect::Copy(Copied { what: "the command", content })]);
+    assert_shows(&app, &command);
+    assert_shows(&app, "It was changed.");
+}
