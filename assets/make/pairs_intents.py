@@ -96,7 +96,7 @@ describe | tell about | explain = {subject}; {city}; a {shape}
 }
 CIRCUMSTANCES = {
     "train": ["", "", "", "on a Sunday", "with little money", "without any help", "for the first time", "as a student", "on vacation", "by myself", "in a big city", "this week", "before a trip"],
-    "validation": ["in a hurry", "on a rainy day", "for an old friend", "after the holidays", "as soon as possible"],
+    "validation": ["in a hurry", "on a rainy day", "for some old friends", "after the holidays", "as soon as possible"],
     "test": ["before breakfast", "during a storm", "with cold hands", "without making noise", "as a beginner"],
 }
 
