@@ -1,11 +1,12 @@
 //! The command line. Flags say what to do; hyperparameters are set with `--set`.
 
 use crate::catalog::{LabelMap, SHAPES};
+use crate::config::closest_match;
 use crate::event::SplitName;
 use crate::spec::DeviceSpec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -13,19 +14,24 @@ use std::str::FromStr;
 /// Fine-tune a text classifier in the terminal
 ///
 /// Without a command, opens the terminal interface on ./experiments.toml, or on the built-in experiments if
-/// that file does not exist.
+/// that file does not exist, and on the experiments.toml in ~/.config/glue-tui. With a file or folder in place of a
+/// command, opens the interface on these data.
 #[derive(Debug, Parser)]
 #[command(
     name = "glue-tui",
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
     after_help = AFTER_HELP
 )]
 pub struct Args {
     /// The options of every command.
     #[command(flatten)]
     pub global: GlobalArgs,
+    /// A data file, or a folder with data, to look at and train on
+    #[arg(value_name = "FILE", value_parser = OsStringValueParser::new().try_map(data_path), value_hint = ValueHint::AnyPath)]
+    pub file: Option<PathBuf>,
     /// The command; `None` opens the interface.
     #[command(subcommand)]
     pub command: Option<CliCommand>,
@@ -33,6 +39,7 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 Examples:
+  glue-tui reviews.csv
   glue-tui train demo
   glue-tui predict demo \"not bad at all\"
 
@@ -45,7 +52,7 @@ downloaded, 4 device error or out of memory, 130 interrupted (the work is saved)
 /// The options of every command.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct GlobalArgs {
-    /// Experiments file [default: ./experiments.toml, or else the built-in one]
+    /// Experiments file [default: ./experiments.toml, or else the built-in one; and the one in ~/.config/glue-tui]
     #[arg(long, global = true, value_name = "FILE")]
     pub experiments: Option<PathBuf>,
     /// Directory of the runs
@@ -86,6 +93,8 @@ pub enum CliCommand {
     Predict(PredictArgs),
     /// List the runs
     Runs(RunsArgs),
+    /// Remove the checkpoints of finished runs to free disk space; best weights, logs and predictions stay
+    Prune(PruneArgs),
     /// Follow a run that another process or host is training
     Attach(AttachArgs),
     /// Send a command to a running job, on this host or another one
@@ -96,6 +105,12 @@ pub enum CliCommand {
     Check(CheckArgs),
     /// Print the key bindings of the interface in the format of keys.toml
     Keys,
+    /// Print a script that completes commands and options in a shell
+    ///
+    /// For bash, add `source <(glue-tui completions bash)` to ~/.bashrc; the other shells have similar files.
+    Completions(CompletionsArgs),
+    /// Print a man page about all commands
+    Man(ManArgs),
     /// Show the environment: devices, precision, threads, hub, cache, terminal
     Doctor,
     /// Measure the speed of training and inference on this machine, with random weights
@@ -135,9 +150,24 @@ pub struct AttachArgs {
     pub plain: bool,
 }
 
+/// The arguments of `prune`.
+#[derive(Debug, ClapArgs)]
+pub struct PruneArgs {
+    /// Names or directories of runs; a stopped or failed one then starts again from step 0 when it is resumed
+    /// [default: all finished runs]
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Print what would be freed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The arguments of `runs`.
 #[derive(Debug, ClapArgs)]
 pub struct RunsArgs {
+    /// List only runs that match, for example 'lr>=1e-5 task:sst2 #paper' [default: all runs]
+    #[arg(value_name = "FILTER", conflicts_with = "published")]
+    pub filter: Vec<String>,
     /// Compare the runs that follow the article's recipe with its published results
     #[arg(long)]
     pub published: bool,
@@ -249,8 +279,23 @@ pub struct ExportArgs {
 /// The arguments of `check`.
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
-    /// Name of an experiment [default: all experiments]
+    /// Name of an experiment [default: all experiments; as a short list on a terminal]
     pub name: Option<String>,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Write a page for each command to this folder, such as ~/.local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// The arguments of `bench`.
@@ -350,6 +395,21 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The path of a file or folder that exists. Anything else is more likely a mistyped command.
+fn data_path(text: std::ffi::OsString) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.exists() {
+        return Ok(path);
+    }
+    let word = path.to_string_lossy();
+    let command = Args::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    Err(match closest_match(&word, names) {
+        Some(name) => format!("no such command, file or folder; did you mean '{name}'?"),
+        None => "no such command, file or folder".into(),
+    })
+}
+
 /// An empty environment variable counts as unset.
 fn runs_dir(text: std::ffi::OsString) -> PathBuf {
     if text.is_empty() { PathBuf::from("runs") } else { PathBuf::from(text) }
@@ -379,6 +439,18 @@ mod tests {
         assert!(error(&["train", "x", "--set", "lr"]).contains("expected KEY=VALUE"));
         assert!(error(&["trian"]).contains("'train'"));
         assert!(error(&["runs", "--device", "cuda"]).contains("did you mean `cuda:0`?"));
+    }
+
+    #[test]
+    fn file_or_folder_stands_in_place_of_a_command() {
+        let parse = |args: &[&str]| Args::try_parse_from(["glue-tui"].iter().chain(args));
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let args = parse(&[folder, "--ascii"]).unwrap();
+        assert!(args.file.is_some() && args.command.is_none() && args.global.ascii);
+        let args = parse(&["runs"]).unwrap();
+        assert!(args.file.is_none() && args.command.is_some());
+        assert!(error(&["reviews.csv"]).contains("no such command, file or folder"));
+        assert!(error(&["rnus"]).contains("did you mean 'runs'?"));
     }
 
     #[test]

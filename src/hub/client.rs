@@ -7,12 +7,13 @@ use super::download::{Downloader, block_on, ping};
 use super::error::{HubError, cancelled_error, unwritable};
 use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
-use super::repo::{Repo, RepoType, Snapshot, expand_home};
+use super::repo::{Repo, RepoType, Snapshot};
 use crate::assets;
-use crate::catalog::SplitSpec;
+use crate::catalog::{MODELS, SplitSpec, known_model_by_short_id};
+use crate::config::closest_match;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::{ModelFolder, read_regular};
+use crate::files::{ModelFolder, expand_home, read_regular};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,6 +79,9 @@ impl Hub {
             return Ok(ModelFolder { name: name.to_string(), ..ModelFolder::on_disk(path) });
         }
         let repo = Repo::model(name)?;
+        if !self.may_be_model(name) {
+            return Err(Error::model(name, unknown_name(name)));
+        }
         match self.fetch(&repo, revision, &FileSelection::Model, on_progress, cancelled)? {
             Fetched::Files(Snapshot { commit, .. }) => {
                 let folder = Cache::new(&self.config.cache_dir, &repo).snapshot(&commit);
@@ -121,6 +125,43 @@ impl Hub {
             let cache = Cache::new(&self.config.cache_dir, &repo);
             is_cached(&self.config, &cache, "main", &FileSelection::Model)
         })
+    }
+
+    /// Whether a valid hub id may name a model: it has an owner, is in the cache, or is one of the short ids of the hub's
+    /// early days that are known. Any other name without an owner is most likely a typo, which needs no request.
+    fn may_be_model(&self, name: &str) -> bool {
+        name.contains('/') || known_model_by_short_id(name).is_some() || self.is_cached(name)
+    }
+
+    /// Checks the name of a model without a request.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a path that is not a folder and for a text that is no hub id, [`Error::Hub`] for a model that
+    /// is not in the cache of a hub that is offline.
+    pub fn check_model_name(&self, name: &str, revision: &str, cancelled: &AtomicBool) -> Result<()> {
+        if name == assets::DEMO || expand_home(name).is_dir() {
+            return Ok(());
+        }
+        Repo::model(name)?;
+        if !self.may_be_model(name) {
+            return Err(Error::model(name, unknown_name(name)));
+        }
+        if self.config.offline {
+            self.model(name, revision, &mut |_| {}, cancelled)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the models that are complete in the cache, in the order of the alphabet.
+    pub fn cached_models(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.config.cache_dir).into_iter().flatten().flatten();
+        let id = |name: &str| {
+            Some(name.strip_prefix(RepoType::Model.plural())?.strip_prefix("--")?.replacen("--", "/", 1))
+        };
+        let ids = entries.filter_map(|entry| id(entry.file_name().to_str()?));
+        let mut ids: Vec<String> = ids.filter(|id| self.is_cached(id)).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Sends one request to the hub.
@@ -216,6 +257,16 @@ impl Hub {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The problem of a name without an owner that is not known.
+fn unknown_name(name: &str) -> String {
+    let short_ids = MODELS.iter().filter_map(|model| model.id.rsplit('/').next());
+    let similar = closest_match(name, short_ids).and_then(known_model_by_short_id);
+    let example = similar.map_or("google-bert/bert-base-uncased", |model| model.id);
+    let hint = if similar.is_some() { "did you mean" } else { "as in" };
+    let end = if similar.is_some() { "?" } else { "" };
+    format!("is neither a model folder nor a hub id; a hub id has an owner and a name, {hint} {example}{end}")
 }
 
 /// Downloads the selected files. `current_file` is the file in progress, to name it in an error.

@@ -30,6 +30,8 @@ pub enum Action {
     Insight(InsightAction),
     /// The Data screen.
     Data(DataAction),
+    /// The Open screen.
+    Open(OpenAction),
     /// The Machine screen.
     Machine(MachineAction),
     /// The chart that has the focus.
@@ -43,6 +45,8 @@ pub enum GlobalAction {
     Quit,
     /// Show all keys.
     Help,
+    /// Open the command palette, or close it.
+    Palette,
     /// Go to a screen.
     GoTo(Screen),
     /// Suspend the program, as the shell's job control does.
@@ -98,6 +102,8 @@ pub enum PopupAction {
     Answer(usize),
     /// Put the cursor on a line; the line under the cursor is accepted.
     Select(usize),
+    /// Complete the path that is typed.
+    Complete,
 }
 
 /// An action of the Runs screen.
@@ -115,6 +121,10 @@ pub enum RunsAction {
     Resume,
     /// Delete the run, or remove the queue entry.
     Delete,
+    /// Change the name, the tags or the note of the run.
+    EditNotes(NotesPart),
+    /// Ask which checkpoints to remove.
+    Prune,
     /// Add to the queue.
     Enqueue,
     /// Swap the queue entry with the one before it.
@@ -131,6 +141,8 @@ pub enum RunsAction {
     OpenData,
     /// Ask whether to train the run again with the settings that its diagnosis suggests.
     TrySuggestion,
+    /// Choose a file or folder with data to open.
+    OpenFile,
     /// Compare the runs with the published results.
     ShowPublished,
     /// Go to the next section: experiments, queue, past runs.
@@ -141,6 +153,17 @@ pub enum RunsAction {
     ClearFilter,
     /// Put the cursor on a line; the line under the cursor is opened.
     Select(usize),
+}
+
+/// A part of the notes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotesPart {
+    /// The name.
+    Name,
+    /// The tags.
+    Tags,
+    /// The note.
+    Note,
 }
 
 /// An action of the form.
@@ -212,6 +235,8 @@ pub enum InferAction {
     ChooseComparison,
     /// Load the current weights of the run.
     Refresh,
+    /// Classify the probes that the run has not classified.
+    ClassifyProbes,
     /// Go back.
     Back,
 }
@@ -306,9 +331,44 @@ pub enum RowList {
 /// An action of the Data screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataAction {
-    /// Show the lengths of the next split.
+    /// Show the lengths and the rows of the next split.
     NextSplit,
+    /// Show rows in place of the lengths, or the lengths again.
+    ToggleRows,
     /// Profile the data again.
+    Refresh,
+    /// Go back.
+    Back,
+}
+
+/// An action of the Open screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenAction {
+    /// Train on the data.
+    Train,
+    /// Save the experiment to the experiments file.
+    Save,
+    /// Edit the settings of the experiment in the form.
+    Edit,
+    /// Use the column under the cursor as the text.
+    Text,
+    /// Use the column under the cursor as the second text, or do not.
+    TextPair,
+    /// Use the column under the cursor as the label; on further columns of 0 and 1, as one more label.
+    Label,
+    /// Predict classes, sets of labels or a number.
+    ProblemType,
+    /// Choose the model.
+    ChooseModel,
+    /// Choose other data.
+    ChooseFile,
+    /// One column to the left.
+    Left,
+    /// One column to the right.
+    Right,
+    /// Put the cursor on a column.
+    Select(usize),
+    /// Read the data again.
     Refresh,
     /// Go back.
     Back,
@@ -338,6 +398,7 @@ impl Action {
             Action::Compare(action) => matches!(action, CompareAction::Open | CompareAction::Back),
             Action::Insight(action) => matches!(action, InsightAction::Open | InsightAction::Back),
             Action::Data(action) => action == DataAction::Back,
+            Action::Open(action) => matches!(action, OpenAction::Train | OpenAction::Back),
             Action::Machine(MachineAction::Back) => true,
             Action::List(_) | Action::Chart(_) => false,
         }

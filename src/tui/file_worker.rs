@@ -1,5 +1,6 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
+use super::disk_cache::DiskCache;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
 use super::options::Options;
@@ -10,8 +11,8 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
-use crate::spec::Experiments;
+use crate::run::{NotesEdit, RunDir, delete, edit_notes, list, reproduced, seed_dirs, unreadable};
+use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,8 +33,12 @@ pub(super) enum FileJob {
     SaveExperiment {
         name: String,
         changes: Vec<(&'static str, String)>,
+        target: SaveTarget,
     },
     DeleteRun(PathBuf),
+    EditNotes(PathBuf, NotesEdit),
+    /// Measure the disk space of the listed runs.
+    MeasureDisk,
     ToggleProbe(Probe),
     SaveTheme(String),
 }
@@ -43,6 +48,7 @@ pub(super) struct FileWorker {
     options: Options,
     messages: Sender<Msg>,
     cache: HistoryCache,
+    disk: DiskCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
 }
@@ -59,6 +65,8 @@ impl Worker for FileWorker {
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::EditNotes(..) => "writing the notes of a run",
+            FileJob::MeasureDisk => "measuring the disk space of runs",
             FileJob::ToggleProbe(_) => "changing the probes",
             FileJob::SaveTheme(_) => "saving the theme",
         }
@@ -96,10 +104,10 @@ impl Worker for FileWorker {
                 let result = catch_panic(name, || reproduced(&self.options.runs_dir));
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
-            FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
-                Ok(()) => {
+            FileJob::SaveExperiment { name, changes, target } => match self.save(&name, &changes, target) {
+                Ok(path) => {
                     self.list();
-                    self.send(Msg::ExperimentSaved { name });
+                    self.send(Msg::ExperimentSaved { name, path });
                 }
                 Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
             },
@@ -112,6 +120,18 @@ impl Worker for FileWorker {
             FileJob::SaveTheme(theme) => {
                 if let Err(error) = settings::save_theme(&theme) {
                     self.send(error_msg("Cannot save the theme", &error));
+                }
+            }
+            FileJob::EditNotes(dir, edit) => {
+                if let Err(error) = edit_notes(&RunDir::at(dir), &edit) {
+                    self.send(error_msg("Cannot write the notes of the run", &error));
+                }
+                self.list();
+            }
+            FileJob::MeasureDisk => {
+                let changed = self.disk.measure();
+                if !changed.is_empty() {
+                    self.send(Msg::DiskMeasured(changed));
                 }
             }
             FileJob::DeleteRun(dir) => {
@@ -132,7 +152,13 @@ impl Worker for FileWorker {
 impl FileWorker {
     /// A worker that sends its results to `messages`.
     pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
-        FileWorker { options, messages, cache: HistoryCache::default(), is_follow_pending }
+        FileWorker {
+            options,
+            messages,
+            cache: HistoryCache::default(),
+            disk: DiskCache::default(),
+            is_follow_pending,
+        }
     }
 
     fn send(&self, msg: Msg) {
@@ -148,27 +174,30 @@ impl FileWorker {
     }
 
     /// Sends the experiments and the runs.
-    fn list(&self) {
+    fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
-        let rows = |experiments: Experiments| {
-            let row = |name: &&str| ExperimentRow {
-                name: (*name).to_string(),
-                description: experiments.description(name),
-                values: experiments.values(name),
-                spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-            };
-            experiments.names().iter().map(row).collect()
-        };
+        let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
         let runs_dir = &self.options.runs_dir;
-        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
-        self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.disk.fill(&mut runs);
+        self.send(Msg::Listed { experiments: rows, runs });
+        if let Ok(experiments) = experiments {
+            let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
+            let mut targets: Vec<(SaveTarget, PathBuf)> =
+                targets.filter_map(|target| Some((target, experiments.path_of_new(target).ok()?))).collect();
+            targets.dedup_by(|(_, a), (_, b)| a == b);
+            self.send(Msg::ExperimentFiles { errors: experiments.errors_outside(), targets });
+        }
     }
 
     fn probes_file(&self) -> PathBuf {
         self.options.runs_dir.join(probes::FILE)
     }
 
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
-        Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
+    /// Returns the whole path of the file.
+    fn save(&self, name: &str, changes: &[(&'static str, String)], target: SaveTarget) -> Result<PathBuf> {
+        let mut experiments = Experiments::open(self.options.experiments.as_deref())?;
+        let file = experiments.save(name, changes, target)?;
+        Ok(std::path::absolute(&file).unwrap_or(file))
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod action;
 mod background;
+mod disk_cache;
 mod effects;
 mod event_loop;
 mod export_worker;
@@ -19,6 +20,7 @@ mod inference;
 pub mod input;
 pub mod keymap;
 pub mod layout;
+mod lookup_worker;
 pub mod msg;
 mod options;
 mod run_worker;

@@ -4,19 +4,23 @@ use super::action::Action;
 use super::state::copied::Copied;
 use super::state::experiment::ExperimentRow;
 use super::state::export_request::ExportRequest;
+use super::state::form::{FormCheck, FormValues};
 use super::state::infer::{ModelSource, OpenedModel};
 use super::state::insight::Subject;
+use super::state::path_choice::{PathEntry, PathKind};
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
+use crate::data::Preview;
 use crate::event::Command;
-use crate::predict::{Attributions, Prediction};
+use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
-use crate::run::{Reproduction, RunEvent, RunRow};
-use crate::spec::RunSpec;
+use crate::run::suggestions::Suggestions;
+use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
+use crate::spec::{RunSpec, SaveTarget};
 use crate::terminal_caps::Background;
 use std::path::PathBuf;
 
@@ -26,6 +30,8 @@ use std::path::PathBuf;
 pub enum Msg {
     /// A key with a meaning was pressed.
     Action(Action),
+    /// A key was pressed whose action does not apply, with the reason.
+    KeyDoesNotApply(String),
     /// Text was typed or pasted, or the cursor moved in it.
     Edit(Edit),
     /// The terminal has this many columns and rows.
@@ -39,6 +45,17 @@ pub enum Msg {
         /// The runs, newest first.
         runs: Vec<RunRow>,
     },
+    /// The errors outside of experiments in their files, and where a new experiment can be saved.
+    ExperimentFiles {
+        /// The errors.
+        errors: Vec<String>,
+        /// The files that a new experiment can be saved to, at least one.
+        targets: Vec<(SaveTarget, PathBuf)>,
+    },
+    /// The disk space of runs was measured, for those where it has changed.
+    DiskMeasured(Vec<(PathBuf, DiskUse)>),
+    /// Runs were pruned.
+    Pruned(PruneResult),
     /// The history of each seed of a run was read from its logs.
     HistoryLoaded {
         /// The run directory.
@@ -71,6 +88,8 @@ pub enum Msg {
     ExperimentSaved {
         /// Its name.
         name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The model of the Infer screen was opened or refreshed.
     ModelOpened {
@@ -111,6 +130,13 @@ pub enum Msg {
         /// The attributions, or the error.
         result: Result<Attributions, String>,
     },
+    /// The probes of a request were classified.
+    ProbesClassified {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The predictions, or the error.
+        result: Result<Vec<(Probe, ModelOutput)>, String>,
+    },
     /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {
         /// The run.
@@ -125,6 +151,24 @@ pub enum Msg {
         /// The profile, or the error.
         result: Result<DataProfile, String>,
     },
+    /// The start of a file or folder with data was read.
+    Previewed {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its first rows, or the error.
+        result: Result<Preview, String>,
+    },
+    /// The entries of a folder were listed; none if it cannot be read.
+    FolderListed {
+        /// The folder as typed.
+        folder: String,
+        /// Its entries.
+        entries: Vec<PathEntry>,
+    },
+    /// The values of the form were checked with the files that they name.
+    FormChecked(FormCheck),
+    /// Models and data to choose from were listed.
+    SuggestionsListed(Suggestions),
     /// The published results and those of the runs were collected; or the error.
     Reproduction(Result<Vec<Reproduction>, String>),
     /// The probes were read or changed; or the error.
@@ -154,6 +198,15 @@ pub enum Msg {
         /// The cause and what to do.
         text: String,
     },
+}
+
+/// What pruning did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneResult {
+    /// The freed bytes of each run that was pruned.
+    pub freed: Vec<u64>,
+    /// Why the others were not.
+    pub errors: Vec<String>,
 }
 
 /// A side effect to carry out.
@@ -189,9 +242,15 @@ pub enum Effect {
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
+        /// The file of an experiment that is in none.
+        target: SaveTarget,
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),
+    /// Change the name, the tags or the note of a run.
+    EditNotes(PathBuf, NotesEdit),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Open a model to classify texts.
     OpenModel {
         /// Number of the request.
@@ -224,10 +283,30 @@ pub enum Effect {
         /// The second text of a pair.
         text_pair: Option<String>,
     },
+    /// Classify probes.
+    ClassifyProbes {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The probes.
+        probes: Vec<Probe>,
+    },
     /// Read and analyze the saved predictions of a run.
     LoadPredictions(Subject),
     /// Profile the dataset of an experiment; replaces a profile that is being made.
     ProfileData(Box<RunSpec>),
+    /// Read the start of a file or folder with data; replaces an earlier one that is being read.
+    Preview(PathBuf),
+    /// List the entries of a folder, unless a later request replaces this one.
+    ListFolder {
+        /// The folder as typed.
+        folder: String,
+        /// What is looked for there.
+        kind: PathKind,
+    },
+    /// Check the values of the form with the files that they name.
+    CheckForm(FormValues),
+    /// List models and data to choose from.
+    ListSuggestions,
     /// Add a probe, or remove it if it exists.
     ToggleProbe(Probe),
     /// Enable or disable mouse support.

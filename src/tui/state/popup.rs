@@ -1,10 +1,15 @@
-//! Popups: messages, questions, lists to choose from, the help.
+//! Popups: messages, questions, lists to choose from, the help, the command palette.
 
 use super::export_request::ChartFormat;
 use super::help::HelpState;
+use super::palette::Palette;
+pub use super::path_choice::Item;
+use super::path_choice::PathChoice;
 use super::published;
 use super::train_request::TrainRequest;
-use crate::run::Reproduction;
+use crate::run::{PruneScope, Reproduction};
+use crate::spec::SaveTarget;
+use crate::tui::action::NotesPart;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::TextField;
 use std::borrow::Cow;
@@ -28,6 +33,8 @@ pub enum Popup {
     Choice(Choice),
     /// The list of all keys.
     Help(HelpState),
+    /// The command palette.
+    Palette(Palette),
 }
 
 /// The text of a message.
@@ -94,8 +101,12 @@ pub enum Reply {
     StopAndTrain(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Save the form to the experiments file and close it.
     SaveForm,
+    /// Save the form to that file and close it.
+    SaveFormTo(SaveTarget),
     /// Close the form and discard the changes.
     DiscardForm,
 }
@@ -115,6 +126,8 @@ pub struct Choice {
     pub selected: usize,
     /// What the choice is for.
     pub purpose: Purpose,
+    /// The paths that may be chosen too.
+    pub paths: Option<PathChoice>,
 }
 
 /// What a choice is for.
@@ -130,6 +143,12 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// A part of the notes of a run.
+    Notes(NotesPart),
+    /// The data of the Open screen.
+    OpenPath,
+    /// The model of the Open screen.
+    OpenModel,
     /// What to export.
     Export,
     /// The chart to export.
@@ -138,17 +157,8 @@ pub enum Purpose {
     PredictFile,
 }
 
-/// An item of a choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// The value.
-    pub value: String,
-    /// A description.
-    pub note: String,
-}
-
 impl Choice {
-    /// The items that contain the typed text; then the text itself, if it may be a value.
+    /// The items that contain the typed text, then the paths that it begins; then the text itself, if it may be a value.
     pub fn visible_items(&self) -> Vec<Item> {
         let typed = self.typed.text().trim();
         let lower = typed.to_lowercase();
@@ -156,6 +166,11 @@ impl Choice {
             item.value.to_lowercase().contains(&lower) || item.note.to_lowercase().contains(&lower)
         };
         let mut items: Vec<Item> = self.items.iter().filter(matches).cloned().collect();
+        if let Some(paths) = &self.paths {
+            let of_paths = paths.items(self.typed.text());
+            let new = of_paths.into_iter().filter(|path| !items.iter().any(|item| item.value == path.value));
+            items.extend(new.collect::<Vec<_>>());
+        }
         if let (Some(note), false) =
             (self.free_text, typed.is_empty() || items.iter().any(|item| item.value == typed))
         {

@@ -15,22 +15,29 @@ mod list;
 mod live;
 mod machine;
 mod navigate;
+mod open;
+mod palette;
+mod path_choice;
 mod popup;
 mod queue;
+mod run_notes;
 mod runs;
 mod suggestion;
 
-use super::action::{Action, FilterAction, GlobalAction, ListAction};
+use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::infer::ModelSource;
+use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Command, Event, Status};
+use crate::files::{collapse_home, expand_home};
 use crate::run::history::History;
 use crate::run::queue::Queue;
 use crate::run::{Reproduction, RunEvent};
@@ -44,6 +51,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Action(action) => act(app, action),
         Msg::Edit(edit) => type_in(app, &edit),
+        Msg::KeyDoesNotApply(reason) => {
+            app.notice = Some(reason);
+            Vec::new()
+        }
         Msg::Resize(width, height) => {
             app.size = (width, height);
             Vec::new()
@@ -51,8 +62,14 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
             app.runs.set_lists(experiments, runs);
+            app.compare.update_differences(&app.runs.runs);
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
         }
+        Msg::DiskMeasured(sizes) => {
+            app.runs.set_disk(&sizes);
+            Vec::new()
+        }
+        Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
@@ -73,9 +90,18 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
-        Msg::ExperimentSaved { name } => {
+        Msg::ExperimentFiles { errors, targets } => {
+            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+            app.runs.save_targets = targets;
+            Vec::new()
+        }
+        Msg::ExperimentSaved { name, path } => {
             app.form = None;
+            if app.screen == Screen::Open {
+                app.go_to(Screen::Runs);
+            }
             app.runs.select(&name);
+            app.notice = Some(format!("{name} is saved in {}", collapse_home(&path)));
             Vec::new()
         }
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
@@ -91,6 +117,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.infer.attribution.insert(request_id, seconds, result, app.now);
             Vec::new()
         }
+        Msg::ProbesClassified { request_id, result } => {
+            infer::probes_classified(app, request_id, result);
+            Vec::new()
+        }
         Msg::PredictionsLoaded { subject, result } => {
             insight::predictions_loaded(app, &subject, result);
             Vec::new()
@@ -98,6 +128,20 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::DataProfiled { spec, result } => {
             app.data.insert(*spec, result);
             Vec::new()
+        }
+        Msg::Previewed { path, result } => open::previewed(app, &path, result),
+        Msg::FolderListed { folder, entries } => {
+            path_choice::listed(app, &folder, entries);
+            Vec::new()
+        }
+        Msg::FormChecked(checked) => {
+            form::checked(app, checked);
+            Vec::new()
+        }
+        Msg::SuggestionsListed(suggestions) => {
+            app.suggestions = suggestions;
+            path_choice::suggested(app);
+            open::profile(app)
         }
         Msg::Reproduction(result) => {
             show_published(app, result);
@@ -124,6 +168,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
 }
 
+/// Opens a file or folder with data on the Open screen.
+pub fn open_path(app: &mut App, path: PathBuf) -> Vec<Effect> {
+    open::open(app, path)
+}
+
 /// Hands an action to the part of the interface that it belongs to.
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
     if !matches!(action, Action::Chart(ChartKey::CursorAt(_))) {
@@ -133,6 +182,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Global(action) => return global(app, action),
         Action::List(action) => return move_cursor(app, action),
         Action::Filter(action) => return filter(app, action),
+        Action::Popup(PopupAction::Complete) => return path_choice::complete(app).into_iter().collect(),
         Action::Popup(action) => {
             let outcome = popup::act(app, action);
             return apply_outcome(app, outcome);
@@ -144,6 +194,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Compare(action) => compare::act(app, action),
         Action::Insight(action) => insight::act(app, action),
         Action::Data(action) => return data::act(app, action),
+        Action::Open(action) => open::act(app, action),
         Action::Machine(action) => {
             machine::act(app, action);
             Vec::new()
@@ -181,6 +232,11 @@ fn navigate_to(app: &mut App, navigate: Navigate) -> Vec<Effect> {
         Navigate::Example(source, example) => infer::open_example(app, source, &example),
         Navigate::Insight(subject) => insight::open(app, subject),
         Navigate::Data(spec) => data::open(app, *spec),
+        Navigate::Form(form) => {
+            app.go_to(Screen::Runs);
+            form::open_form(app, *form)
+        }
+        Navigate::ChooseFile => open::ask_path(app),
     }
 }
 
@@ -208,12 +264,60 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             popup::toggle_help(app);
             Vec::new()
         }
-        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
-        GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
-        GlobalAction::GoTo(screen) => {
-            app.go_to(screen);
-            if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+        GlobalAction::Palette => {
+            palette::toggle(app);
+            Vec::new()
         }
+        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
+        GlobalAction::GoTo(screen) => go_to(app, screen),
+    }
+}
+
+/// Shows a screen that has a tab.
+fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
+    match screen {
+        Screen::Infer => infer::enter(app),
+        Screen::Compare => compare::enter(app),
+        Screen::Runs => runs::enter(app),
+        screen => {
+            app.go_to(screen);
+            Vec::new()
+        }
+    }
+}
+
+/// Does what an entry of the command palette stands for.
+fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
+    let experiment = |app: &App, name: &str| {
+        let mut rows = app.runs.experiments.iter().filter(|row| row.name == name);
+        rows.next().map(|row| row.spec.clone())
+    };
+    match target {
+        Target::Binding { context, action, condition } => {
+            let mut effects = match context {
+                Context::Screen(screen) if screen != app.screen => go_to(app, screen),
+                _ => Vec::new(),
+            };
+            // Something may have changed while the palette was open, or with the screen.
+            match app.why_inapplicable(context, condition) {
+                Some(reason) => app.notice = Some(reason),
+                None => effects.extend(act(app, action)),
+            }
+            effects
+        }
+        Target::Setting { experiment, key } => {
+            form::open_at(app, &experiment, key);
+            Vec::new()
+        }
+        Target::Experiment(name) => match experiment(app, &name) {
+            Some(Ok(spec)) => navigate_to(app, Navigate::Train(TrainRequest::Spec(Box::new(spec)))),
+            Some(Err(error)) => {
+                app.show_error("Cannot start this experiment", error);
+                Vec::new()
+            }
+            None => Vec::new(),
+        },
+        Target::Run(dir) => navigate_to(app, Navigate::Run(dir)),
     }
 }
 
@@ -236,13 +340,15 @@ fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
         return Vec::new();
     }
     match app.screen {
-        Screen::Runs if app.form.is_some() => form::move_cursor(app, action),
+        Screen::Runs if app.form.is_some() => return form::move_cursor(app, action),
         Screen::Runs => return runs::move_cursor(app, action),
         Screen::Live => live::scroll(app, action),
         Screen::Infer => return infer::recall(app, action),
         Screen::Compare => compare::move_cursor(app, action),
         Screen::Insight => insight::move_cursor(app, action),
-        Screen::Data | Screen::Machine => {}
+        Screen::Open => open::move_cursor(app, action),
+        Screen::Data => data::move_cursor(app, action),
+        Screen::Machine => {}
     }
     Vec::new()
 }
@@ -255,7 +361,7 @@ fn filter(app: &mut App, action: FilterAction) -> Vec<Effect> {
     match app.screen {
         Screen::Runs => runs::filter(app, action),
         Screen::Compare => compare::filter(app, action),
-        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Machine => {}
+        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Machine => {}
     }
     Vec::new()
 }
@@ -265,13 +371,16 @@ fn apply_chart_key(app: &mut App, key: ChartKey) {
         Screen::Live => app.live.chart.apply(key),
         Screen::Compare => app.compare.chart.apply(key),
         Screen::Machine => app.gauges.apply(key),
-        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => {}
+        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => {}
     }
 }
 
 fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     match (app.context(), app.screen) {
-        _ if app.popup.is_some() => popup::type_in(app, edit),
+        _ if app.popup.is_some() => {
+            popup::type_in(app, edit);
+            return path_choice::list(app).into_iter().collect();
+        }
         (Context::FormValue, _) => form::type_in(app, edit),
         (Context::Filter, Screen::Compare) => compare::type_in(app, edit),
         (Context::Filter, _) => return runs::type_in(app, edit),
@@ -286,18 +395,22 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => apply_reply(app, reply),
+        Outcome::Target(target) => apply_target(app, target),
+        Outcome::Folder => path_choice::list(app).into_iter().collect(),
         Outcome::Choice(purpose, value) => match purpose {
-            Purpose::FormField(line) => {
-                form::choose(app, line, value);
-                Vec::new()
-            }
+            Purpose::FormField(line) => form::choose(app, line, value),
             Purpose::Model => infer::choose_model(app, &value),
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),
+            Purpose::Notes(part) => run_notes::choose(app, part, &value),
+            Purpose::OpenPath => open::open(app, expand_home(&value)),
+            Purpose::OpenModel => open::choose_model(app, value),
             Purpose::Export => export::choose(app, &value),
             Purpose::ExportChart(format) => export::choose_run_chart(app, format, &value),
-            Purpose::PredictFile => export::predict_file(app, value),
+            Purpose::PredictFile => {
+                export::predict_file(app, expand_home(&value).to_string_lossy().into_owned())
+            }
         },
     }
 }
@@ -320,7 +433,9 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::Train(request) => live::train(app, request),
         Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
+        Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),
+        Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {
             app.form = None;
             Vec::new()
@@ -359,10 +474,10 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
                 let seed = viewed.seed;
                 *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
             }
-            app.runs.preview = Some((dir, seeds));
+            runs::history_loaded(app, dir, seeds);
         }
         Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
-        Err(_) => app.runs.preview = Some((dir, Vec::new())),
+        Err(_) => runs::history_loaded(app, dir, Vec::new()),
     }
     Vec::new()
 }
@@ -375,6 +490,9 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
     } else {
         app.is_starting = false;
         app.notice = None;
+        // The Runs screen shows the new run once it is listed.
+        let dir = app.training.as_ref().map(|run| run.dir.clone());
+        dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
         live::show_training(app);
     }
 }

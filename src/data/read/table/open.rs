@@ -1,6 +1,6 @@
 //! A file with rows and named columns, of any format.
 
-use super::cell::OnRow;
+use super::cell::{Cell, OnRow};
 use super::copy::{Destination, NewColumns};
 use super::delimited::Delimited;
 use super::dialect::{Hints, position};
@@ -13,7 +13,7 @@ use crate::data::read::input::Input;
 use crate::data::read::parquet::{ParquetTable, copy_with};
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
-use crate::spec::{Delimiter, RunSpec};
+use crate::spec::{Delimiter, EncodingLabel, RunSpec};
 use std::path::Path;
 
 /// How a text file is read, where it is given.
@@ -21,8 +21,8 @@ use std::path::Path;
 pub(in crate::data) struct TableOptions<'a> {
     /// The delimiter.
     pub(in crate::data) delimiter: Option<u8>,
-    /// The label of the encoding.
-    pub(in crate::data) encoding: Option<&'a str>,
+    /// The encoding.
+    pub(in crate::data) encoding: Option<&'a EncodingLabel>,
     /// Whether the first row names the columns.
     pub(in crate::data) has_header: Option<bool>,
     /// The columns to read, if they are known.
@@ -34,7 +34,7 @@ impl<'a> TableOptions<'a> {
     pub(in crate::data) fn from_spec(spec: &'a RunSpec) -> Self {
         TableOptions {
             delimiter: spec.delimiter.map(Delimiter::byte),
-            encoding: spec.encoding.as_deref(),
+            encoding: spec.encoding.as_ref(),
             has_header: spec.has_header,
             columns: None,
         }
@@ -66,7 +66,7 @@ impl<'p> Table<'p> {
             return Ok(Table { path, content: Content::Parquet(ParquetTable::open(path)?) });
         }
         let by_extension = FileFormat::of(path);
-        let file = TextFile::open(input, options.encoding)?;
+        let file = TextFile::open(input, options.encoding.map(EncodingLabel::encoding))?;
         let wanted = options.columns.map(ColumnNames::required).unwrap_or_default();
         let all = options.columns.map(ColumnNames::all).unwrap_or_default();
         let content = match by_extension {
@@ -186,6 +186,29 @@ impl<'p> Table<'p> {
             Content::Json(table) => table.read(&projection, on_row),
             Content::Parquet(table) => table.read(&projection, on_row),
         }
+    }
+
+    /// Reads the cells of all columns of the first rows, until `on_row` returns false.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an invalid row, and the errors of `on_row`.
+    pub(in crate::data) fn read_cells(
+        &self,
+        on_row: &mut dyn FnMut(Vec<Cell>) -> Result<bool>,
+    ) -> Result<()> {
+        let projection: Vec<usize> = (0..self.names().len()).collect();
+        let mut is_stopped = false;
+        let on_cells: OnRow<'_> = &mut |_, cells| {
+            is_stopped = !on_row(cells)?;
+            // The readers end early only with an error.
+            if is_stopped { Err(Error::Interrupted("enough rows were read".into())) } else { Ok(()) }
+        };
+        let result = match &self.content {
+            Content::Delimited(table) => table.read(&projection, on_cells),
+            Content::Json(table) => table.read(&projection, on_cells),
+            Content::Parquet(table) => table.read(&projection, on_cells),
+        };
+        if is_stopped { Ok(()) } else { result }
     }
 
     /// Writes all rows with all columns and `new` ones, in the format of the file.
