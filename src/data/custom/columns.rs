@@ -105,7 +105,7 @@ pub fn column_names(spec: &RunSpec, file: &Path) -> Result<Vec<String>> {
 /// [`Error::Data`] and [`Error::Read`] if the file cannot be read or lacks a column.
 pub fn check_columns(spec: &RunSpec, file: &Path, is_labeled: bool) -> Result<()> {
     let table = Table::open_with_column(file, &TableOptions::from_spec(spec), known_column(spec))?;
-    let labels = spec.label_column.iter().filter(|_| is_labeled).flat_map(|columns| columns.names());
+    let labels = spec.label_column.iter().filter(|_| is_labeled).flat_map(LabelColumns::names);
     let labels = labels.map(|name| ("label_column", name));
     let texts = [("text_column", &spec.text_column), ("text_pair_column", &spec.text_pair_column)];
     let texts = texts.into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)));
