@@ -92,6 +92,8 @@ pub enum CliCommand {
     Predict(PredictArgs),
     /// List the runs
     Runs(RunsArgs),
+    /// Remove the checkpoints of finished runs to free disk space; best weights, logs and predictions stay
+    Prune(PruneArgs),
     /// Follow a run that another process or host is training
     Attach(AttachArgs),
     /// Send a command to a running job, on this host or another one
@@ -141,9 +143,24 @@ pub struct AttachArgs {
     pub plain: bool,
 }
 
+/// The arguments of `prune`.
+#[derive(Debug, ClapArgs)]
+pub struct PruneArgs {
+    /// Names or directories of runs; a stopped or failed one then starts again from step 0 when it is resumed
+    /// [default: all finished runs]
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Print what would be freed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The arguments of `runs`.
 #[derive(Debug, ClapArgs)]
 pub struct RunsArgs {
+    /// List only runs that match, for example 'lr>=1e-5 task:sst2 #paper' [default: all runs]
+    #[arg(value_name = "FILTER", conflicts_with = "published")]
+    pub filter: Vec<String>,
     /// Compare the runs that follow the article's recipe with its published results
     #[arg(long)]
     pub published: bool,

@@ -2,7 +2,7 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
+use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, prune, runs, train};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -42,6 +42,7 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Predict(args) => predict::predict(global, &args),
         CliCommand::Attach(args) => attach::attach(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
+        CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),

@@ -14,6 +14,7 @@ mod output;
 mod output_thread;
 mod predict;
 mod progress;
+mod prune;
 mod run_printer;
 mod runs;
 mod signals;

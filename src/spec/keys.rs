@@ -396,6 +396,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("num_epochs", "num_train_epochs"),
     ("steps", "max_steps"),
     ("batch_size", "per_device_train_batch_size"),
+    ("batch", "per_device_train_batch_size"),
     ("train_batch_size", "per_device_train_batch_size"),
     ("eval_batch_size", "per_device_eval_batch_size"),
     ("max_length", "max_seq_length"),
@@ -414,9 +415,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("grad_clip", "max_grad_norm"),
     ("clip", "max_grad_norm"),
     ("eps", "adam_epsilon"),
+    ("decay", "weight_decay"),
+    ("accumulation", "gradient_accumulation_steps"),
     ("seeds", "repeats"),
     ("dtype", "precision"),
 ];
+
+/// The key of that name, or the key that other tools and papers call so, such as `lr`.
+pub fn key_called(word: &str) -> Option<&'static Key> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
+    key_named(alias.map_or(word.as_str(), |(_, key)| key))
+}
 
 /// The key that another tool calls `word`, or else the key with the most similar name.
 fn nearest_key(word: &str) -> Option<&'static str> {

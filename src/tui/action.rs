@@ -119,6 +119,10 @@ pub enum RunsAction {
     Resume,
     /// Delete the run, or remove the queue entry.
     Delete,
+    /// Change the name, the tags or the note of the run.
+    EditNotes(NotesPart),
+    /// Ask which checkpoints to remove.
+    Prune,
     /// Add to the queue.
     Enqueue,
     /// Swap the queue entry with the one before it.
@@ -145,6 +149,17 @@ pub enum RunsAction {
     ClearFilter,
     /// Put the cursor on a line; the line under the cursor is opened.
     Select(usize),
+}
+
+/// A part of the notes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotesPart {
+    /// The name.
+    Name,
+    /// The tags.
+    Tags,
+    /// The note.
+    Note,
 }
 
 /// An action of the form.

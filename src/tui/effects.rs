@@ -8,6 +8,7 @@
 //! | `inference` | opens models and classifies texts                           |
 //! | `lookup`    | lists folders, models and earlier data; checks values of a form |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
 //! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
@@ -20,7 +21,7 @@ use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::lookup_worker::{LookupJob, LookupWorker};
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
@@ -31,7 +32,7 @@ use crate::data::Preview;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::profile::DataProfile;
-use crate::run::{RunEvent, RunHandle, TrainOutput};
+use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
 use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
@@ -145,6 +146,7 @@ impl EffectRunner {
         match effect {
             Effect::Refresh => {
                 self.send_file_job(FileJob::List);
+                self.send_file_job(FileJob::MeasureDisk);
                 self.poll_queue();
             }
             Effect::LoadHistory(dir) => self.send_file_job(FileJob::LoadHistory(dir)),
@@ -160,6 +162,8 @@ impl EffectRunner {
                 self.send_file_job(FileJob::SaveExperiment { name, changes });
             }
             Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
+            Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
+            Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
             Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
@@ -265,6 +269,22 @@ impl EffectRunner {
             }
         };
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
+    }
+
+    /// Prunes runs on a thread of its own, because large files take seconds.
+    fn prune(&self, runs: Vec<(PathBuf, PruneScope)>) -> Option<Msg> {
+        let messages = self.messages.clone();
+        let prune = move || {
+            let mut result = PruneResult::default();
+            for (dir, scope) in runs {
+                match catch_panic("pruning a run", || prune(&dir, scope)) {
+                    Ok(bytes) => result.freed.push(bytes),
+                    Err(error) => result.errors.push(error.to_string()),
+                }
+            }
+            messages.send(Msg::Pruned(result)).ok();
+        };
+        spawn("prune", prune).err().map(|error| error_msg("Cannot prune runs", &error))
     }
 
     /// Reads the start of data on a thread of its own, because a disk may be slow.

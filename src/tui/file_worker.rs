@@ -1,5 +1,6 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
+use super::disk_cache::DiskCache;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
 use super::options::Options;
@@ -10,7 +11,7 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
+use crate::run::{NotesEdit, RunDir, delete, edit_notes, list, reproduced, seed_dirs, unreadable};
 use crate::spec::{DEFAULT_FILE, Experiments};
 use crossbeam_channel::Sender;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ pub(super) enum FileJob {
         changes: Vec<(&'static str, String)>,
     },
     DeleteRun(PathBuf),
+    EditNotes(PathBuf, NotesEdit),
+    /// Measure the disk space of the listed runs.
+    MeasureDisk,
     ToggleProbe(Probe),
     SaveTheme(String),
 }
@@ -43,6 +47,7 @@ pub(super) struct FileWorker {
     options: Options,
     messages: Sender<Msg>,
     cache: HistoryCache,
+    disk: DiskCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
 }
@@ -59,6 +64,8 @@ impl Worker for FileWorker {
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::EditNotes(..) => "writing the notes of a run",
+            FileJob::MeasureDisk => "measuring the disk space of runs",
             FileJob::ToggleProbe(_) => "changing the probes",
             FileJob::SaveTheme(_) => "saving the theme",
         }
@@ -114,6 +121,18 @@ impl Worker for FileWorker {
                     self.send(error_msg("Cannot save the theme", &error));
                 }
             }
+            FileJob::EditNotes(dir, edit) => {
+                if let Err(error) = edit_notes(&RunDir::at(dir), &edit) {
+                    self.send(error_msg("Cannot write the notes of the run", &error));
+                }
+                self.list();
+            }
+            FileJob::MeasureDisk => {
+                let changed = self.disk.measure();
+                if !changed.is_empty() {
+                    self.send(Msg::DiskMeasured(changed));
+                }
+            }
             FileJob::DeleteRun(dir) => {
                 if let Err(error) = delete(&self.options.runs_dir, &dir) {
                     self.send(error_msg("Cannot delete the run", &error));
@@ -132,7 +151,13 @@ impl Worker for FileWorker {
 impl FileWorker {
     /// A worker that sends its results to `messages`.
     pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
-        FileWorker { options, messages, cache: HistoryCache::default(), is_follow_pending }
+        FileWorker {
+            options,
+            messages,
+            cache: HistoryCache::default(),
+            disk: DiskCache::default(),
+            is_follow_pending,
+        }
     }
 
     fn send(&self, msg: Msg) {
@@ -148,7 +173,7 @@ impl FileWorker {
     }
 
     /// Sends the experiments and the runs.
-    fn list(&self) {
+    fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
         let rows = |experiments: Experiments| {
             let row = |name: &&str| ExperimentRow {
@@ -160,7 +185,8 @@ impl FileWorker {
             experiments.names().iter().map(row).collect()
         };
         let runs_dir = &self.options.runs_dir;
-        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.disk.fill(&mut runs);
         self.send(Msg::Listed { experiments: experiments.map(rows), runs });
     }
 

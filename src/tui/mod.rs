@@ -10,6 +10,7 @@
 
 pub mod action;
 mod background;
+mod disk_cache;
 mod effects;
 mod event_loop;
 mod export_worker;

@@ -19,7 +19,7 @@ use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::suggestions::Suggestions;
-use crate::run::{Reproduction, RunEvent, RunRow};
+use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
 use crate::terminal_caps::Background;
 use std::path::PathBuf;
@@ -43,6 +43,10 @@ pub enum Msg {
         /// The runs, newest first.
         runs: Vec<RunRow>,
     },
+    /// The disk space of runs was measured, for those where it has changed.
+    DiskMeasured(Vec<(PathBuf, DiskUse)>),
+    /// Runs were pruned.
+    Pruned(PruneResult),
     /// The history of each seed of a run was read from its logs.
     HistoryLoaded {
         /// The run directory.
@@ -180,6 +184,15 @@ pub enum Msg {
     },
 }
 
+/// What pruning did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneResult {
+    /// The freed bytes of each run that was pruned.
+    pub freed: Vec<u64>,
+    /// Why the others were not.
+    pub errors: Vec<String>,
+}
+
 /// A side effect to carry out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -216,6 +229,10 @@ pub enum Effect {
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),
+    /// Change the name, the tags or the note of a run.
+    EditNotes(PathBuf, NotesEdit),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Open a model to classify texts.
     OpenModel {
         /// Number of the request.

@@ -12,6 +12,7 @@ fn help_lists_every_command_and_the_exit_codes() {
         "eval",
         "predict",
         "runs",
+        "prune",
         "control",
         "export",
         "check",

@@ -8,7 +8,7 @@ use glue_tui::event::Event;
 use glue_tui::predict::{Attributions, ModelOutput, Prediction, WordAttribution};
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
-use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus, unreadable};
+use glue_tui::run::{DiskUse, Repeats, RunEvent, RunNotes, RunRow, RunStatus, SettingChange, unreadable};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
@@ -96,11 +96,17 @@ pub(crate) fn run(
         best: best.map(|value| (Metric::Accuracy, value)),
         steps,
         total_steps: total,
+        progress: steps as f64 / total as f64,
+        disk: Some(DiskUse { bytes: 21_700_000, prunable_bytes: 16_300_000 }),
+        has_best_weights: best.is_some(),
+        spec: Some(Arc::new(RunSpec {
+            learning_rate: 5e-4,
+            num_train_epochs: 5.0,
+            ..glue_tui::spec::built_in(experiment)
+        })),
         train_seconds: 31.0 + steps as f64,
         started: STARTED_AT - 3600.0,
-        repeats: None,
-        problem: None,
-        measured_speed: None,
+        ..RunRow::default()
     }
 }
 
@@ -115,9 +121,24 @@ pub(crate) fn runs() -> Vec<RunRow> {
     );
     vec![
         RunRow { repeats: Some(Repeats { count: 8, mean: 0.841, sd: 0.004 }), ..sst },
-        run("demo-20261123-095711-01ab", "demo", RunStatus::Finished, Some(0.924), 500, 500),
+        RunRow {
+            notes: RunNotes { tags: vec!["paper".into()], ..RunNotes::default() },
+            changes: vec![SettingChange {
+                step: 120,
+                seed: 42,
+                key: "learning_rate",
+                from: Some(5e-4),
+                to: 2.5e-4,
+            }],
+            ..run("demo-20261123-095711-01ab", "demo", RunStatus::Finished, Some(0.924), 500, 500)
+        },
         run("demo-20261123-094502-99c0", "demo", RunStatus::Stopped, Some(0.887), 205, 500),
-        run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500),
+        RunRow {
+            error: Some(
+                "the loss of step 17 is NaN with gradient norm inf; lower learning_rate (now 0.5)".into(),
+            ),
+            ..run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500)
+        },
     ]
 }
 
@@ -339,7 +360,7 @@ pub(crate) fn load_histories(app: &mut App, effects: &[Effect]) {
 /// The Compare screen with the first three runs marked.
 pub(crate) fn comparing(width: u16, height: u16) -> App {
     let mut app = app(width, height);
-    let effects = press_keys(&mut app, "4<space>j<space>j<space>");
+    let effects = press_keys(&mut app, "4j<space>j<space>");
     load_histories(&mut app, &effects);
     app
 }

@@ -104,7 +104,7 @@ fn unreadable_run_is_named_and_can_only_be_deleted() {
     assert_eq!(press_keys(&mut app, "<enter>w"), []);
     assert_eq!(app.screen, Screen::Runs);
     press_keys(&mut app, "4");
-    assert_shows(&app, "demo-20261124-071500-1c2d");
+    assert_shows(&app, "demo 1c2d");
     press_keys(&mut app, "1d");
     assert_shows(&app, "Delete");
 }
@@ -144,7 +144,7 @@ fn keys_of_the_user_file_are_used_and_shown() {
     assert!(app.popup.is_none());
     let mut app = with(crate::fixtures::app(120, 40));
     assert_shows(&app, " + new ");
-    press_keys(&mut app, "4");
+    press_keys(&mut app, "4c");
     assert_shows(&app, "m marks a run");
     assert_eq!(press_keys(&mut app, "<^q>"), [Effect::Quit]);
 }

@@ -25,6 +25,7 @@ mod probes;
 mod queue;
 mod recording;
 mod regression;
+mod runs;
 mod svg;
 
 use fixtures::*;
@@ -243,7 +244,7 @@ fn band_of_seeds_is_toggled() {
 fn compare_screen_with_a_run_of_three_seeds() {
     snapshot("compare-seeds", |width, height| {
         let mut app = app(width, height);
-        for effect in press_keys(&mut app, "4<space>j<space>") {
+        for effect in press_keys(&mut app, "4j<space>") {
             let Effect::RequireHistory(dir) = effect else { continue };
             let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
                 vec![scaled_history(1.6, usize::MAX)]
@@ -354,7 +355,7 @@ fn compare_screen_of_scores_and_differences() {
 fn compare_screen_without_marks() {
     snapshot("compare-empty", |width, height| {
         let mut app = app(width, height);
-        press_keys(&mut app, "4/demo");
+        press_keys(&mut app, "4c/demo");
         app
     });
 }
@@ -391,7 +392,7 @@ fn quit_popup() {
 fn ascii_screens_are_ascii() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        let effects = press_keys(&mut app, "4j<space><left>");
         load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         app.screen = tab;
@@ -405,7 +406,7 @@ fn ascii_screens_are_ascii() {
 fn screens_without_color_have_no_color() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        let effects = press_keys(&mut app, "4j<space><left>");
         load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
         app.screen = tab;

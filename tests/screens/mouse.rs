@@ -55,7 +55,7 @@ fn click_on_a_tab_or_a_key_of_the_footer() {
 fn click_selects_a_line_and_a_second_click_opens_it() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
-        let effects = click(&mut app, "8:51");
+        let effects = click(&mut app, "01ab");
         assert!(matches!(effects.as_slice(), [Effect::LoadHistory(_)]), "{effects:?}");
         assert_eq!(app.runs.run().unwrap().name, "demo-20261123-095711-01ab");
         let at = find(&app, "demo-pairs");

@@ -6,6 +6,7 @@ mod copying;
 mod faults;
 mod open;
 mod pty;
+mod runs;
 mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;

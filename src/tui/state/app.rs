@@ -10,8 +10,8 @@ use super::open::OpenState;
 use super::popup::Popup;
 use super::run::RunState;
 use super::runs::RunsState;
-use crate::run::RunStatus;
 use crate::run::suggestions::Suggestions;
+use crate::run::{RunRow, RunStatus};
 use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
 use crate::tui::screen::{Context, Screen};
@@ -142,7 +142,12 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
-            Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
+            Screen::Runs => {
+                let running = self.runs.runs.iter().filter(|run| run.status == RunStatus::Running);
+                let is_ours = |run: &&RunRow| self.training.as_ref().is_some_and(|ours| ours.dir == run.dir);
+                running.filter(|run| !is_ours(run)).map(|run| run.dir.clone()).collect()
+            }
+            Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
         }
     }
 

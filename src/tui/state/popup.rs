@@ -6,7 +6,8 @@ pub use super::path_choice::Item;
 use super::path_choice::PathChoice;
 use super::published;
 use super::train_request::TrainRequest;
-use crate::run::Reproduction;
+use crate::run::{PruneScope, Reproduction};
+use crate::tui::action::NotesPart;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::TextField;
 use std::borrow::Cow;
@@ -92,6 +93,8 @@ pub enum Reply {
     Enqueue(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Save the form to the experiments file and close it.
     SaveForm,
     /// Close the form and discard the changes.
@@ -130,6 +133,8 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// A part of the notes of a run.
+    Notes(NotesPart),
     /// The data of the Open screen.
     OpenPath,
     /// The model of the Open screen.

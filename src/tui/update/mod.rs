@@ -19,6 +19,7 @@ mod open;
 mod path_choice;
 mod popup;
 mod queue;
+mod run_notes;
 mod runs;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
@@ -53,8 +54,14 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
             app.runs.set_lists(experiments, runs);
+            app.compare.update_differences(&app.runs.runs);
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
         }
+        Msg::DiskMeasured(sizes) => {
+            app.runs.set_disk(&sizes);
+            Vec::new()
+        }
+        Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
@@ -242,9 +249,11 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
         }
         GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
         GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
+        GlobalAction::GoTo(Screen::Compare) => compare::enter(app),
+        GlobalAction::GoTo(Screen::Runs) => runs::enter(app),
         GlobalAction::GoTo(screen) => {
             app.go_to(screen);
-            if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+            Vec::new()
         }
     }
 }
@@ -330,6 +339,7 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),
+            Purpose::Notes(part) => run_notes::choose(app, part, &value),
             Purpose::OpenPath => open::open(app, expand_home(&value)),
             Purpose::OpenModel => open::choose_model(app, value),
             Purpose::Export => export::choose(app, &value),
@@ -357,6 +367,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         }
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
+        Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),
         Reply::DiscardForm => {
             app.form = None;
@@ -396,10 +407,10 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
                 let seed = viewed.seed;
                 *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
             }
-            app.runs.preview = Some((dir, seeds));
+            runs::history_loaded(app, dir, seeds);
         }
         Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
-        Err(_) => app.runs.preview = Some((dir, Vec::new())),
+        Err(_) => runs::history_loaded(app, dir, Vec::new()),
     }
     Vec::new()
 }
@@ -412,6 +423,9 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
     } else {
         app.is_starting = false;
         app.notice = None;
+        // The Runs screen shows the new run once it is listed.
+        let dir = app.training.as_ref().map(|run| run.dir.clone());
+        dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
         live::show_training(app);
     }
 }

@@ -4,7 +4,7 @@ use super::row::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
     char, key,
 };
-use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, RunsAction};
+use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, NotesPart, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -18,6 +18,13 @@ pub(super) static RUNS: &[Row] = &[
         .when(Condition::OnWaitingEntry),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .when(Condition::OnStartedEntry),
+    bind(
+        "next",
+        TAB,
+        Action::Runs(RunsAction::NextSection),
+        "section",
+        "go to the next section: experiments, queue, past runs",
+    ),
     bind(
         "earlier",
         &[char('K'), alt_key(KeyCode::Up)],
@@ -94,6 +101,38 @@ pub(super) static RUNS: &[Row] = &[
         "show the data before training: classes, lengths, truncation, leakage between splits",
     )
     .when(Condition::OnExperiment),
+    bind(
+        "rename",
+        &[char('R')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Name)),
+        "rename",
+        "give the run a name; its folder keeps its own",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "tags",
+        &[char('t')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Tags)),
+        "tags",
+        "change the tags of the run, which a filter finds with #tag",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "note",
+        &[char('N')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Note)),
+        "note",
+        "write a note about the run",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "prune",
+        &[char('P')],
+        Action::Runs(RunsAction::Prune),
+        "prune",
+        "free disk space: remove checkpoints of this run or all finished runs; asks first",
+    )
+    .when(Condition::HasPastRuns),
     bind("queue", &[char('a')], Action::Runs(RunsAction::Enqueue), "queue", "add to the queue")
         .when(Condition::CanEnqueue),
     bind(
@@ -106,13 +145,6 @@ pub(super) static RUNS: &[Row] = &[
     .when(Condition::IsQueueReleased),
     bind("hold", &[char('h')], Action::Runs(RunsAction::ToggleHold), "resume", "resume the queue")
         .when(Condition::IsQueueHeld),
-    bind(
-        "next",
-        TAB,
-        Action::Runs(RunsAction::NextSection),
-        "",
-        "go to the next section: experiments, queue, past runs",
-    ),
     bind(
         "published",
         &[char('p')],
@@ -128,7 +160,13 @@ pub(super) static RUNS: &[Row] = &[
         "export the model, a chart, predictions of a file, or the command line of the run",
     )
     .when(Condition::OnReadableRun),
-    bind("search", &[char('/')], Action::Filter(FilterAction::Start), "filter", "filter by a text"),
+    bind(
+        "search",
+        &[char('/')],
+        Action::Filter(FilterAction::Start),
+        "filter",
+        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
+    ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
