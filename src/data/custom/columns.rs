@@ -48,6 +48,11 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
     }
     let check =
         |key: &'static str, name: &str| check_column(file, names, key, &table.resolve(name)).map_err(at(key));
+    let given_texts = match (&spec.text_column, &spec.text_pair_column) {
+        (Some(text), None) => Some((check("text_column", text)?, None)),
+        (Some(text), Some(pair)) => Some((check("text_column", text)?, Some(check("text_pair_column", pair)?))),
+        (None, _) => None,
+    };
     let label = match &spec.label_column {
         Some(columns) => {
             let names = columns.names().iter().map(|name| check("label_column", name));
@@ -63,17 +68,13 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
             return Err(at("label_column")(Error::data(file, None, problem)));
         }
     };
-    let (text, text_pair) = match (&spec.text_column, &spec.text_pair_column) {
-        (Some(text), None) => (check("text_column", text)?, None),
-        (Some(text), Some(pair)) => (check("text_column", text)?, Some(check("text_pair_column", pair)?)),
-        (None, _) => infer_text_columns(names, &label).ok_or_else(|| {
-            let columns = available_columns(names);
-            let problem = format!(
-                "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
-            );
-            at("text_column")(Error::data(file, None, problem))
-        })?,
-    };
+    let (text, text_pair) = given_texts.or_else(|| infer_text_columns(names, &label)).ok_or_else(|| {
+        let columns = available_columns(names);
+        let problem = format!(
+            "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
+        );
+        at("text_column")(Error::data(file, None, problem))
+    })?;
     Ok(RunSpec {
         text_column: Some(text),
         text_pair_column: text_pair,
