@@ -50,7 +50,9 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
         |key: &'static str, name: &str| check_column(file, names, key, &table.resolve(name)).map_err(at(key));
     let given_texts = match (&spec.text_column, &spec.text_pair_column) {
         (Some(text), None) => Some((check("text_column", text)?, None)),
-        (Some(text), Some(pair)) => Some((check("text_column", text)?, Some(check("text_pair_column", pair)?))),
+        (Some(text), Some(pair)) => {
+            Some((check("text_column", text)?, Some(check("text_pair_column", pair)?)))
+        }
         (None, _) => None,
     };
     let label = match &spec.label_column {
