@@ -85,6 +85,8 @@ pub struct Answer {
 pub enum Reply {
     /// Nothing.
     Nothing,
+    /// Hand the training over to a process in the background, then quit.
+    HandOver,
     /// Stop the training and save, then quit.
     StopAndQuit,
     /// Quit at once.
@@ -93,10 +95,10 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
+    /// Start a run, also beside that of another process.
+    Train(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
-    /// Start a run.
-    Train(TrainRequest),
     /// Stop the training and save, then start a run.
     StopAndTrain(TrainRequest),
     /// Delete a run.

@@ -71,6 +71,16 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
     Vec::new()
 }
 
+/// Puts the cursor on a run that another process trains, and says so.
+pub(super) fn show_running(app: &mut App) {
+    let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
+    let Some(name) = app.runs.select_running() else { return };
+    app.notice = Some(match running {
+        1 => format!("{name} is being trained in another process"),
+        _ => format!("{running} runs are being trained in other processes"),
+    });
+}
+
 /// Goes to the screen. The cursor is on the run that the Live screen has shown.
 pub(super) fn enter(app: &mut App) -> Vec<Effect> {
     let shown = if app.screen == Screen::Live { app.shown_run().map(|run| run.dir.clone()) } else { None };
