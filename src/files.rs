@@ -4,6 +4,8 @@
 mod atomic;
 mod digest;
 mod folder;
+mod home;
+mod listing;
 mod regular;
 mod space;
 
@@ -13,6 +15,8 @@ pub use atomic::{
 };
 pub use digest::{DIGESTS, check_digests, check_model_folder, sha256, write_digests};
 pub use folder::{FolderLocation, OpenFolder, is_at};
+pub use home::{collapse_home, expand_home};
+pub use listing::{FolderEntry, list_folder};
 pub use regular::{copy_file, open_append, open_regular, read_regular, read_regular_to_string};
 pub use space::free_space;
 

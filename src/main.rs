@@ -26,20 +26,21 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let global = &args.global;
-    let open = |attach: Option<PathBuf>| {
+    let open = |attach: Option<PathBuf>, data: Option<PathBuf>| {
         tui::open(tui::Options {
             experiments: global.experiments.clone(),
             runs_dir: global.runs_dir.clone(),
             device: global.device,
             attach,
+            open: data,
             theme: global.theme.clone(),
             ascii: global.ascii,
         })
     };
     let result = match args.command {
-        None => open(None),
+        None => open(None, args.file),
         Some(cli::CliCommand::Attach(attach)) if !attach.plain => {
-            run::find(&global.runs_dir, &attach.run).and_then(|dir| open(Some(dir)))
+            run::find(&global.runs_dir, &attach.run).and_then(|dir| open(Some(dir), None))
         }
         Some(command) => cli::run(global, command, tui::keymap::export),
     };

@@ -117,6 +117,16 @@ impl Labels {
     }
 }
 
+impl Labels {
+    /// A label of a row by its name: a class, a set of labels, or a number.
+    pub fn text(&self, label: &Label) -> String {
+        match label.value() {
+            Some(value) => value.to_string(),
+            None => set_text(self.classes(), label.indices()),
+        }
+    }
+}
+
 /// The names of a set of labels: `a, b`; a dash for none.
 pub fn set_text(names: &[ClassName], set: &[u32]) -> String {
     let names: Vec<&str> =

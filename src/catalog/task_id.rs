@@ -12,6 +12,11 @@ use std::str::FromStr;
 pub struct TaskId(&'static Task);
 
 impl TaskId {
+    /// Task `custom`, the only one that reads files of the user.
+    pub fn custom() -> Self {
+        TASKS.iter().find(|task| task.is_custom()).map_or_else(TaskId::default, TaskId::from)
+    }
+
     /// The task itself.
     pub fn task(self) -> &'static Task {
         self.0

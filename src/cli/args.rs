@@ -1,11 +1,12 @@
 //! The command line. Flags say what to do; hyperparameters are set with `--set`.
 
 use crate::catalog::{LabelMap, SHAPES};
+use crate::config::closest_match;
 use crate::event::SplitName;
 use crate::spec::DeviceSpec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -13,19 +14,23 @@ use std::str::FromStr;
 /// Fine-tune a text classifier in the terminal
 ///
 /// Without a command, opens the terminal interface on ./experiments.toml, or on the built-in experiments if
-/// that file does not exist.
+/// that file does not exist. With a file or folder in place of a command, opens the interface on these data.
 #[derive(Debug, Parser)]
 #[command(
     name = "glue-tui",
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
     after_help = AFTER_HELP
 )]
 pub struct Args {
     /// The options of every command.
     #[command(flatten)]
     pub global: GlobalArgs,
+    /// A data file, or a folder with data, to look at and train on
+    #[arg(value_name = "FILE", value_parser = OsStringValueParser::new().try_map(data_path), value_hint = ValueHint::AnyPath)]
+    pub file: Option<PathBuf>,
     /// The command; `None` opens the interface.
     #[command(subcommand)]
     pub command: Option<CliCommand>,
@@ -33,6 +38,7 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 Examples:
+  glue-tui reviews.csv
   glue-tui train demo
   glue-tui predict demo \"not bad at all\"
 
@@ -350,6 +356,21 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The path of a file or folder that exists. Anything else is more likely a mistyped command.
+fn data_path(text: std::ffi::OsString) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.exists() {
+        return Ok(path);
+    }
+    let word = path.to_string_lossy();
+    let command = Args::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    Err(match closest_match(&word, names) {
+        Some(name) => format!("no such command, file or folder; did you mean '{name}'?"),
+        None => "no such command, file or folder".into(),
+    })
+}
+
 /// An empty environment variable counts as unset.
 fn runs_dir(text: std::ffi::OsString) -> PathBuf {
     if text.is_empty() { PathBuf::from("runs") } else { PathBuf::from(text) }
@@ -379,6 +400,18 @@ mod tests {
         assert!(error(&["train", "x", "--set", "lr"]).contains("expected KEY=VALUE"));
         assert!(error(&["trian"]).contains("'train'"));
         assert!(error(&["runs", "--device", "cuda"]).contains("did you mean `cuda:0`?"));
+    }
+
+    #[test]
+    fn file_or_folder_stands_in_place_of_a_command() {
+        let parse = |args: &[&str]| Args::try_parse_from(["glue-tui"].iter().chain(args));
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let args = parse(&[folder, "--ascii"]).unwrap();
+        assert!(args.file.is_some() && args.command.is_none() && args.global.ascii);
+        let args = parse(&["runs"]).unwrap();
+        assert!(args.file.is_none() && args.command.is_some());
+        assert!(error(&["reviews.csv"]).contains("no such command, file or folder"));
+        assert!(error(&["rnus"]).contains("did you mean 'runs'?"));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use super::args::{CheckArgs, GlobalArgs};
 use super::output;
 use crate::data::{self, DatasetSource, LoadContext};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::SplitName;
 use crate::hub::Hub;
+use crate::run::check::spec_problems;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
 use crate::text::escaped;
 use std::sync::atomic::AtomicBool;
@@ -41,6 +42,11 @@ pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
 /// # Errors
 /// Those that a training would report before its first step: in the files, and keys that do not apply to their labels.
 fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
+    // What a hub that is offline does not have may be there when the experiment is trained.
+    let mut problems = spec_problems(spec).into_iter().map(|problem| problem.error);
+    if let Some(error) = problems.find(|error| !matches!(error, Error::Hub { .. })) {
+        return Err(error);
+    }
     if !spec.task().is_custom() {
         return Ok((spec.clone(), Vec::new()));
     }

@@ -62,6 +62,13 @@ pub(super) fn find_split(
     }
 }
 
+/// Whether a local folder has the files of every split of `task` that a training needs.
+pub(super) fn has_local_files(task: &Task, folder: &Path) -> bool {
+    let TaskSource::Files { local, .. } = &task.source else { return false };
+    let mut required = task.splits.iter().filter(|split| split.name.is_required());
+    required.all(|split| find_locally(task, local, split, folder).is_ok_and(|files| files.is_some()))
+}
+
 /// The error for a required split that does not exist.
 pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {

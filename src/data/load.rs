@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// [`Error::Interrupted`] if cancelled.
 pub fn load(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<Dataset> {
     if let Some(spec) = source.custom_spec()? {
-        return custom::load(spec, source.is_subsampled);
+        return custom::load(spec, source.is_subsampled, context.cancelled);
     }
     let DatasetSource { task, data_dir, .. } = source;
     let mut dataset = Dataset {
@@ -36,6 +36,20 @@ pub fn load(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<
     Ok(dataset)
 }
 
+/// Checks that every split that a training needs has files, without reading them.
+///
+/// # Errors
+/// As [`load`], for a missing file.
+pub fn check_files(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<()> {
+    let DatasetSource { task, data_dir, .. } = source;
+    for split in task.splits.iter().filter(|split| split.name.is_required() && !task.is_custom()) {
+        if find_split(task, split, data_dir, context)?.is_none() {
+            return Err(missing_split(task, split, data_dir));
+        }
+    }
+    Ok(())
+}
+
 /// Loads one split of a task. Rows of an optional split may be unlabeled.
 ///
 /// # Errors
@@ -50,7 +64,8 @@ pub fn load_split(
         return Err(Error::Usage(format!("task {} has no {} split", task.name, split.name())));
     };
     if let Some(spec) = source.custom_spec()? {
-        return custom::load_split(spec, split.name, source.labels, source.is_subsampled);
+        let labels = source.labels;
+        return custom::load_split(spec, split.name, (labels, source.is_subsampled), context.cancelled);
     }
     match find_split(task, split, data_dir, context)? {
         Some(files) => read_into(&mut Dataset::default(), task, split, &files),

@@ -7,12 +7,12 @@ use super::download::{Downloader, block_on, ping};
 use super::error::{HubError, cancelled_error, unwritable};
 use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
-use super::repo::{Repo, RepoType, Snapshot, expand_home};
+use super::repo::{Repo, RepoType, Snapshot};
 use crate::assets;
 use crate::catalog::SplitSpec;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::{ModelFolder, read_regular};
+use crate::files::{ModelFolder, expand_home, read_regular};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -121,6 +121,34 @@ impl Hub {
             let cache = Cache::new(&self.config.cache_dir, &repo);
             is_cached(&self.config, &cache, "main", &FileSelection::Model)
         })
+    }
+
+    /// Checks the name of a model without a request.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a path that is not a folder and for a text that is no hub id, [`Error::Hub`] for a model that
+    /// is not in the cache of a hub that is offline.
+    pub fn check_model_name(&self, name: &str, revision: &str, cancelled: &AtomicBool) -> Result<()> {
+        if name == assets::DEMO || expand_home(name).is_dir() {
+            return Ok(());
+        }
+        Repo::model(name)?;
+        if self.config.offline {
+            self.model(name, revision, &mut |_| {}, cancelled)?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the models that are complete in the cache, in the order of the alphabet.
+    pub fn cached_models(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.config.cache_dir).into_iter().flatten().flatten();
+        let id = |name: &str| {
+            Some(name.strip_prefix(RepoType::Model.plural())?.strip_prefix("--")?.replacen("--", "/", 1))
+        };
+        let ids = entries.filter_map(|entry| id(entry.file_name().to_str()?));
+        let mut ids: Vec<String> = ids.filter(|id| self.is_cached(id)).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Sends one request to the hub.

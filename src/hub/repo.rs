@@ -2,6 +2,7 @@
 
 use super::config::HubConfig;
 use crate::error::{Error, Result};
+use crate::files::expand_home;
 use std::path::{Path, PathBuf};
 
 /// The type of a repository.
@@ -99,14 +100,6 @@ pub struct Snapshot {
     pub commit: String,
     /// The paths of the files, in the order of the request. Empty if a dataset has no such split.
     pub files: Vec<PathBuf>,
-}
-
-/// A path with `~` replaced by the home directory of the user.
-pub(super) fn expand_home(name: &str) -> PathBuf {
-    match (name.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(name),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Statistics of the data of an experiment.
 
-use crate::catalog::ProblemType;
+use crate::catalog::{Labels, ProblemType};
 use crate::data::{
     self, Dataset, DatasetSource, Example, LengthHistogram, LoadContext, SplitStatistics, Tokenizer, text_set,
 };
@@ -8,8 +8,38 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
+use crate::text::clipped;
 use crate::train::subsample;
 use std::sync::atomic::AtomicBool;
+
+/// Number of rows of a split that are shown.
+const SAMPLES: usize = 100;
+/// Maximum number of characters of a text that is shown.
+const MAX_TEXT: usize = 1000;
+
+/// A row of a split as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleRow {
+    /// The text.
+    pub text: String,
+    /// The second text of a pair.
+    pub text_pair: Option<String>,
+    /// The label.
+    pub label: String,
+}
+
+/// Rows of a split, evenly spread over it: files are often sorted by label.
+fn sample(rows: &[Example], labels: &Labels) -> Vec<SampleRow> {
+    let count = rows.len().min(SAMPLES);
+    let chosen = (0..count).filter_map(|number| rows.get(number * rows.len() / count));
+    let clip = |text: &str| clipped(text, MAX_TEXT).into_owned();
+    let row = |row: &Example| SampleRow {
+        text: clip(&row.text),
+        text_pair: row.text_pair.as_deref().map(clip),
+        label: row.label.as_ref().map_or(String::new(), |label| labels.text(label)),
+    };
+    chosen.map(row).collect()
+}
 
 /// Statistics of the rows that an experiment trains on and is evaluated on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +50,8 @@ pub struct DataProfile {
     pub labels: Vec<String>,
     /// The labeled splits, training first.
     pub splits: Vec<(SplitName, SplitStatistics)>,
+    /// Some rows of each split, evenly spread over it.
+    pub samples: Vec<(SplitName, Vec<SampleRow>)>,
     /// Notes about the files.
     pub notes: Vec<String>,
     /// The error when the model's tokenizer cannot be loaded; then there are no lengths.
@@ -53,9 +85,10 @@ impl DataProfile {
             let trained = (split != SplitName::Train).then_some(&trained);
             splits.push((split, SplitStatistics::of(rows, &labels, lengths(rows)?, trained)));
         }
+        let samples = rows.iter().map(|(split, rows)| (*split, sample(rows, &labels))).collect();
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
         let problem_type = labels.problem_type();
-        Ok(DataProfile { problem_type, labels: labels.bin_names(), splits, notes, no_lengths })
+        Ok(DataProfile { problem_type, labels: labels.bin_names(), splits, samples, notes, no_lengths })
     }
 }
 
@@ -79,6 +112,10 @@ mod tests {
             assert!(lengths.quantile(0.0) >= 3 && lengths.longer_than(spec.max_seq_length) < profile.rows);
         }
         assert_eq!(all.no_lengths, None);
+        let (split, samples) = &all.samples[0];
+        assert_eq!((*split, samples.len()), (SplitName::Train, 100));
+        let labels: std::collections::BTreeSet<&str> = samples.iter().map(|row| row.label.as_str()).collect();
+        assert_eq!(labels.into_iter().collect::<Vec<_>>(), ["negative", "positive"]);
         spec.max_train_samples = Some(50);
         spec.max_eval_samples = Some(20);
         assert_eq!(rows(&DataProfile::read(&spec, &cancelled).unwrap()), [50, 20, 20]);

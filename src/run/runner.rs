@@ -2,6 +2,7 @@
 //! own.
 
 use super::changed_data::ChangedData;
+use super::check::check_spec;
 use super::control_file::ControlWatcher;
 use super::dir::RunDir;
 use super::event_channel::{RunEvent, event_channel};
@@ -9,7 +10,6 @@ use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
 use super::seed::{Emit, LOG_TIMEOUT, RunContext, require_unmoved, train_seed};
 use super::unchanged::check_unchanged;
-use crate::data;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::files::{OpenFolder, check_model_folder};
@@ -177,7 +177,7 @@ fn changed_data_policy(start: &Start) -> ChangedData {
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     match start {
         Start::New(spec) => {
-            let spec = data::infer_columns(&spec)?;
+            let spec = check_spec(&spec)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
         Start::Resume(path) | Start::ResumeOnChangedData(path) => {
@@ -202,6 +202,7 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
         )));
     }
     let changes = recorded(dir)?.changes;
+    check_spec(&spec)?;
     let new = RunDir::create(runs_dir, &spec)?;
     let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
     let log_changes = || -> Result<()> {

@@ -6,6 +6,7 @@ use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
 use crate::catalog::{LabelMap, Metric, ProblemType, TaskId};
+use crate::files::expand_home;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -50,7 +51,9 @@ impl FieldValue for String {
         if text.trim().is_empty() || text.contains('\0') {
             return Err(unexpected(text, kind));
         }
-        Ok(text.to_owned())
+        // A specification has the whole path, so that a run does not depend on whose home directory it is.
+        let is_path = matches!(kind, ValueKind::Path | ValueKind::Model) && text.starts_with('~');
+        Ok(if is_path { expand_home(text).to_string_lossy().into_owned() } else { text.to_owned() })
     }
 
     fn text(&self) -> Option<String> {
@@ -167,6 +170,16 @@ fn unexpected(text: &str, kind: ValueKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tilde_is_the_home_directory_in_paths_and_models() {
+        let home = std::env::home_dir().unwrap();
+        let folder = home.join("data/x");
+        assert_eq!(<PathBuf as FieldValue>::parse("~/data/x", ValueKind::Path), Ok(folder.clone()));
+        assert_eq!(String::parse("~/data/x", ValueKind::Model), Ok(folder.display().to_string()));
+        assert_eq!(String::parse("~/data/x", ValueKind::Text), Ok("~/data/x".into()), "the name of a column");
+        assert_eq!(String::parse("owner/name", ValueKind::Model), Ok("owner/name".into()));
+    }
 
     #[test]
     fn numbers_have_the_same_text_in_toml_and_json() {

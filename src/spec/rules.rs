@@ -51,6 +51,11 @@ pub(crate) fn violated_rules(spec: &RunSpec) -> Vec<RuleViolation> {
 }
 
 impl RunSpec {
+    /// Why the values do not fit together: sentences, each with the name of the key to change.
+    pub fn violations(&self) -> Vec<(&'static str, String)> {
+        violated_rules(self).into_iter().map(|violation| (violation.key.name, violation.message)).collect()
+    }
+
     /// The specification with the problem type of its dataset, which has the labels `labels`.
     ///
     /// # Errors

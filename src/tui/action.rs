@@ -30,6 +30,8 @@ pub enum Action {
     Insight(InsightAction),
     /// The Data screen.
     Data(DataAction),
+    /// The Open screen.
+    Open(OpenAction),
     /// The Machine screen.
     Machine(MachineAction),
     /// The chart that has the focus.
@@ -98,6 +100,8 @@ pub enum PopupAction {
     Answer(usize),
     /// Put the cursor on a line; the line under the cursor is accepted.
     Select(usize),
+    /// Complete the path that is typed.
+    Complete,
 }
 
 /// An action of the Runs screen.
@@ -129,6 +133,8 @@ pub enum RunsAction {
     OpenInsight,
     /// Open the experiment on the Data screen.
     OpenData,
+    /// Choose a file or folder with data to open.
+    OpenFile,
     /// Compare the runs with the published results.
     ShowPublished,
     /// Go to the next section: experiments, queue, past runs.
@@ -302,9 +308,44 @@ pub enum RowList {
 /// An action of the Data screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataAction {
-    /// Show the lengths of the next split.
+    /// Show the lengths and the rows of the next split.
     NextSplit,
+    /// Show rows in place of the lengths, or the lengths again.
+    ToggleRows,
     /// Profile the data again.
+    Refresh,
+    /// Go back.
+    Back,
+}
+
+/// An action of the Open screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenAction {
+    /// Train on the data.
+    Train,
+    /// Save the experiment to the experiments file.
+    Save,
+    /// Edit the settings of the experiment in the form.
+    Edit,
+    /// Use the column under the cursor as the text.
+    Text,
+    /// Use the column under the cursor as the second text, or do not.
+    TextPair,
+    /// Use the column under the cursor as the label; on further columns of 0 and 1, as one more label.
+    Label,
+    /// Predict classes, sets of labels or a number.
+    ProblemType,
+    /// Choose the model.
+    ChooseModel,
+    /// Choose other data.
+    ChooseFile,
+    /// One column to the left.
+    Left,
+    /// One column to the right.
+    Right,
+    /// Put the cursor on a column.
+    Select(usize),
+    /// Read the data again.
     Refresh,
     /// Go back.
     Back,
@@ -334,6 +375,7 @@ impl Action {
             Action::Compare(action) => matches!(action, CompareAction::Open | CompareAction::Back),
             Action::Insight(action) => matches!(action, InsightAction::Open | InsightAction::Back),
             Action::Data(action) => action == DataAction::Back,
+            Action::Open(action) => matches!(action, OpenAction::Train | OpenAction::Back),
             Action::Machine(MachineAction::Back) => true,
             Action::List(_) | Action::Chart(_) => false,
         }

@@ -6,7 +6,9 @@
 //! | `files`     | reads and writes experiments, logs, predictions, probes     |
 //! | `runs`      | starts runs, changes the queue, sends commands to other runs |
 //! | `inference` | opens models and classifies texts                           |
+//! | `lookup`    | lists folders, models and earlier data; checks values of a form |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `preview`   | reads the start of a file or folder; ends when it is done    |
 //! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
@@ -17,6 +19,7 @@
 use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
+use super::lookup_worker::{LookupJob, LookupWorker};
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
@@ -24,6 +27,7 @@ use super::signals::SignalState;
 use super::state::copied::Copied;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
+use crate::data::Preview;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::profile::DataProfile;
@@ -31,6 +35,7 @@ use crate::run::{RunEvent, RunHandle, TrainOutput};
 use crate::spec::RunSpec;
 use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,6 +51,7 @@ pub(super) struct EffectRunner {
     file_jobs: Sender<FileJob>,
     run_jobs: Sender<RunJob>,
     inference_jobs: Sender<InferenceJob>,
+    lookup_jobs: Sender<LookupJob>,
     active: Option<ActiveRun>,
     /// Number of the run, so that the weights of one are not taken for those of another.
     run_number: u64,
@@ -57,6 +63,8 @@ pub(super) struct EffectRunner {
     is_follow_pending: Arc<AtomicBool>,
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
+    /// Cancels the preview that is being read.
+    preview_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
     options: Options,
 }
@@ -83,6 +91,11 @@ impl EffectRunner {
         let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone());
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
+        let (lookup_jobs, receiver) = unbounded();
+        let sender = messages.clone();
+        let worker = LookupWorker::new(options.runs_dir.clone(), sender.clone());
+        spawn("lookup", move || serve(worker, &receiver, &sender))?;
+
         let (inference_jobs, receiver) = unbounded();
         let worker = InferenceWorker::new(options.clone(), messages.clone());
         spawn("inference", move || worker.serve(&receiver))?;
@@ -91,6 +104,7 @@ impl EffectRunner {
             file_jobs,
             run_jobs,
             inference_jobs,
+            lookup_jobs,
             active: None,
             run_number: 0,
             start_replies,
@@ -98,6 +112,7 @@ impl EffectRunner {
             flags,
             is_follow_pending,
             profile_cancelled: Arc::default(),
+            preview_cancelled: Arc::default(),
             signal_state,
             options,
         })
@@ -170,6 +185,12 @@ impl EffectRunner {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
             }
             Effect::ProfileData(spec) => return self.profile_data(spec),
+            Effect::Preview(path) => return self.preview(path),
+            Effect::ListFolder { folder, kind } => {
+                self.send_lookup_job(LookupJob::ListFolder { folder, kind })
+            }
+            Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
+            Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
             Effect::Export(request) => {
                 return self
                     .work("exporting", "Cannot export", |options| export_worker::export(&options, *request));
@@ -196,6 +217,10 @@ impl EffectRunner {
 
     fn send_inference_job(&self, job: InferenceJob) {
         self.inference_jobs.send(job).ok();
+    }
+
+    fn send_lookup_job(&self, job: LookupJob) {
+        self.lookup_jobs.send(job).ok();
     }
 
     fn send_start(&mut self, job: RunJob) {
@@ -240,6 +265,20 @@ impl EffectRunner {
             }
         };
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
+    }
+
+    /// Reads the start of data on a thread of its own, because a disk may be slow.
+    fn preview(&mut self, path: PathBuf) -> Option<Msg> {
+        self.preview_cancelled.store(true, Ordering::Relaxed);
+        self.preview_cancelled = Arc::default();
+        let (cancelled, messages) = (self.preview_cancelled.clone(), self.messages.clone());
+        let preview = move || {
+            let result = catch_panic("reading the data", || Preview::read(&path, &cancelled));
+            if !matches!(result, Err(Error::Interrupted(_))) {
+                messages.send(Msg::Previewed { path, result: result.map_err(|e| e.to_string()) }).ok();
+            }
+        };
+        spawn("preview", preview).err().map(|error| error_msg("Cannot read the data", &error))
     }
 
     fn open_model(&self, request_id: u64, source: ModelSource) -> Option<Msg> {

@@ -14,7 +14,7 @@ use super::state::copied::Copied;
 use super::state::run::RunState;
 use super::terminal::{self, TerminalScreen};
 use super::theme::{Charset, ColorDepth, Scheme, Theme};
-use super::update::update;
+use super::update::{open_path, update};
 use super::{input, view};
 use crate::error::{Error, Result};
 use crate::event::now;
@@ -71,6 +71,11 @@ pub fn open(options: Options) -> Result<()> {
     let keys = read_terminal(reply_reader, sender.clone())?;
     let mut effect_runner = EffectRunner::new(options.clone(), sender, signal_state)?;
     effect_runner.run(Effect::Refresh);
+    if let Some(path) = options.open {
+        for effect in open_path(&mut app, path) {
+            effect_runner.run(effect);
+        }
+    }
     if let Some(dir) = options.attach {
         app.screen = Screen::Live;
         app.viewed = Some(RunState::past(crate::spec::built_in(""), dir.clone(), Vec::new()));

@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
 use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
-use crate::spec::Experiments;
+use crate::spec::{DEFAULT_FILE, Experiments};
 use crossbeam_channel::Sender;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -97,9 +97,9 @@ impl Worker for FileWorker {
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
             FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
-                Ok(()) => {
+                Ok(path) => {
                     self.list();
-                    self.send(Msg::ExperimentSaved { name });
+                    self.send(Msg::ExperimentSaved { name, path });
                 }
                 Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
             },
@@ -168,7 +168,11 @@ impl FileWorker {
         self.options.runs_dir.join(probes::FILE)
     }
 
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
-        Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
+    /// Returns the whole path of the file.
+    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<PathBuf> {
+        let mut experiments = Experiments::open(self.options.experiments.as_deref())?;
+        experiments.save(name, changes)?;
+        let file = experiments.path().unwrap_or(Path::new(DEFAULT_FILE));
+        Ok(std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()))
     }
 }

@@ -18,6 +18,13 @@ pub const RUNS_SIDE_BY_SIDE: u16 = 100;
 pub const COMPARE_SIDE_BY_SIDE: u16 = 100;
 /// From this many columns on, table and lengths of the Data screen are side by side.
 pub const DATA_SIDE_BY_SIDE: u16 = 120;
+/// Whether the Data screen has a pane of rows beside that of the lengths.
+pub fn has_data_rows((columns, rows): (u16, u16)) -> bool {
+    columns >= DATA_SIDE_BY_SIDE && rows >= 30
+}
+
+/// From this many columns on, columns, data and experiment of the Open screen are side by side.
+pub const OPEN_WIDE: u16 = 110;
 /// From this many columns on, probes and history of the Infer screen are side by side.
 pub const INFER_SIDE_BY_SIDE: u16 = 100;
 

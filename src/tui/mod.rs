@@ -19,6 +19,7 @@ mod inference;
 pub mod input;
 pub mod keymap;
 pub mod layout;
+mod lookup_worker;
 pub mod msg;
 mod options;
 mod run_worker;

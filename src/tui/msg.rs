@@ -4,10 +4,13 @@ use super::action::Action;
 use super::state::copied::Copied;
 use super::state::experiment::ExperimentRow;
 use super::state::export_request::ExportRequest;
+use super::state::form::{FormCheck, FormValues};
 use super::state::infer::{ModelSource, OpenedModel};
 use super::state::insight::Subject;
+use super::state::path_choice::{PathEntry, PathKind};
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
+use crate::data::Preview;
 use crate::event::Command;
 use crate::predict::{Attributions, Prediction};
 use crate::probes::Probe;
@@ -15,6 +18,7 @@ use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
+use crate::run::suggestions::Suggestions;
 use crate::run::{Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
 use crate::terminal_caps::Background;
@@ -71,6 +75,8 @@ pub enum Msg {
     ExperimentSaved {
         /// Its name.
         name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The model of the Infer screen was opened or refreshed.
     ModelOpened {
@@ -125,6 +131,24 @@ pub enum Msg {
         /// The profile, or the error.
         result: Result<DataProfile, String>,
     },
+    /// The start of a file or folder with data was read.
+    Previewed {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its first rows, or the error.
+        result: Result<Preview, String>,
+    },
+    /// The entries of a folder were listed; none if it cannot be read.
+    FolderListed {
+        /// The folder as typed.
+        folder: String,
+        /// Its entries.
+        entries: Vec<PathEntry>,
+    },
+    /// The values of the form were checked with the files that they name.
+    FormChecked(FormCheck),
+    /// Models and data to choose from were listed.
+    SuggestionsListed(Suggestions),
     /// The published results and those of the runs were collected; or the error.
     Reproduction(Result<Vec<Reproduction>, String>),
     /// The probes were read or changed; or the error.
@@ -228,6 +252,19 @@ pub enum Effect {
     LoadPredictions(Subject),
     /// Profile the dataset of an experiment; replaces a profile that is being made.
     ProfileData(Box<RunSpec>),
+    /// Read the start of a file or folder with data; replaces an earlier one that is being read.
+    Preview(PathBuf),
+    /// List the entries of a folder, unless a later request replaces this one.
+    ListFolder {
+        /// The folder as typed.
+        folder: String,
+        /// What is looked for there.
+        kind: PathKind,
+    },
+    /// Check the values of the form with the files that they name.
+    CheckForm(FormValues),
+    /// List models and data to choose from.
+    ListSuggestions,
     /// Add a probe, or remove it if it exists.
     ToggleProbe(Probe),
     /// Enable or disable mouse support.

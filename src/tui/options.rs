@@ -14,6 +14,8 @@ pub struct Options {
     pub device: Option<DeviceSpec>,
     /// A run directory to show.
     pub attach: Option<PathBuf>,
+    /// A file or folder with data to open.
+    pub open: Option<PathBuf>,
     /// The theme; overrides `config.toml`.
     pub theme: Option<String>,
     /// Whether to draw with ASCII characters only.

@@ -17,6 +17,8 @@ pub enum Screen {
     Data,
     /// Hardware usage of one run.
     Machine,
+    /// A file or folder with data, before it is an experiment.
+    Open,
 }
 
 impl Screen {
@@ -33,6 +35,7 @@ impl Screen {
             Screen::Insight => "Insight",
             Screen::Data => "Data",
             Screen::Machine => "Machine",
+            Screen::Open => "Open",
         }
     }
 }
@@ -62,7 +65,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Context; 15] = [
+    pub const ALL: [Context; 16] = [
         Context::Screen(Screen::Runs),
         Context::Filter,
         Context::Form,
@@ -71,6 +74,7 @@ impl Context {
         Context::Screen(Screen::Infer),
         Context::Screen(Screen::Insight),
         Context::Screen(Screen::Data),
+        Context::Screen(Screen::Open),
         Context::Screen(Screen::Machine),
         Context::Screen(Screen::Compare),
         Context::Chart,
@@ -105,6 +109,7 @@ impl Context {
             Context::Screen(Screen::Compare) => "compare",
             Context::Screen(Screen::Insight) => "insight",
             Context::Screen(Screen::Data) => "data",
+            Context::Screen(Screen::Open) => "open",
             Context::Screen(Screen::Machine) => "machine",
             Context::Filter => "filter",
             Context::Form => "form",

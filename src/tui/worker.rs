@@ -76,7 +76,7 @@ mod tests {
 
         fn run(&mut self, job: u64, _: bool) {
             let name = (12 / job).to_string();
-            self.messages.send(Msg::ExperimentSaved { name }).ok();
+            self.messages.send(Msg::ExperimentSaved { name, path: "e.toml".into() }).ok();
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let texts: Vec<String> = receiver
             .iter()
             .map(|msg| match msg {
-                Msg::ExperimentSaved { name } => name,
+                Msg::ExperimentSaved { name, .. } => name,
                 Msg::Error { text, .. } => text,
                 other => panic!("{other:?}"),
             })

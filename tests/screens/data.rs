@@ -5,13 +5,27 @@ use super::fixtures::*;
 use glue_tui::catalog::ProblemType;
 use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
-use glue_tui::run::profile::DataProfile;
+use glue_tui::run::profile::{DataProfile, SampleRow};
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
+
+fn samples(split: SplitName) -> Vec<SampleRow> {
+    let texts = [
+        "a smart and warm film from start to end",
+        "the plot is thin",
+        "too long, too loud and rarely funny",
+    ];
+    let row = |number: usize| SampleRow {
+        text: format!("{} ({} {number})", texts[number % 3], split.name()),
+        text_pair: None,
+        label: ["positive", "negative"][usize::from(number % 3 > 0)].into(),
+    };
+    (0..30).map(row).collect()
+}
 
 fn profile() -> DataProfile {
     // Lengths are distributed as those of sentences: few short ones, most near 14 tokens, a long tail.
@@ -42,6 +56,9 @@ fn profile() -> DataProfile {
             (SplitName::Validation, split(2, 37)),
             (SplitName::Test, split(4, 0)),
         ],
+        samples: [SplitName::Train, SplitName::Validation, SplitName::Test]
+            .map(|split| (split, samples(split)))
+            .into(),
         notes: Vec::new(),
         no_lengths: None,
     }
@@ -64,6 +81,15 @@ fn loaded(width: u16, height: u16, result: Result<DataProfile, String>) -> App {
 #[test]
 fn data_screen() {
     snapshot("data", |width, height| loaded(width, height, Ok(profile())));
+}
+
+#[test]
+fn data_screen_with_rows() {
+    snapshot("data-rows", |width, height| {
+        let mut app = loaded(width, height, Ok(profile()));
+        press_keys(&mut app, "rj");
+        app
+    });
 }
 
 #[test]

@@ -183,6 +183,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "down" => KeyCode::Down,
         "left" => KeyCode::Left,
         "right" => KeyCode::Right,
+        "home" => KeyCode::Home,
         "end" => KeyCode::End,
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),

@@ -46,8 +46,9 @@ fn form_value_is_checked_while_typing_and_starts_without_saving() {
     assert_eq!(press_keys(&mut app, "<esc>"), []);
     assert_shows(&app, "Unsaved changes");
     assert_eq!(press_keys(&mut app, "s"), [Effect::SaveExperiment { name: "demo".into(), changes }]);
-    update(&mut app, Msg::ExperimentSaved { name: "demo".into() });
+    update(&mut app, Msg::ExperimentSaved { name: "demo".into(), path: "/data/experiments.toml".into() });
     assert!(app.form.is_none());
+    assert_shows(&app, "demo is saved in /data/experiments.toml");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod keys;
 mod machine;
 mod mouse;
 mod multi_label;
+mod open;
 mod pictures;
 mod probes;
 mod queue;

@@ -4,6 +4,7 @@
 
 mod copying;
 mod faults;
+mod open;
 mod pty;
 mod signals;
 

@@ -5,9 +5,10 @@ use crate::batch::Label;
 use crate::data::dataset::Example;
 use crate::data::read::MemoryBudget;
 use crate::data::read::table::{ColumnNames, Position, Record, Table, TableOptions, changed, row_error};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::text::plural;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rows of this size in bytes are kept although not all of them may be used; of larger files only the labels are kept
 /// until it is known which rows are used.
@@ -30,6 +31,8 @@ pub(super) struct FileRows<'p> {
 pub(super) struct Reading<'a> {
     pub(super) options: TableOptions<'a>,
     pub(super) columns: &'a ColumnNames,
+    /// Ends the reading when it is set.
+    pub(super) cancelled: &'a AtomicBool,
     /// Whether only some of the rows may be used.
     pub(super) is_partial: bool,
 }
@@ -50,6 +53,9 @@ impl<'p> FileRows<'p> {
         let mut rows = Some(Vec::new());
         let mut kept = 0;
         table.read(columns, &mut |record| {
+            if reading.cancelled.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted("reading the data was canceled".into()));
+            }
             if columns.is_label_required && record.label.is_none() {
                 let problem =
                     format!("column {} is empty; training and validation rows need a label", columns.label);
@@ -184,7 +190,13 @@ mod tests {
             is_label_required: true,
             ..ColumnNames::of_texts("text".into(), None)
         };
-        let reading = Reading { options: TableOptions::default(), columns: &columns, is_partial: true };
+        let cancelled = AtomicBool::new(false);
+        let reading = Reading {
+            options: TableOptions::default(),
+            columns: &columns,
+            cancelled: &cancelled,
+            is_partial: true,
+        };
         let choose = |later: &str| {
             std::fs::write(&path, "text,label\na,0\nb,1\nc,0\n").unwrap();
             let mut budget = MemoryBudget::for_rows();

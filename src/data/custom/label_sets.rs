@@ -8,14 +8,14 @@ const SEPARATORS: [char; 3] = ['|', ';', ','];
 
 /// How sets of labels are written in the cells of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SetNotation {
+pub(in crate::data) struct SetNotation {
     /// What separates the names in a cell that is not a list.
     separator: Option<char>,
 }
 
 impl SetNotation {
     /// Whether values are lists, at least one of them: a column of another kind of values has none.
-    pub(super) fn are_sets<'a>(values: impl Iterator<Item = &'a LabelValue>) -> bool {
+    pub(in crate::data) fn are_sets<'a>(values: impl Iterator<Item = &'a LabelValue>) -> bool {
         let mut has_list = false;
         for value in values {
             match value {

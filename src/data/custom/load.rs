@@ -18,11 +18,15 @@ use crate::spec::RunSpec;
 use crate::text::plural;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// Loads every split of the files that `spec` names. With `is_subsampled`, only the rows that `max_train_samples` and
 /// `max_eval_samples` choose are kept.
-pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Dataset> {
-    let mut files = CustomFiles::open(spec, is_subsampled)?;
+///
+/// # Errors
+/// [`Error::Data`] and [`Error::Read`] for files that cannot be used, [`Error::Interrupted`] soon after `cancelled` is set.
+pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool, cancelled: &AtomicBool) -> Result<Dataset> {
+    let mut files = CustomFiles::open(spec, is_subsampled, cancelled)?;
     let mut all = files.read_all()?;
     let reader = files.label_reader(&all)?;
     let mut notes = all.notes();
@@ -56,10 +60,10 @@ pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Datas
 pub(in crate::data) fn load_split(
     spec: &RunSpec,
     split: SplitName,
-    labels: Option<&Labels>,
-    is_subsampled: bool,
+    (labels, is_subsampled): (Option<&Labels>, bool),
+    cancelled: &AtomicBool,
 ) -> Result<Vec<Example>> {
-    let mut files = CustomFiles::open(spec, is_subsampled)?;
+    let mut files = CustomFiles::open(spec, is_subsampled, cancelled)?;
     let file = match split {
         SplitName::Validation => files.validation,
         SplitName::Test => Some(files.test.ok_or_else(no_test_file)?),
@@ -111,12 +115,13 @@ struct CustomFiles<'a> {
     columns: ColumnNames,
     budget: MemoryBudget,
     is_subsampled: bool,
+    cancelled: &'a AtomicBool,
     /// Rows of each split before rows are chosen.
     totals: BTreeMap<SplitName, usize>,
 }
 
 impl<'a> CustomFiles<'a> {
-    fn open(spec: &'a RunSpec, is_subsampled: bool) -> Result<Self> {
+    fn open(spec: &'a RunSpec, is_subsampled: bool, cancelled: &'a AtomicBool) -> Result<Self> {
         let filled = infer_columns(spec)?;
         let (Some(train), Some(text), Some(label)) =
             (spec.train_file.as_deref(), filled.text_column.clone(), filled.label_column.clone())
@@ -138,6 +143,7 @@ impl<'a> CustomFiles<'a> {
             columns,
             budget: MemoryBudget::for_rows(),
             is_subsampled,
+            cancelled,
             totals: BTreeMap::default(),
         })
     }
@@ -148,6 +154,7 @@ impl<'a> CustomFiles<'a> {
         let reading = Reading {
             options: TableOptions::from_spec(&self.spec),
             columns: &columns,
+            cancelled: self.cancelled,
             is_partial: self.is_subsampled
                 && (self.spec.max_train_samples.is_some() || self.spec.max_eval_samples.is_some()),
         };

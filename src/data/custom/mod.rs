@@ -14,6 +14,8 @@ mod notes;
 #[cfg(test)]
 mod tests;
 
-pub use columns::infer_columns;
 pub(super) use columns::infer_text_columns;
+pub use columns::{ColumnError, check_columns, column_names, infer_columns, infer_columns_by_key};
+pub(super) use label_encoding::LabelEncoding;
+pub(super) use label_sets::SetNotation;
 pub(super) use load::{load, load_split};

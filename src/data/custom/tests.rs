@@ -7,14 +7,15 @@ use crate::data::dataset::{Dataset, Example};
 use crate::error::Result;
 use crate::spec::{LabelColumns, RunSpec, built_in};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 fn load(spec: &RunSpec) -> Result<Dataset> {
-    super::load(spec, false)
+    super::load(spec, false, &AtomicBool::new(false))
 }
 
 fn load_split(spec: &RunSpec, split: SplitName, labels: Option<&[String]>) -> Result<Vec<Example>> {
     let labels = labels.map(|names| Labels::from(names.to_vec()));
-    super::load_split(spec, split, labels.as_ref(), false)
+    super::load_split(spec, split, (labels.as_ref(), false), &AtomicBool::new(false))
 }
 
 /// A folder with files, and a specification with its `train.csv`.
@@ -283,7 +284,7 @@ fn classes_without_training_rows_are_noted() {
     let rows = (0..40).map(|row| format!("row {row},{}\n", row % 4)).collect::<Vec<_>>().concat();
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(2), ..files.spec() };
-    let notes = super::load(&few, true).unwrap().notes.join("\n");
+    let notes = super::load(&few, true, &AtomicBool::new(false)).unwrap().notes.join("\n");
     assert!(notes.contains("the training split has no row of"), "{notes}");
     assert!(!load(&files.spec()).unwrap().notes.join("\n").contains("the training split"));
 }
@@ -315,7 +316,7 @@ fn only_the_chosen_rows_are_kept() {
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(20), max_eval_samples: Some(10), ..files.spec() };
     let all = load(&few).unwrap();
-    let kept = super::load(&few, true).unwrap();
+    let kept = super::load(&few, true, &AtomicBool::new(false)).unwrap();
     assert_eq!((all.train().len(), kept.train().len(), kept.validation().len()), (450, 20, 10));
     for split in [SplitName::Train, SplitName::Validation] {
         let expected = crate::data::subsample_split(&few, split, all.split(split).to_vec());
@@ -412,7 +413,9 @@ fn columns_and_lists_are_sets_of_labels() {
         assert_eq!(data.labels, Labels::multi_label(vec!["b".into(), "c".into()]), "{text}");
         assert_eq!(sets(&data, SplitName::Train), expected, "{text}");
         assert_eq!(sets(&data, SplitName::Validation), [["c"]], "{text}");
-        let again = super::load_split(&spec, SplitName::Train, Some(&data.labels), false).unwrap();
+        let again =
+            super::load_split(&spec, SplitName::Train, (Some(&data.labels), false), &AtomicBool::new(false))
+                .unwrap();
         assert_eq!(again, data.train(), "{text}");
     }
 }

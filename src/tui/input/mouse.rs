@@ -1,12 +1,12 @@
 //! Translates mouse events to actions, by what is drawn at the position of the mouse.
 
 use crate::tui::action::{
-    Action, CompareAction, FormAction, GlobalAction, ListAction, PopupAction, RunsAction,
+    Action, CompareAction, FormAction, GlobalAction, ListAction, OpenAction, PopupAction, RunsAction,
 };
 use crate::tui::msg::Msg;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::view::{self, compare, form, insight, live, popup, runs};
+use crate::tui::view::{self, compare, form, insight, live, open, popup, runs};
 use crate::tui::widgets::line_chart::{ChartColumn, ChartKey};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -84,6 +84,7 @@ fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
             compare::row_at(app, body, at).map(|row| Action::Compare(CompareAction::Select(row)))
         }
         Screen::Insight => insight::point_at(app, body, at),
+        Screen::Open => open::column_at(app, body, at).map(|column| Action::Open(OpenAction::Select(column))),
         Screen::Live | Screen::Infer | Screen::Data | Screen::Machine => None,
     }
 }

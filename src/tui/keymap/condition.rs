@@ -69,6 +69,12 @@ pub enum Condition {
     IsTextPair,
     /// The model is being trained.
     IsLiveModel,
+    /// The Data screen shows either lengths or rows.
+    HasOneDataPane,
+    /// The columns of the data on the Open screen can have other roles.
+    HasFreeColumns,
+    /// The list to choose from has paths.
+    HasPaths,
     /// The help is open.
     IsHelp,
 }

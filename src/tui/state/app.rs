@@ -6,10 +6,12 @@ use super::form::Form;
 use super::infer::InferState;
 use super::insight::InsightState;
 use super::live::LiveState;
+use super::open::OpenState;
 use super::popup::Popup;
 use super::run::RunState;
 use super::runs::RunsState;
 use crate::run::RunStatus;
+use crate::run::suggestions::Suggestions;
 use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
 use crate::tui::screen::{Context, Screen};
@@ -55,6 +57,10 @@ pub struct App {
     pub insight: InsightState,
     /// The Data screen.
     pub data: DataState,
+    /// The Open screen.
+    pub open: OpenState,
+    /// Models and data to choose from, once they are listed.
+    pub suggestions: Suggestions,
     /// Zoom and cursor of the charts of the Machine screen.
     pub gauges: ChartView,
     /// The open popup; it takes the keys.
@@ -94,6 +100,8 @@ impl App {
             compare: CompareState::default(),
             insight: InsightState::default(),
             data: DataState::default(),
+            open: OpenState::default(),
+            suggestions: Suggestions::default(),
             gauges: ChartView::default(),
             popup: None,
             themes: BUILT_IN.to_vec(),
@@ -134,7 +142,7 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
-            Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
+            Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
         }
     }
 

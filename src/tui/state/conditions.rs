@@ -3,6 +3,7 @@
 use super::app::App;
 use super::popup::Popup;
 use super::runs::{ListLine, can_resume};
+use crate::data::Preview;
 use crate::run::history::Phase;
 use crate::tui::keymap::Condition;
 use crate::tui::layout;
@@ -53,6 +54,11 @@ impl App {
             Condition::OnRowWithText => self.insight.is_on_text(),
             Condition::IsTextPair => self.infer.is_pair(),
             Condition::IsLiveModel => self.infer.is_live(),
+            Condition::HasOneDataPane => !layout::has_data_rows(self.size),
+            Condition::HasFreeColumns => self.open.preview().is_some_and(Preview::has_free_roles),
+            Condition::HasPaths => {
+                matches!(&self.popup, Some(Popup::Choice(choice)) if choice.paths.is_some())
+            }
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }
     }

@@ -33,6 +33,7 @@ impl App {
             (Screen::Infer, _) => &[Context::Screen(Screen::Infer)],
             (Screen::Insight, _) => &[Context::Screen(Screen::Insight)],
             (Screen::Data, _) => &[Context::Screen(Screen::Data)],
+            (Screen::Open, _) => &[Context::Screen(Screen::Open)],
             (Screen::Machine, _) => &[Context::Screen(Screen::Machine)],
             (Screen::Compare, _) if self.compare.is_filtering => &[Context::Filter],
             (Screen::Compare, _) => &[Context::Screen(Screen::Compare), Context::Chart],

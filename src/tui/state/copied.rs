@@ -77,6 +77,10 @@ impl App {
                 self.compared_values().or_else(run)
             }
             Screen::Insight => self.copied_row(),
+            Screen::Open => {
+                let preview = self.open.preview()?;
+                Some(Copied::text("the row", preview.rows.get(self.open.first_row)?.join("\t")))
+            }
             Screen::Data => {
                 let spec = self.data.spec.as_ref()?;
                 Some(Copied::text("the settings", crate::spec::assignments(spec)))

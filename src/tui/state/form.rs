@@ -1,7 +1,9 @@
 //! The form of an experiment: every key on a line, edited in place and checked while it is typed.
 
 use super::experiment::ExperimentRow;
-use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
+use crate::catalog::RecommendedSetting;
+use crate::run::check::ValueCheck;
+use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, built_in, keys};
 use crate::tui::widgets::text_field::TextField;
 
 /// The form of an experiment.
@@ -19,8 +21,26 @@ pub struct Form {
     pub selected: usize,
     /// The text field of the line that is being typed.
     pub editing: Option<TextField>,
+    /// Whether settings that nobody has changed follow what is recommended, as in a new experiment.
+    pub(in crate::tui) follows_recommendation: bool,
+    /// What is known about the files that the values name.
+    pub(in crate::tui) checked: FormCheck,
+    /// The values that are being checked, or were last.
+    pub(in crate::tui) check_requested: FormValues,
     /// The value before it was edited, to restore it.
     pub(in crate::tui) before_editing: String,
+}
+
+/// Keys and values as typed.
+pub type FormValues = Vec<(&'static str, String)>;
+
+/// The result of a check of values, and the values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FormCheck {
+    /// The values that were checked.
+    pub values: FormValues,
+    /// What was found.
+    pub check: ValueCheck,
 }
 
 /// A key and its value.
@@ -35,6 +55,8 @@ pub struct Field {
     /// Whether the value is saved even if it was not changed, as in a copy of an experiment.
     pub(in crate::tui) is_explicit: bool,
     pub(in crate::tui) origin: ValueOrigin,
+    /// What is recommended for the model, the task and the number of rows.
+    pub(in crate::tui) recommended: Option<RecommendedSetting>,
 }
 
 /// A line of the form.
@@ -72,12 +94,31 @@ impl Form {
             let defaults = all.iter().flat_map(|row| &row.values);
             let mut defaults =
                 defaults.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
-            let text = defaults.next().map_or(key.default, |value| &value.text);
-            KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
+            let (text, origin) = match defaults.next() {
+                Some(value) => (&value.text[..], ValueOrigin::Defaults),
+                None => (key.default, ValueOrigin::BuiltIn),
+            };
+            KeyValue { key, text: text.to_string(), origin }
         });
         let spec = Err(String::new());
         let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
-        Form::filled(free_name("mine", all), &row, all)
+        let mut form =
+            Form { follows_recommendation: true, ..Form::filled(free_name("mine", all), &row, all) };
+        form.recommend();
+        form
+    }
+
+    /// The form of a new experiment with these keys and values.
+    pub fn with_settings(name: &str, settings: &[(&'static str, String)], all: &[ExperimentRow]) -> Form {
+        let mut form = Form { follows_recommendation: false, ..Form::new(all) };
+        (form.name, form.original_name) = (name.to_string(), name.to_string());
+        for (key, value) in settings {
+            if let Some(field) = form.fields.iter_mut().find(|field| field.key.name == *key) {
+                field.text.clone_from(value);
+                field.is_explicit = true;
+            }
+        }
+        form
     }
 
     fn filled(name: String, row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
@@ -87,6 +128,7 @@ impl Form {
             original: value.text.clone(),
             is_explicit: false,
             origin: value.origin,
+            recommended: None,
         });
         Form {
             experiment: None,
@@ -96,6 +138,9 @@ impl Form {
             fields: fields.collect(),
             selected: 0,
             editing: None,
+            follows_recommendation: false,
+            checked: FormCheck::default(),
+            check_requested: FormValues::new(),
             before_editing: String::new(),
         }
     }
@@ -124,6 +169,40 @@ impl Form {
         self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
     }
 
+    /// Takes the settings that are recommended for the model, the task and the number of rows. Those of a new experiment
+    /// that nobody has changed follow them.
+    pub(in crate::tui) fn recommend(&mut self) {
+        let mut spec = built_in("");
+        for field in &self.fields {
+            field.key.set(&mut spec, &field.text).ok();
+        }
+        let settings = spec.recommendation(None, None);
+        for field in &mut self.fields {
+            let earlier = field.recommended;
+            field.recommended = settings.get(field.key.name).copied();
+            let is_unchanged = field.text == field.original && field.origin == ValueOrigin::BuiltIn;
+            let (Some(setting), true) = (field.recommended, self.follows_recommendation && is_unchanged)
+            else {
+                continue;
+            };
+            if earlier != Some(setting) {
+                field.text = setting.value.to_string();
+                field.original.clone_from(&field.text);
+                field.is_explicit = field.text != field.key.default;
+            }
+        }
+    }
+
+    /// Keys and values of all lines.
+    pub fn values(&self) -> FormValues {
+        self.fields.iter().map(|field| (field.key.name, field.text.clone())).collect()
+    }
+
+    /// The columns of the training file, once they are known.
+    pub fn columns(&self) -> &[String] {
+        &self.checked.check.columns
+    }
+
     /// The field of the line under the cursor.
     pub fn field(&self) -> Option<&Field> {
         match self.line() {
@@ -132,8 +211,21 @@ impl Form {
         }
     }
 
-    /// The error of a line, if its value is invalid.
+    /// The error of a line: its value is invalid, does not fit the other values, or names a file that cannot be used.
     pub fn error(&self, line: FormLine) -> Option<String> {
+        self.invalid_value(line).or_else(|| {
+            let FormLine::Field(number) = line else { return None };
+            let field = self.fields.get(number)?;
+            // The check of an earlier value says nothing about this one.
+            let is_checked =
+                self.checked.values.iter().any(|value| *value == (field.key.name, field.text.clone()));
+            let problem = self.checked.check.problems.iter().find(|(key, _)| *key == field.key.name);
+            problem.filter(|_| is_checked).map(|(_, problem)| problem.clone())
+        })
+    }
+
+    /// Why the value of a line is invalid on its own.
+    pub(in crate::tui) fn invalid_value(&self, line: FormLine) -> Option<String> {
         match line {
             FormLine::Name if self.experiment.is_none() && self.existing_names.contains(&self.name) => {
                 Some(format!("experiment {} already exists", self.name))
@@ -179,12 +271,15 @@ impl Form {
             _ => "name",
         };
         let lines = self.lines();
-        lines.iter().filter_map(|line| Some(format!("{}: {}", name(line), self.error(*line)?))).collect()
+        lines
+            .iter()
+            .filter_map(|line| Some(format!("{}: {}", name(line), self.invalid_value(*line)?)))
+            .collect()
     }
 }
 
 /// The first of `base`, `base-2`, `base-3`, … that no experiment has.
-fn free_name(base: &str, all: &[ExperimentRow]) -> String {
+pub(in crate::tui) fn free_name(base: &str, all: &[ExperimentRow]) -> String {
     let exists = |name: &str| all.iter().any(|row| row.name == name);
     let numbered = (2..).map(|number| format!("{base}-{number}"));
     std::iter::once(base.to_string()).chain(numbered).find(|name| !exists(name)).unwrap_or_default()

@@ -2,6 +2,8 @@
 
 use super::export_request::ChartFormat;
 use super::help::HelpState;
+pub use super::path_choice::Item;
+use super::path_choice::PathChoice;
 use super::published;
 use super::train_request::TrainRequest;
 use crate::run::Reproduction;
@@ -111,6 +113,8 @@ pub struct Choice {
     pub selected: usize,
     /// What the choice is for.
     pub purpose: Purpose,
+    /// The paths that may be chosen too.
+    pub paths: Option<PathChoice>,
 }
 
 /// What a choice is for.
@@ -126,6 +130,10 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// The data of the Open screen.
+    OpenPath,
+    /// The model of the Open screen.
+    OpenModel,
     /// What to export.
     Export,
     /// The chart to export.
@@ -134,17 +142,8 @@ pub enum Purpose {
     PredictFile,
 }
 
-/// An item of a choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// The value.
-    pub value: String,
-    /// A description.
-    pub note: String,
-}
-
 impl Choice {
-    /// The items that contain the typed text; then the text itself, if it may be a value.
+    /// The items that contain the typed text, then the paths that it begins; then the text itself, if it may be a value.
     pub fn visible_items(&self) -> Vec<Item> {
         let typed = self.typed.text().trim();
         let lower = typed.to_lowercase();
@@ -152,6 +151,11 @@ impl Choice {
             item.value.to_lowercase().contains(&lower) || item.note.to_lowercase().contains(&lower)
         };
         let mut items: Vec<Item> = self.items.iter().filter(matches).cloned().collect();
+        if let Some(paths) = &self.paths {
+            let of_paths = paths.items(self.typed.text());
+            let new = of_paths.into_iter().filter(|path| !items.iter().any(|item| item.value == path.value));
+            items.extend(new.collect::<Vec<_>>());
+        }
         if let (Some(note), false) =
             (self.free_text, typed.is_empty() || items.iter().any(|item| item.value == typed))
         {

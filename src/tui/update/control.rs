@@ -104,8 +104,15 @@ fn length(steps: u64, per_epoch: u64) -> String {
 
 fn choose_from(app: &mut App, title: String, items: Vec<Item>, free_text: &'static str, purpose: Purpose) {
     let typed = TextField::default();
-    app.popup =
-        Some(Popup::Choice(Choice { title, items, free_text: Some(free_text), typed, selected: 0, purpose }));
+    app.popup = Some(Popup::Choice(Choice {
+        title,
+        items,
+        free_text: Some(free_text),
+        typed,
+        selected: 0,
+        purpose,
+        paths: None,
+    }));
 }
 
 /// Applies the chosen learning rate.

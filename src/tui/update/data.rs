@@ -1,7 +1,8 @@
 //! Actions of the Data screen.
 
+use super::list::moved;
 use crate::spec::RunSpec;
-use crate::tui::action::DataAction;
+use crate::tui::action::{DataAction, ListAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
@@ -11,7 +12,7 @@ use crate::tui::state::data::{DataState, profile_key};
 pub(super) fn open(app: &mut App, spec: RunSpec) -> Vec<Effect> {
     app.go_to(Screen::Data);
     app.data.spec = Some(spec);
-    app.data.split = 0;
+    (app.data.split, app.data.first_row) = (0, 0);
     profile(&app.data)
 }
 
@@ -21,6 +22,11 @@ fn profile(data: &DataState) -> Vec<Effect> {
     spec.map_or(Vec::new(), |spec| vec![Effect::ProfileData(Box::new(profile_key(spec)))])
 }
 
+/// Moves the first row that is shown.
+pub(super) fn move_cursor(app: &mut App, action: ListAction) {
+    app.data.first_row = moved(app.data.first_row, app.data.rows().len(), action);
+}
+
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: DataAction) -> Vec<Effect> {
     let data = &mut app.data;
@@ -28,8 +34,9 @@ pub(super) fn act(app: &mut App, action: DataAction) -> Vec<Effect> {
         DataAction::NextSplit => {
             let splits = data.profile().and_then(|profile| profile.as_ref().ok());
             let count = splits.map_or(1, |profile| profile.splits.len()).max(1);
-            data.split = (data.split + 1) % count;
+            (data.split, data.first_row) = ((data.split + 1) % count, 0);
         }
+        DataAction::ToggleRows => data.shows_rows = !data.shows_rows,
         DataAction::Refresh => {
             if let Some(key) = data.spec.as_ref().map(profile_key) {
                 data.profiles.retain(|(of, _)| *of != key);

@@ -1,5 +1,6 @@
 //! Copying the selection, and exporting runs and charts.
 
+use super::path_choice;
 use crate::export::chart::{ChartColors, ChartRange};
 use crate::run::run_chart::RunChart;
 use crate::tui::msg::Effect;
@@ -7,6 +8,7 @@ use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::copied::{Copied, CopiedContent};
 use crate::tui::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
+use crate::tui::state::path_choice::PathKind;
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::line_chart::ChartView;
@@ -82,19 +84,19 @@ pub(super) fn open(app: &mut App) {
     if run.is_some() {
         items.push(item(COMMAND_LINE, "that repeats the run; it is copied too"));
     }
-    choose_from(app, "Export", items, None, Purpose::Export);
+    choose_from(app, "Export", items, Purpose::Export);
 }
 
-fn choose_from(
-    app: &mut App,
-    title: &str,
-    items: Vec<Item>,
-    free_text: Option<&'static str>,
-    purpose: Purpose,
-) {
-    let typed = TextField::default();
-    app.popup =
-        Some(Popup::Choice(Choice { title: title.into(), items, free_text, typed, selected: 0, purpose }));
+fn choose_from(app: &mut App, title: &str, items: Vec<Item>, purpose: Purpose) {
+    app.popup = Some(Popup::Choice(Choice {
+        title: title.into(),
+        items,
+        free_text: None,
+        typed: TextField::default(),
+        selected: 0,
+        purpose,
+        paths: None,
+    }));
 }
 
 /// Exports the chosen item, or asks for more.
@@ -106,14 +108,9 @@ pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
         (SVG, None) => comparison(app, ChartFormat::Svg),
         (CSV, None) => comparison(app, ChartFormat::Csv),
         (PREDICTIONS, Some(_)) => {
-            choose_from(
-                app,
-                "Predict the rows of a file",
-                Vec::new(),
-                Some("path of a CSV, TSV, JSONL or Parquet file"),
-                Purpose::PredictFile,
-            );
-            return Vec::new();
+            let files = path_choice::data_items(app, PathKind::DataFile);
+            let title = "Predict the rows of a file";
+            return path_choice::ask(app, title, PathKind::DataFile, files, "", Purpose::PredictFile);
         }
         (HUGGING_FACE, Some(dir)) => ExportRequest::HuggingFace(dir),
         (COMMAND_LINE, Some(dir)) => ExportRequest::CommandLine(dir),
@@ -139,7 +136,7 @@ fn choose_chart(app: &mut App, format: ChartFormat) -> Vec<Effect> {
         Item { value: chart.file_name().into(), note }
     };
     let items = charts.iter().map(item).collect();
-    choose_from(app, "Which chart", items, None, Purpose::ExportChart(format));
+    choose_from(app, "Which chart", items, Purpose::ExportChart(format));
     Vec::new()
 }
 

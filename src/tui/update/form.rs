@@ -2,12 +2,14 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use crate::catalog::{MODELS, TASKS};
-use crate::spec::ValueKind;
+use super::path_choice;
+use crate::catalog::TASKS;
+use crate::spec::{Key, ValueKind};
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
-use crate::tui::state::form::{Form, FormLine};
+use crate::tui::state::form::{Form, FormCheck, FormLine};
+use crate::tui::state::path_choice::PathKind;
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
 use crate::tui::state::train_request::TrainRequest;
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -36,7 +38,7 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         FormAction::Close => close(app),
         // Editing continues while the value is invalid; else the next key would be a command instead of a correction.
         FormAction::Accept => {
-            if form.error(line).is_none() {
+            if form.invalid_value(line).is_none() {
                 form.editing = None;
             }
         }
@@ -47,9 +49,9 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
                 *text = before;
             }
         }
-        FormAction::AcceptAndNext => move_cursor(app, ListAction::Down),
+        FormAction::AcceptAndNext => return effects(move_cursor(app, ListAction::Down)),
     }
-    Vec::new()
+    effects(check(app))
 }
 
 /// Edits the value of a line, or starts.
@@ -57,8 +59,7 @@ fn open(app: &mut App, line: FormLine) -> Vec<Step> {
     if line == FormLine::Start {
         return start(app);
     }
-    edit(app, line);
-    Vec::new()
+    effects(edit(app, line))
 }
 
 /// Moves the cursor to a line; opens the line under the cursor.
@@ -68,19 +69,19 @@ fn select(app: &mut App, number: usize) -> Vec<Step> {
     match (form.editing.is_some(), number == form.selected) {
         (false, true) => return open(app, line),
         (false, false) => form.selected = number,
-        (true, false) if form.error(line).is_none() => {
+        (true, false) if form.invalid_value(line).is_none() => {
             form.editing = None;
             form.selected = number;
         }
         // The line is being edited already.
         (true, _) => {}
     }
-    Vec::new()
+    effects(check(app))
 }
 
 /// Moves the cursor, skipping headings; keeps a value that is being typed.
-pub(super) fn move_cursor(app: &mut App, action: ListAction) {
-    let Some(form) = &mut app.form else { return };
+pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
+    let Some(form) = &mut app.form else { return Vec::new() };
     form.editing = None;
     let lines = form.lines();
     let mut at = moved(form.selected, lines.len(), action);
@@ -88,6 +89,33 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
         at = if matches!(action, ListAction::Up | ListAction::PageUp) { at - 1 } else { at + 1 };
     }
     form.selected = at;
+    check(app)
+}
+
+/// Opens the form, and checks its values.
+pub(super) fn open_form(app: &mut App, form: Form) -> Vec<Effect> {
+    app.form = Some(form);
+    check(app)
+}
+
+/// Checks the values with the files that they name, unless they are checked. A value that is typed is checked when it
+/// is left.
+fn check(app: &mut App) -> Vec<Effect> {
+    let Some(form) = app.form.as_mut().filter(|form| form.editing.is_none()) else { return Vec::new() };
+    form.recommend();
+    let values = form.values();
+    if form.check_requested == values {
+        return Vec::new();
+    }
+    form.check_requested.clone_from(&values);
+    vec![Effect::CheckForm(values)]
+}
+
+/// Takes the result of a check.
+pub(super) fn checked(app: &mut App, checked: FormCheck) {
+    if let Some(form) = &mut app.form {
+        form.checked = checked;
+    }
 }
 
 /// Types into the line that is being edited.
@@ -103,57 +131,102 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
 }
 
 /// Takes the value chosen from a list.
-pub(super) fn choose(app: &mut App, line: usize, value: String) {
+pub(super) fn choose(app: &mut App, line: usize, value: String) -> Vec<Effect> {
     if let Some(field) = app.form.as_mut().and_then(|form| form.fields.get_mut(line)) {
         field.text = value;
     }
+    check(app)
 }
 
 /// Opens the list or the field of a line.
-fn edit(app: &mut App, line: FormLine) {
-    let Some(form) = &mut app.form else { return };
+fn edit(app: &mut App, line: FormLine) -> Vec<Effect> {
+    let Some(form) = &mut app.form else { return Vec::new() };
     let FormLine::Field(number) = line else {
         if line == FormLine::Name && form.experiment.is_none() {
             form.before_editing = form.name.clone();
             form.editing = Some(TextField::new(&form.name));
         }
-        return;
+        return Vec::new();
     };
-    let field = &form.fields[number];
-    let items: Vec<Item> = match field.key.kind {
-        ValueKind::Model => MODELS
-            .iter()
-            .map(|model| Item {
-                value: model.id.into(),
-                note: format!("{}, {:.1} M", model.title, model.millions),
-            })
-            .collect(),
-        ValueKind::Task => {
-            TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
+    let Some(field) = form.fields.get(number) else { return Vec::new() };
+    let (key, text, purpose) = (field.key, field.text.clone(), Purpose::FormField(number));
+    if let Some(kind) = path_kind(key) {
+        let items = if kind == PathKind::Model {
+            path_choice::model_items(app)
+        } else {
+            absent_item(key).into_iter().chain(path_choice::data_items(app, kind)).collect()
+        };
+        return path_choice::ask(app, key.name, kind, items, &text, purpose);
+    }
+    let (items, free_text) = match (key.kind, key.choices()) {
+        (ValueKind::Task, _) => {
+            let item =
+                |task: &crate::catalog::Task| Item { value: task.name.into(), note: task.title.into() };
+            (TASKS.iter().map(item).collect(), None)
         }
-        ValueKind::Choice(_) | ValueKind::Boolean => {
-            let words = field.key.choices().unwrap_or_default();
-            let absent =
-                field.key.is_optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
+        (_, Some(words)) => {
             let words = words.into_iter().map(|word| Item { value: word.into(), note: String::new() });
-            absent.into_iter().chain(words).collect()
+            (absent_item(key).into_iter().chain(words).collect(), None)
+        }
+        _ if names_column(key) && !form.columns().is_empty() => {
+            let columns =
+                form.columns().iter().map(|name| Item { value: name.clone(), note: "column".into() });
+            let items: Vec<Item> = absent_item(key).into_iter().chain(columns).collect();
+            let free_text =
+                if key.kind == ValueKind::Columns { "column, or a list as [\"a\", \"b\"]" } else { "column" };
+            (items, Some(free_text))
         }
         _ => {
-            form.before_editing = field.text.clone();
-            form.editing = Some(TextField::new(&field.text));
-            return;
+            form.before_editing.clone_from(&text);
+            form.editing = Some(TextField::new(&text));
+            return Vec::new();
         }
     };
-    let selected = items.iter().position(|item| item.value == field.text).unwrap_or(0);
-    let free_text = (field.key.kind == ValueKind::Model).then_some("hub id or folder");
+    ask(app, key.name, items, free_text, &text, purpose);
+    Vec::new()
+}
+
+/// Opens a list with the cursor on the current value.
+fn ask(
+    app: &mut App,
+    title: &str,
+    items: Vec<Item>,
+    free_text: Option<&'static str>,
+    current: &str,
+    purpose: Purpose,
+) {
+    let selected = items.iter().position(|item| item.value == current);
+    // A value that is no item is there to be changed.
+    let typed = if selected.is_none() && free_text.is_some() { current } else { "" };
     app.popup = Some(Popup::Choice(Choice {
-        title: field.key.name.into(),
+        title: title.into(),
         items,
         free_text,
-        typed: TextField::default(),
-        selected,
-        purpose: Purpose::FormField(number),
+        typed: TextField::new(typed),
+        selected: selected.unwrap_or(0),
+        purpose,
+        paths: None,
     }));
+}
+
+/// What the paths are of that a key may have.
+fn path_kind(key: &Key) -> Option<PathKind> {
+    match key.kind {
+        ValueKind::Model => Some(PathKind::Model),
+        ValueKind::Path if key.name == "data_dir" => Some(PathKind::DataFolder),
+        ValueKind::Path => Some(PathKind::DataFile),
+        _ => None,
+    }
+}
+
+/// Whether a key names columns of the training file.
+fn names_column(key: &Key) -> bool {
+    key.name.ends_with("_column")
+}
+
+/// The item that removes the value of a key.
+fn absent_item(key: &Key) -> Option<Item> {
+    key.is_optional().then(|| Item { value: String::new(), note: key.absent.into() })
 }
 
 /// Whether a line is invalid; shows the errors if so.

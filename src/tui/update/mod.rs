@@ -15,11 +15,13 @@ mod list;
 mod live;
 mod machine;
 mod navigate;
+mod open;
+mod path_choice;
 mod popup;
 mod queue;
 mod runs;
 
-use super::action::{Action, FilterAction, GlobalAction, ListAction};
+use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
@@ -30,6 +32,7 @@ use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Command, Event, Status};
+use crate::files::{collapse_home, expand_home};
 use crate::run::history::History;
 use crate::run::queue::Queue;
 use crate::run::{Reproduction, RunEvent};
@@ -72,9 +75,13 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
-        Msg::ExperimentSaved { name } => {
+        Msg::ExperimentSaved { name, path } => {
             app.form = None;
+            if app.screen == Screen::Open {
+                app.go_to(Screen::Runs);
+            }
             app.runs.select(&name);
+            app.notice = Some(format!("{name} is saved in {}", collapse_home(&path)));
             Vec::new()
         }
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
@@ -97,6 +104,20 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::DataProfiled { spec, result } => {
             app.data.insert(*spec, result);
             Vec::new()
+        }
+        Msg::Previewed { path, result } => open::previewed(app, &path, result),
+        Msg::FolderListed { folder, entries } => {
+            path_choice::listed(app, &folder, entries);
+            Vec::new()
+        }
+        Msg::FormChecked(checked) => {
+            form::checked(app, checked);
+            Vec::new()
+        }
+        Msg::SuggestionsListed(suggestions) => {
+            app.suggestions = suggestions;
+            path_choice::suggested(app);
+            open::profile(app)
         }
         Msg::Reproduction(result) => {
             show_published(app, result);
@@ -123,6 +144,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
 }
 
+/// Opens a file or folder with data on the Open screen.
+pub fn open_path(app: &mut App, path: PathBuf) -> Vec<Effect> {
+    open::open(app, path)
+}
+
 /// Hands an action to the part of the interface that it belongs to.
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
     if !matches!(action, Action::Chart(ChartKey::CursorAt(_))) {
@@ -132,6 +158,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Global(action) => return global(app, action),
         Action::List(action) => return move_cursor(app, action),
         Action::Filter(action) => return filter(app, action),
+        Action::Popup(PopupAction::Complete) => return path_choice::complete(app).into_iter().collect(),
         Action::Popup(action) => {
             let outcome = popup::act(app, action);
             return apply_outcome(app, outcome);
@@ -143,6 +170,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Compare(action) => compare::act(app, action),
         Action::Insight(action) => insight::act(app, action),
         Action::Data(action) => return data::act(app, action),
+        Action::Open(action) => open::act(app, action),
         Action::Machine(action) => {
             machine::act(app, action);
             Vec::new()
@@ -180,6 +208,11 @@ fn navigate_to(app: &mut App, navigate: Navigate) -> Vec<Effect> {
         Navigate::Example(source, example) => infer::open_example(app, source, &example),
         Navigate::Insight(subject) => insight::open(app, subject),
         Navigate::Data(spec) => data::open(app, *spec),
+        Navigate::Form(form) => {
+            app.go_to(Screen::Runs);
+            form::open_form(app, *form)
+        }
+        Navigate::ChooseFile => open::ask_path(app),
     }
 }
 
@@ -235,13 +268,15 @@ fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
         return Vec::new();
     }
     match app.screen {
-        Screen::Runs if app.form.is_some() => form::move_cursor(app, action),
+        Screen::Runs if app.form.is_some() => return form::move_cursor(app, action),
         Screen::Runs => return runs::move_cursor(app, action),
         Screen::Live => live::scroll(app, action),
         Screen::Infer => return infer::recall(app, action),
         Screen::Compare => compare::move_cursor(app, action),
         Screen::Insight => insight::move_cursor(app, action),
-        Screen::Data | Screen::Machine => {}
+        Screen::Open => open::move_cursor(app, action),
+        Screen::Data => data::move_cursor(app, action),
+        Screen::Machine => {}
     }
     Vec::new()
 }
@@ -254,7 +289,7 @@ fn filter(app: &mut App, action: FilterAction) -> Vec<Effect> {
     match app.screen {
         Screen::Runs => runs::filter(app, action),
         Screen::Compare => compare::filter(app, action),
-        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Machine => {}
+        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Machine => {}
     }
     Vec::new()
 }
@@ -264,13 +299,16 @@ fn apply_chart_key(app: &mut App, key: ChartKey) {
         Screen::Live => app.live.chart.apply(key),
         Screen::Compare => app.compare.chart.apply(key),
         Screen::Machine => app.gauges.apply(key),
-        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => {}
+        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => {}
     }
 }
 
 fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     match (app.context(), app.screen) {
-        _ if app.popup.is_some() => popup::type_in(app, edit),
+        _ if app.popup.is_some() => {
+            popup::type_in(app, edit);
+            return path_choice::list(app).into_iter().collect();
+        }
         (Context::FormValue, _) => form::type_in(app, edit),
         (Context::Filter, Screen::Compare) => compare::type_in(app, edit),
         (Context::Filter, _) => return runs::type_in(app, edit),
@@ -285,18 +323,20 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => apply_reply(app, reply),
+        Outcome::Folder => path_choice::list(app).into_iter().collect(),
         Outcome::Choice(purpose, value) => match purpose {
-            Purpose::FormField(line) => {
-                form::choose(app, line, value);
-                Vec::new()
-            }
+            Purpose::FormField(line) => form::choose(app, line, value),
             Purpose::Model => infer::choose_model(app, &value),
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),
+            Purpose::OpenPath => open::open(app, expand_home(&value)),
+            Purpose::OpenModel => open::choose_model(app, value),
             Purpose::Export => export::choose(app, &value),
             Purpose::ExportChart(format) => export::choose_run_chart(app, format, &value),
-            Purpose::PredictFile => export::predict_file(app, value),
+            Purpose::PredictFile => {
+                export::predict_file(app, expand_home(&value).to_string_lossy().into_owned())
+            }
         },
     }
 }

@@ -4,6 +4,7 @@
 use crate::data::Example;
 use crate::spec::RunSpec;
 use crate::tui::msg::Effect;
+use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
 use crate::tui::state::train_request::TrainRequest;
@@ -25,6 +26,10 @@ pub(super) enum Navigate {
     Insight(Subject),
     /// The dataset of a specification, on the Data screen.
     Data(Box<RunSpec>),
+    /// The form of a new experiment, on the Runs screen.
+    Form(Box<Form>),
+    /// The list of files and folders to open on the Open screen.
+    ChooseFile,
 }
 
 /// One step that follows from an action.

@@ -2,6 +2,7 @@
 
 use super::help;
 use super::list::moved;
+use super::path_choice;
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction, RunsAction};
 use crate::tui::layout::message_width;
 use crate::tui::msg::Effect;
@@ -9,7 +10,7 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::form::Form;
 use crate::tui::state::help::HelpState;
-use crate::tui::state::popup::{Popup, Purpose, Question, Reply};
+use crate::tui::state::popup::{Item, Popup, Purpose, Question, Reply};
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
 
@@ -21,6 +22,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// A chosen value.
     Choice(Purpose, String),
+    /// Another folder is listed.
+    Folder,
 }
 
 /// Applies an action.
@@ -33,6 +36,7 @@ pub(super) fn act(app: &mut App, action: PopupAction) -> Outcome {
         }
         PopupAction::Answer(number) => answer(app, number),
         PopupAction::Select(line) => select(app, line),
+        PopupAction::Complete => Outcome::Nothing,
     }
 }
 
@@ -42,18 +46,32 @@ fn accept(app: &mut App) -> Outcome {
             let number = question.selected;
             answer(app, number)
         }
-        Some(Popup::Choice(choice)) => {
-            let (purpose, chosen) = (choice.purpose, choice.visible_items().get(choice.selected).cloned());
-            let Some(chosen) = chosen else { return Outcome::Nothing };
-            app.popup = None;
-            Outcome::Choice(purpose, chosen.value)
-        }
+        Some(Popup::Choice(_)) => accept_choice(app),
         Some(Popup::Message { .. } | Popup::Help(_)) => {
             app.popup = None;
             Outcome::Nothing
         }
         None => Outcome::Nothing,
     }
+}
+
+/// Chooses the item under the cursor; looks into a folder that is not what is wanted.
+fn accept_choice(app: &mut App) -> Outcome {
+    let Some(Popup::Choice(choice)) = &mut app.popup else { return Outcome::Nothing };
+    let (purpose, chosen) = (choice.purpose, choice.visible_items().get(choice.selected).cloned());
+    let Some(Item { value, .. }) = chosen else { return Outcome::Nothing };
+    let Some(paths) = &choice.paths else {
+        app.popup = None;
+        return Outcome::Choice(purpose, value);
+    };
+    if paths.is_inner_folder(choice.typed.text(), &value) {
+        path_choice::enter(choice, &value);
+        return Outcome::Folder;
+    }
+    app.popup = None;
+    // The slash of a folder is no part of its path, except for that of the root.
+    let path = value.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(&value);
+    Outcome::Choice(purpose, path.to_string())
 }
 
 /// Closes the popup, or clears the search of the help.

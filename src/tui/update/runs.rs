@@ -22,9 +22,9 @@ use crate::tui::widgets::text_field::{Edit, TextField};
 pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
     match action {
         RunsAction::Open => return open(app),
-        RunsAction::Edit => open_form(app, Form::edit),
-        RunsAction::Copy => open_form(app, Form::copy),
-        RunsAction::New => app.form = Some(Form::new(&app.runs.experiments)),
+        RunsAction::Edit => return open_form(app, Form::edit),
+        RunsAction::Copy => return open_form(app, Form::copy),
+        RunsAction::New => return vec![Navigate::Form(Box::new(Form::new(&app.runs.experiments))).into()],
         RunsAction::Resume => {
             let run = app.runs.run().filter(|run| can_resume(run));
             return navigate(run.map(|run| Navigate::Train(TrainRequest::Resume(run.dir.clone()))));
@@ -44,6 +44,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             return navigate(subject.map(Navigate::Insight));
         }
         RunsAction::OpenData => return open_data(app),
+        RunsAction::OpenFile => return vec![Navigate::ChooseFile.into()],
         RunsAction::ShowPublished => return effects([Effect::LoadReproduction]),
         RunsAction::NextSection => {
             app.runs.next_section();
@@ -137,10 +138,9 @@ fn open_data(app: &mut App) -> Vec<Step> {
     }
 }
 
-fn open_form(app: &mut App, form: fn(&ExperimentRow, &[ExperimentRow]) -> Form) {
-    if let Some(row) = app.runs.experiment() {
-        app.form = Some(form(row, &app.runs.experiments));
-    }
+fn open_form(app: &App, form: fn(&ExperimentRow, &[ExperimentRow]) -> Form) -> Vec<Step> {
+    let form = app.runs.experiment().map(|row| form(row, &app.runs.experiments));
+    navigate(form.map(|form| Navigate::Form(Box::new(form))))
 }
 
 /// Removes the queue entry under the cursor, or asks whether to delete the run.

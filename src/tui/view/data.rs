@@ -1,6 +1,6 @@
 //! The Data screen: a table of the splits, and a histogram of input lengths.
 
-use super::placeholder;
+use super::{data_rows, placeholder};
 use crate::catalog::ProblemType;
 use crate::data::{LengthHistogram, SplitStatistics};
 use crate::event::SplitName;
@@ -9,7 +9,7 @@ use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
 use crate::text::sanitize;
 use crate::tui::action::{Action, DataAction};
-use crate::tui::layout::DATA_SIDE_BY_SIDE;
+use crate::tui::layout::{DATA_SIDE_BY_SIDE, has_data_rows};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -60,7 +60,16 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(body)
     };
     draw_table(app, profile, (&table, &remarks), left, buffer);
-    draw_lengths(app, spec, profile, right, buffer);
+    if has_data_rows(app.size) {
+        let halves = [Constraint::Percentage(55), Constraint::Fill(1)];
+        let [lengths, rows] = Layout::vertical(halves).areas(right);
+        draw_lengths(app, spec, profile, lengths, buffer);
+        data_rows::draw(app, profile, rows, buffer);
+    } else if view.shows_rows {
+        data_rows::draw(app, profile, right, buffer);
+    } else {
+        draw_lengths(app, spec, profile, right, buffer);
+    }
 }
 
 /// The message while there is no profile.

@@ -181,7 +181,16 @@ fn draw_explanation(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) {
         FormLine::Field(number) => {
             let key = form.fields[number].key;
             let default = if key.is_optional() { key.absent } else { key.default };
-            format!("{} Default: {default}.", key.help)
+            let recommended = match form.fields[number].recommended {
+                Some(setting) if setting.value == form.fields[number].text => {
+                    format!(" Recommended for this model: {}.", setting.reason)
+                }
+                Some(setting) => {
+                    format!(" Recommended for this model: {}, {}.", setting.value, setting.reason)
+                }
+                None => String::new(),
+            };
+            format!("{} Default: {default}.{recommended}", key.help)
         }
     };
     let mut y = area.y + 1;

@@ -58,13 +58,22 @@ fn answers(question: &Question, inner: Rect) -> Rect {
     Rect { y: top, height: inner.bottom() - top, ..inner }
 }
 
+/// Maximum size of the box of a choice with paths.
+const PATHS: (u16, u16) = (92, 22);
+
 /// Width of the column of values.
 fn widest(choice: &Choice) -> usize {
-    choice.items.iter().map(|item| width(&item.value)).max().unwrap_or(0).clamp(12, 44)
+    let visible = choice.paths.as_ref().map(|_| choice.visible_items()).unwrap_or_default();
+    let items = if choice.paths.is_some() { &visible } else { &choice.items };
+    items.iter().map(|item| width(&item.value)).max().unwrap_or(0).clamp(12, 44)
 }
 
 /// Size of the box of a choice.
 fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
+    if choice.paths.is_some() {
+        // The entries of a folder come later, and others with each folder.
+        return (PATHS.0.min(area.width.saturating_sub(2)), PATHS.1.min(area.height.saturating_sub(2)));
+    }
     let notes = choice.items.iter().map(|item| width(&item.note)).max().unwrap_or(0);
     let cells = (widest(choice) + notes + 10).max(width(&choice.title) + 6);
     let cells = (cells as u16).clamp(50, 100).min(area.width.saturating_sub(2));
@@ -137,10 +146,10 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
-        let hint = if choice.free_text.is_some() {
-            "type to filter, or enter another value"
-        } else {
-            "type to filter"
+        let hint = match (&choice.paths, choice.free_text) {
+            (Some(_), _) => "type to filter, or a path",
+            (None, Some(_)) => "type to filter, or enter another value",
+            (None, None) => "type to filter",
         };
         draw_text(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }

@@ -14,8 +14,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub(super) use cell::{Cell, OnRow};
-pub(in crate::data) use cell::{LabelValue, Position, row_error};
+pub(super) use cell::OnRow;
+pub(in crate::data) use cell::{Cell, LabelValue, Position, row_error};
 pub(in crate::data) use copy::{Destination, changed};
 pub(in crate::data) use open::{Table, TableOptions};
 pub(super) use record::ColumnIndices;

@@ -1,6 +1,6 @@
 //! A file with rows and named columns, of any format.
 
-use super::cell::OnRow;
+use super::cell::{Cell, OnRow};
 use super::copy::{Destination, NewColumns};
 use super::delimited::Delimited;
 use super::dialect::{Hints, position};
@@ -186,6 +186,29 @@ impl<'p> Table<'p> {
             Content::Json(table) => table.read(&projection, on_row),
             Content::Parquet(table) => table.read(&projection, on_row),
         }
+    }
+
+    /// Reads the cells of all columns of the first rows, until `on_row` returns false.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an invalid row, and the errors of `on_row`.
+    pub(in crate::data) fn read_cells(
+        &self,
+        on_row: &mut dyn FnMut(Vec<Cell>) -> Result<bool>,
+    ) -> Result<()> {
+        let projection: Vec<usize> = (0..self.names().len()).collect();
+        let mut is_stopped = false;
+        let on_cells: OnRow<'_> = &mut |_, cells| {
+            is_stopped = !on_row(cells)?;
+            // The readers end early only with an error.
+            if is_stopped { Err(Error::Interrupted("enough rows were read".into())) } else { Ok(()) }
+        };
+        let result = match &self.content {
+            Content::Delimited(table) => table.read(&projection, on_cells),
+            Content::Json(table) => table.read(&projection, on_cells),
+            Content::Parquet(table) => table.read(&projection, on_cells),
+        };
+        if is_stopped { Ok(()) } else { result }
     }
 
     /// Writes all rows with all columns and `new` ones, in the format of the file.

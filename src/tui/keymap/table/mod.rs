@@ -12,6 +12,7 @@ mod infer;
 mod insight;
 mod live;
 mod machine;
+mod open;
 mod popups;
 mod row;
 mod runs;
@@ -31,6 +32,7 @@ pub(super) fn rows(context: Context) -> &'static [Row] {
         Context::Screen(Screen::Infer) => infer::INFER,
         Context::Screen(Screen::Insight) => insight::INSIGHT,
         Context::Screen(Screen::Data) => data::DATA,
+        Context::Screen(Screen::Open) => open::OPEN,
         Context::Screen(Screen::Machine) => machine::MACHINE,
         Context::Screen(Screen::Compare) => compare::COMPARE,
         Context::Chart => chart::CHART,

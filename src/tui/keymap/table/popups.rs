@@ -1,7 +1,7 @@
 //! Keys of popups: messages, questions, lists to choose from.
 
 use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, UP, bind, char, key,
+    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key,
 };
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction};
 use crate::tui::keymap::condition::Condition;
@@ -32,6 +32,8 @@ pub(super) static QUESTION: &[Row] = &[
 /// The bindings of a list to choose from.
 pub(super) static CHOICE: &[Row] = &[
     bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "choose the item under the cursor"),
+    bind("complete", TAB, Action::Popup(PopupAction::Complete), "complete", "complete the path")
+        .when(Condition::HasPaths),
     bind("back", ESC, Action::Popup(PopupAction::Cancel), "cancel", "cancel"),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),

@@ -38,6 +38,13 @@ pub(super) static RUNS: &[Row] = &[
         .when(Condition::OnQueueEntry),
     bind("edit", &[char('e')], Action::Runs(RunsAction::Edit), "edit", "edit the experiment in a form")
         .when(Condition::OnExperiment),
+    bind(
+        "open_file",
+        &[char('o')],
+        Action::Runs(RunsAction::OpenFile),
+        "open",
+        "open a file or folder with data of your own",
+    ),
     bind("new", &[char('n')], Action::Runs(RunsAction::New), "new", "create an experiment"),
     bind(
         "copy",

@@ -6,6 +6,7 @@ use crate::predict::Prediction;
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
 use crate::tui::state::infer::{Comparison, ModelSource, OpenedModel};
+use crate::tui::state::path_choice::{PathChoice, PathKind};
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
 use crate::tui::widgets::text_field::TextField;
 
@@ -22,6 +23,7 @@ pub(super) fn ask_comparison(app: &mut App) {
         typed: TextField::default(),
         selected: 0,
         purpose: Purpose::Comparison,
+        paths: Some(PathChoice::new(PathKind::Model)),
     }));
 }
 

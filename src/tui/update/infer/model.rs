@@ -9,6 +9,7 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::infer::{Attribution, ModelSource, OpenedModel};
+use crate::tui::state::path_choice::{PathChoice, PathKind};
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
 use crate::tui::state::run::RunState;
 use crate::tui::widgets::text_field::TextField;
@@ -84,6 +85,7 @@ pub(super) fn ask_model(app: &mut App) {
         typed: TextField::default(),
         selected: 0,
         purpose: Purpose::Model,
+        paths: Some(PathChoice::new(PathKind::Model)),
     }));
 }
 
