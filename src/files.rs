@@ -10,8 +10,8 @@ mod regular;
 mod space;
 
 pub use atomic::{
-    remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic, write_atomic_with,
-    write_dir_atomic,
+    is_leftover, remove_dir_atomic, remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic,
+    write_atomic_with, write_dir_atomic,
 };
 pub use digest::{DIGESTS, check_digests, check_model_folder, sha256, write_digests};
 pub use folder::{FolderLocation, OpenFolder, is_at};

@@ -122,6 +122,7 @@ pub fn in_ascii(text: &str) -> Cow<'_, str> {
             "±" => out.push_str("+-"),
             "×" => out.push('x'),
             "…" => out.push_str("..."),
+            "→" => out.push_str("->"),
             cluster if cluster.is_ascii() => out.push_str(cluster),
             _ => out.push('?'),
         }

@@ -162,8 +162,6 @@ fn row(number: usize) -> RunRow {
         total_steps: STEPS,
         train_seconds: 55_000.0,
         started: 1.7e9 - number as f64,
-        repeats: None,
-        problem: None,
-        measured_speed: None,
+        ..RunRow::default()
     }
 }

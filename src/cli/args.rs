@@ -14,7 +14,8 @@ use std::str::FromStr;
 /// Fine-tune a text classifier in the terminal
 ///
 /// Without a command, opens the terminal interface on ./experiments.toml, or on the built-in experiments if
-/// that file does not exist. With a file or folder in place of a command, opens the interface on these data.
+/// that file does not exist, and on the experiments.toml in ~/.config/glue-tui. With a file or folder in place of a
+/// command, opens the interface on these data.
 #[derive(Debug, Parser)]
 #[command(
     name = "glue-tui",
@@ -51,7 +52,7 @@ downloaded, 4 device error or out of memory, 130 interrupted (the work is saved)
 /// The options of every command.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct GlobalArgs {
-    /// Experiments file [default: ./experiments.toml, or else the built-in one]
+    /// Experiments file [default: ./experiments.toml, or else the built-in one; and the one in ~/.config/glue-tui]
     #[arg(long, global = true, value_name = "FILE")]
     pub experiments: Option<PathBuf>,
     /// Directory of the runs
@@ -92,8 +93,18 @@ pub enum CliCommand {
     Predict(PredictArgs),
     /// List the runs
     Runs(RunsArgs),
+    /// Remove the checkpoints of finished runs to free disk space; best weights, logs and predictions stay
+    Prune(PruneArgs),
     /// Follow a run that another process or host is training
     Attach(AttachArgs),
+    /// Print the events of a run as they come
+    ///
+    /// With --json, prints the lines of events.jsonl. Those of several seeds come one seed after the other; the event
+    /// `started` has the seed.
+    Events(EventsArgs),
+    /// Take over the runs of an interface that ends, then train the queue
+    #[command(hide = true, name = crate::run::background::COMMAND)]
+    Background(BackgroundArgs),
     /// Send a command to a running job, on this host or another one
     Control(ControlArgs),
     /// Export the best model of a run for other tools
@@ -102,6 +113,12 @@ pub enum CliCommand {
     Check(CheckArgs),
     /// Print the key bindings of the interface in the format of keys.toml
     Keys,
+    /// Print a script that completes commands and options in a shell
+    ///
+    /// For bash, add `source <(glue-tui completions bash)` to ~/.bashrc; the other shells have similar files.
+    Completions(CompletionsArgs),
+    /// Print a man page about all commands
+    Man(ManArgs),
     /// Show the environment: devices, precision, threads, hub, cache, terminal
     Doctor,
     /// Measure the speed of training and inference on this machine, with random weights
@@ -141,9 +158,41 @@ pub struct AttachArgs {
     pub plain: bool,
 }
 
+/// The arguments of `events`.
+#[derive(Debug, ClapArgs)]
+pub struct EventsArgs {
+    /// Name or directory of a run
+    pub run: String,
+    /// Print new events until the run ends
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// The arguments of `background`.
+#[derive(Debug, ClapArgs)]
+pub struct BackgroundArgs {
+    /// Directories of runs
+    pub runs: Vec<PathBuf>,
+}
+
+/// The arguments of `prune`.
+#[derive(Debug, ClapArgs)]
+pub struct PruneArgs {
+    /// Names or directories of runs; a stopped or failed one then starts again from step 0 when it is resumed
+    /// [default: all finished runs]
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Print what would be freed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The arguments of `runs`.
 #[derive(Debug, ClapArgs)]
 pub struct RunsArgs {
+    /// List only runs that match, for example 'lr>=1e-5 task:sst2 #paper' [default: all runs]
+    #[arg(value_name = "FILTER", conflicts_with = "published")]
+    pub filter: Vec<String>,
     /// Compare the runs that follow the article's recipe with its published results
     #[arg(long)]
     pub published: bool,
@@ -255,8 +304,23 @@ pub struct ExportArgs {
 /// The arguments of `check`.
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
-    /// Name of an experiment [default: all experiments]
+    /// Name of an experiment [default: all experiments; as a short list on a terminal]
     pub name: Option<String>,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Write a page for each command to this folder, such as ~/.local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// The arguments of `bench`.

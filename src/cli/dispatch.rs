@@ -2,7 +2,10 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
+use super::{
+    attach, background, bench, check, completions, control, doctor, eval, events, export, keys, man, output,
+    predict, prune, runs, train,
+};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,11 +44,16 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Eval(args) => eval::eval(global, &args),
         CliCommand::Predict(args) => predict::predict(global, &args),
         CliCommand::Attach(args) => attach::attach(global, &args),
+        CliCommand::Events(args) => events::events(global, &args),
+        CliCommand::Background(args) => background::background(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
+        CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),
+        CliCommand::Completions(args) => completions::completions(&args),
+        CliCommand::Man(args) => man::man(&args),
         CliCommand::Doctor => doctor::doctor(global),
         CliCommand::Bench(args) => bench::bench(global, &args),
     }

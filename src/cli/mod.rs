@@ -2,18 +2,24 @@
 
 mod args;
 mod attach;
+mod background;
 mod bench;
 mod check;
+mod completions;
 mod control;
 mod dispatch;
 mod doctor;
 mod eval;
+mod events;
 mod export;
+mod follow;
 mod keys;
+mod man;
 mod output;
 mod output_thread;
 mod predict;
 mod progress;
+mod prune;
 mod run_printer;
 mod runs;
 mod signals;

@@ -24,6 +24,12 @@ fn raw_line(text: &str) -> Result<()> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
 }
 
+/// Writes bytes to stdout as they are.
+pub(super) fn stdout_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
+}
+
 /// `text`, converted to ASCII in an ASCII locale.
 fn for_locale(text: &str) -> Cow<'_, str> {
     match TerminalCaps::detect().charset {
@@ -40,6 +46,11 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
 /// Writes a value to stdout as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
     raw_line(&escaped_json(&serde_json::to_string(value).map_err(not_json)?))
+}
+
+/// Writes a text that is JSON to stdout, on one line.
+pub(super) fn json_text_line(text: &str) -> Result<()> {
+    raw_line(&escaped_json(text))
 }
 
 fn not_json(error: serde_json::Error) -> Error {
@@ -91,9 +102,43 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
+/// [`table`] without the columns that do not fit into the terminal on stdout: those of `optional` are left out one after
+/// another. A pipe or file has all columns.
+pub(super) fn fitted_table(rows: &[Vec<String>], optional: &[&str]) -> String {
+    let columns = terminal_size::terminal_size_of(io::stdout()).map(|(columns, _)| usize::from(columns.0));
+    without_wide_columns(rows, optional, columns.unwrap_or(usize::MAX))
+}
+
+fn without_wide_columns(rows: &[Vec<String>], optional: &[&str], columns: usize) -> String {
+    let mut rows = rows.to_vec();
+    let mut text = table(&rows);
+    for title in optional {
+        if text.lines().all(|line| width(line) <= columns) {
+            break;
+        }
+        let Some(at) = rows.first().and_then(|header| header.iter().position(|cell| cell == title)) else {
+            continue;
+        };
+        for row in rows.iter_mut().filter(|row| at < row.len()) {
+            row.remove(at);
+        }
+        text = table(&rows);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_that_do_not_fit_are_left_out() {
+        let rows =
+            [vec!["NAME".into(), "SEED".into(), "N".into()], vec!["demo".into(), "42".into(), "12".into()]];
+        assert_eq!(without_wide_columns(&rows, &["SEED", "N"], 14), "NAME  SEED  N\ndemo  42    12");
+        assert_eq!(without_wide_columns(&rows, &["SEED", "N"], 13), "NAME  N\ndemo  12");
+        assert_eq!(without_wide_columns(&rows, &["SEED", "none", "N"], 3), "NAME\ndemo");
+    }
 
     #[test]
     fn columns_are_aligned_by_display_width() {

@@ -2,36 +2,82 @@
 
 use super::args::{GlobalArgs, RunsArgs};
 use super::output::{self, table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format;
 use crate::format::whole_score as score;
-use crate::run::{self, Difference, Reproduction, RunRow};
+use crate::run::filter::RunFilter;
+use crate::run::{self, Difference, DiskUse, Reproduction, RunDir, RunRow, RunStatus};
 
 pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
     if args.published {
         return published(global);
     }
-    let rows = run::list(&global.runs_dir)?;
+    let mut rows = run::list(&global.runs_dir)?;
+    for row in rows.iter_mut().filter(|row| row.problem.is_none()) {
+        row.disk = Some(DiskUse::of(&RunDir::at(&row.dir)));
+    }
+    let filter = RunFilter::parse(&args.filter.join(" "));
+    if let Some(problem) = filter.problems().first() {
+        return Err(Error::Usage(problem.to_string()));
+    }
+    let is_empty = rows.is_empty();
+    rows.retain(|row| filter.matches_run(row));
     if global.json {
         return output::json(&rows);
     }
     if rows.is_empty() {
-        output::stderr_line(format!(
-            "no runs in {}; start one with: glue-tui train demo",
-            global.runs_dir.display()
-        ));
+        let runs_dir = global.runs_dir.display();
+        output::stderr_line(if is_empty {
+            format!("no runs in {runs_dir}; start one with: glue-tui train demo")
+        } else {
+            format!("no run in {runs_dir} matches {}", args.filter.join(" "))
+        });
         return Ok(());
     }
-    let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "STARTED"];
-    let mut lines = vec![header.map(str::to_owned).to_vec()];
-    lines.extend(rows.iter().map(cells));
-    output::stdout_line(table(&lines))?;
+    output::stdout_line(output::fitted_table(&lines(&rows), &OPTIONAL))?;
     for row in &rows {
         if let Some(problem) = &row.problem {
             output::stderr_line(format!("{} is unreadable: {problem}", row.name));
         }
+        if let Some(problem) = &row.notes_problem {
+            output::stderr_line(format!("{} has no name and tags: {problem}", row.name));
+        }
     }
     Ok(())
+}
+
+/// The columns that a narrow terminal leaves out, the first one first.
+const OPTIONAL: [&str; 9] = ["SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED"];
+
+/// The header and a line for each run. Columns that no run has a value for are left out.
+fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
+    let columns: [(&str, fn(&RunRow) -> String); 11] = [
+        ("NAME", |row| row.name.clone()),
+        ("CALLED", |row| row.notes.display_name.clone().unwrap_or_default()),
+        ("TAGS", |row| row.notes.tags_text()),
+        ("TASK", |row| row.task.clone()),
+        ("MODEL", |row| row.model.clone()),
+        ("SEED", |row| row.seed.to_string()),
+        ("STATUS", status),
+        ("BEST", best),
+        ("STEPS", steps),
+        ("TIME", |row| format::duration(row.train_seconds)),
+        ("DISK", |row| row.disk.map_or(String::new(), |disk| format::bytes(disk.bytes))),
+    ];
+    let columns = columns.into_iter().chain([("STARTED", started as fn(&RunRow) -> String)]);
+    let columns = columns.filter(|(title, cell)| {
+        let is_rare = matches!(*title, "CALLED" | "TAGS");
+        !is_rare || rows.iter().any(|row| !cell(row).is_empty())
+    });
+    let columns: Vec<(&str, fn(&RunRow) -> String)> = columns.collect();
+    let cell = |row: &RunRow, (title, cell): &(&str, fn(&RunRow) -> String)| {
+        let is_known = row.problem.is_none() || matches!(*title, "NAME" | "STATUS" | "STARTED");
+        let text = if is_known { cell(row) } else { String::new() };
+        if text.is_empty() { "-".into() } else { text }
+    };
+    let header = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
+    let rows = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect());
+    std::iter::once(header).chain(rows).collect()
 }
 
 /// The published results beside those of the runs that follow the same recipe.
@@ -70,41 +116,38 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
     reproduction.rows.iter().map(cells).collect()
 }
 
-fn cells(row: &RunRow) -> Vec<String> {
-    if row.problem.is_some() {
-        return [&row.name, "-", "-", "-", row.status.name(), "-", "-", "-", "-"].map(str::to_owned).to_vec();
+/// `finished`, or the status with the progress: `stopped 41 %`.
+fn status(row: &RunRow) -> String {
+    let name = row.status.name();
+    match row.status {
+        RunStatus::Finished | RunStatus::Unreadable => name.into(),
+        _ => format!("{name} {:.0} %", 100.0 * row.progress),
     }
-    let best = match (row.best, row.repeats) {
-        (Some((metric, _)), Some(all)) if all.count > 1 => {
-            format!(
-                "{} {} ± {} ({})",
-                metric.name(),
-                score(metric, all.mean),
-                score(metric, all.sd),
-                all.count
-            )
-        }
-        (Some((metric, value)), _) => format!("{} {}", metric.name(), score(metric, value)),
-        (None, _) => "-".into(),
-    };
-    let steps = if row.total_steps > 0 { format!("{}/{}", row.steps, row.total_steps) } else { "-".into() };
-    vec![
-        row.name.clone(),
-        row.task.clone(),
-        row.model.clone(),
-        row.seed.to_string(),
-        row.status.name().into(),
-        best,
-        steps,
-        format::duration(row.train_seconds),
-        started(row.started),
-    ]
 }
 
-/// A time in the local time zone, or `-` when it is unknown.
-fn started(seconds: f64) -> String {
-    let known = (seconds > 0.0).then(|| jiff::Timestamp::from_second(seconds as i64).ok()).flatten();
-    known.map_or("-".into(), |time| {
+fn best(row: &RunRow) -> String {
+    match (row.best, row.repeats) {
+        (Some((metric, _)), Some(all)) if all.count > 1 => format!(
+            "{} {} ± {} ({})",
+            metric.name(),
+            score(metric, all.mean),
+            score(metric, all.sd),
+            all.count
+        ),
+        (Some((metric, value)), _) => format!("{} {}", metric.name(), score(metric, value)),
+        (None, _) => String::new(),
+    }
+}
+
+fn steps(row: &RunRow) -> String {
+    if row.total_steps > 0 { format!("{}/{}", row.steps, row.total_steps) } else { String::new() }
+}
+
+/// The start in the local time zone.
+fn started(row: &RunRow) -> String {
+    let seconds = (row.started > 0.0).then_some(row.started as i64);
+    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or(String::new(), |time| {
         time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
     })
 }
@@ -113,7 +156,7 @@ fn started(seconds: f64) -> String {
 mod tests {
     use super::*;
     use crate::catalog::Metric;
-    use crate::run::{Repeats, RunStatus};
+    use crate::run::{Repeats, RunNotes};
 
     fn row() -> RunRow {
         RunRow {
@@ -129,27 +172,61 @@ mod tests {
             total_steps: 40,
             train_seconds: 75.0,
             started: 0.0,
-            repeats: None,
-            problem: None,
-            measured_speed: None,
+            ..RunRow::default()
         }
+    }
+
+    fn cells(row: RunRow) -> Vec<String> {
+        lines(&[row]).remove(1)
     }
 
     #[test]
     fn row_has_a_cell_per_column() {
-        let line = ["demo-1", "demo", "demo", "42", "stopped", "accuracy 91.50 %", "10/40", "1:15", "-"];
-        assert_eq!(cells(&row()), line);
+        let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "DISK", "STARTED"];
+        assert_eq!(lines(&[row()])[0], header);
+        let line = [
+            "demo-1",
+            "demo",
+            "demo",
+            "42",
+            "stopped 25 %",
+            "accuracy 91.50 %",
+            "10/40",
+            "1:15",
+            "2 kB",
+            "-",
+        ];
+        let disk = Some(DiskUse { bytes: 2000, prunable_bytes: 0 });
+        assert_eq!(cells(RunRow { disk, progress: 0.25, ..row() }), line);
+    }
+
+    #[test]
+    fn names_and_tags_have_columns_once_a_run_has_them() {
+        let notes =
+            RunNotes { display_name: Some("mine".into()), tags: vec!["a".into(), "b".into()], note: None };
+        let all = lines(&[row(), RunRow { notes, ..row() }]);
+        assert_eq!(
+            (&all[0][1..3], &all[1][1..3], &all[2][1..3]),
+            (
+                &["CALLED".into(), "TAGS".into()][..],
+                &["-".into(), "-".into()][..],
+                &["mine".into(), "#a #b".into()][..],
+            )
+        );
+        for title in OPTIONAL {
+            assert!(all[0].iter().any(|cell| cell == title), "{title}");
+        }
     }
 
     #[test]
     fn unreadable_run_is_a_row() {
         let row = RunRow { status: RunStatus::Unreadable, problem: Some("cannot read it".into()), ..row() };
-        assert_eq!(cells(&row), ["demo-1", "-", "-", "-", "unreadable", "-", "-", "-", "-"]);
+        assert_eq!(cells(row), ["demo-1", "-", "-", "-", "unreadable", "-", "-", "-", "-", "-"]);
     }
 
     #[test]
     fn repeats_show_mean_and_standard_deviation() {
         let all = RunRow { repeats: Some(Repeats { count: 8, mean: 0.84, sd: 0.004 }), ..row() };
-        assert_eq!(cells(&all)[5], "accuracy 84.00 % ± 0.40 % (8)");
+        assert_eq!(cells(all)[5], "accuracy 84.00 % ± 0.40 % (8)");
     }
 }

@@ -89,22 +89,50 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     };
     for entry in entries {
         let path = entry.map_err(Error::reading(folder))?.path();
-        let name = file_name(&path);
-        let Some(name) = name.strip_prefix('.') else { continue };
-        match (name.rsplit_once('.'), path.is_dir()) {
-            (Some((target, "old")), _) => {
-                let target = folder.join(target);
+        match Leftover::of(&path) {
+            Some(Leftover::SetAside(target)) => {
                 recover(&target, &path).map_err(Error::writing(&target))?;
                 remove_folder(&path)?;
             }
-            (Some((_, "new")), true) => remove_folder(&path)?,
-            (Some((_, "tmp" | "link")), false) => remove_file(&path)?,
-            // Temporary files of earlier versions.
-            (None, false) if name.starts_with("tmp") => remove_file(&path)?,
-            _ => {}
+            Some(Leftover::Folder) => remove_folder(&path)?,
+            Some(Leftover::File) => remove_file(&path)?,
+            None => {}
         }
     }
     Ok(())
+}
+
+/// Whether [`remove_leftovers`] removes the file or folder at `path`.
+pub fn is_leftover(path: &Path) -> bool {
+    match Leftover::of(path) {
+        Some(Leftover::SetAside(target)) => target.symlink_metadata().is_ok(),
+        leftover => leftover.is_some(),
+    }
+}
+
+/// What a killed process left.
+enum Leftover {
+    /// The old content of a folder; the new one is at this path, or nothing is.
+    SetAside(PathBuf),
+    /// An incomplete folder.
+    Folder,
+    /// An incomplete file or link.
+    File,
+}
+
+impl Leftover {
+    fn of(path: &Path) -> Option<Leftover> {
+        let name = file_name(path);
+        let name = name.strip_prefix('.')?;
+        match (name.rsplit_once('.'), path.is_dir()) {
+            (Some((target, "old")), _) => Some(Leftover::SetAside(path.with_file_name(target))),
+            (Some((_, "new")), true) => Some(Leftover::Folder),
+            (Some((_, "tmp" | "link")), false) => Some(Leftover::File),
+            // Temporary files of earlier versions.
+            (None, false) if name.starts_with("tmp") => Some(Leftover::File),
+            _ => None,
+        }
+    }
 }
 
 /// Removes what killed processes left of [`write_atomic`] to `path`. To be called only while no other process writes to
@@ -148,6 +176,21 @@ fn recover(path: &Path, old: &Path) -> std::io::Result<()> {
         std::fs::rename(old, path)?;
     }
     Ok(())
+}
+
+/// Removes the folder `path` with its content; it disappears at once or not at all. What is left of an interrupted
+/// removal is removed by [`remove_leftovers`].
+///
+/// # Errors
+/// [`Error::Write`] with the folder that cannot be removed.
+pub fn remove_dir_atomic(path: &Path) -> Result<()> {
+    let removed = sibling(path, "new");
+    remove_folder(&removed)?;
+    match std::fs::rename(path, &removed) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::writing(path)(error)),
+        Ok(()) => remove_folder(&removed),
+    }
 }
 
 /// The path `.NAME.SUFFIX` in the folder of `path`.

@@ -17,6 +17,12 @@ use std::path::{Path, PathBuf};
 pub struct RunDir(PathBuf);
 
 impl RunDir {
+    /// The folder of the checkpoints.
+    pub(super) const CHECKPOINTS: &str = "checkpoints";
+    /// Folders, relative to the run directory, in which a killed process leaves files. Runs of version 0.1 have their
+    /// predictions in `judged`.
+    pub(super) const FOLDERS_WITH_LEFTOVERS: [&str; 4] = ["", RunDir::CHECKPOINTS, "predictions", "judged"];
+
     /// The run directory at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         RunDir(path.into())
@@ -119,6 +125,11 @@ impl RunDir {
         self.0.join("best")
     }
 
+    /// `checkpoints/`.
+    pub(super) fn checkpoints(&self) -> PathBuf {
+        self.0.join(RunDir::CHECKPOINTS)
+    }
+
     /// `probes.toml` beside the run directory, shared by all runs there.
     pub fn probes_file(&self) -> PathBuf {
         std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(probes::FILE)
@@ -137,7 +148,7 @@ impl RunDir {
             Ok(_) => true,
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
-        [self.spec_file(), self.events_file(), self.0.join("checkpoints")].into_iter().any(exists)
+        [self.spec_file(), self.events_file(), self.checkpoints()].into_iter().any(exists)
     }
 
     /// The run directories of seeds in it, whatever its specification says.
@@ -160,11 +171,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::Write`] with the file that cannot be removed.
     pub(super) fn remove_leftovers(&self) -> Result<()> {
-        remove_leftovers(&self.0)?;
-        // Runs of version 0.1 have their predictions in `judged`.
-        ["checkpoints", "predictions", "judged"]
-            .into_iter()
-            .try_for_each(|name| remove_leftovers(&self.0.join(name)))
+        RunDir::FOLDERS_WITH_LEFTOVERS.into_iter().try_for_each(|name| remove_leftovers(&self.0.join(name)))
     }
 
     /// The predictions of the evaluations of the validation split, oldest first: `predictions/`, a file

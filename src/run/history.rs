@@ -106,6 +106,7 @@ pub struct History {
     /// The changed settings with the step of each change, oldest first.
     settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
+    step_seconds: f64,
     evaluation: (u64, f64),
     clock: f64,
 }
@@ -207,6 +208,7 @@ impl History {
         self.speed.add(step, steps);
         self.step_axis.step(step);
         self.work_seconds += step.seconds;
+        self.step_seconds += step.seconds;
         self.clock += step.seconds;
         if let Some(usage) = step.usage.as_deref() {
             self.usage.add(usage);
@@ -276,6 +278,11 @@ impl History {
     /// The curve of a metric on a split.
     pub fn score(&self, split: SplitName, metric: Metric) -> Option<&Series> {
         self.scores.get(&(split, metric)).filter(|series| !series.is_empty())
+    }
+
+    /// Seconds of the optimizer steps.
+    pub fn train_seconds(&self) -> f64 {
+        self.step_seconds
     }
 
     /// Optimizer steps done.

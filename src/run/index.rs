@@ -1,90 +1,22 @@
 //! The list of runs.
 
-use super::dir::RunDir;
+use super::dir::{RunDir, seed_dirs};
 use super::lock::is_training;
+use super::log_state::LogState;
 use super::measured_speed::MeasuredSpeed;
-use super::reader::ends;
-use super::repeats::{Repeats, RepeatsSummary};
+use super::notes::RunNotes;
+use super::repeats::RepeatsSummary;
+use super::row::{RunRow, RunStatus};
+use super::setting_change::SettingChange;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
-use crate::event::{Event, Status};
+use crate::event::Status;
 use crate::spec::RunSpec;
-use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
-use serde::Serialize;
+use crate::train::Summary;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// Bytes that are read at each end of a log. Logs of up to twice as many are read completely.
-const END_BYTES: u64 = 64 * 1024;
-
-/// A run in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RunRow {
-    /// Its directory.
-    pub dir: PathBuf,
-    /// Its name.
-    pub name: String,
-    /// The experiment.
-    pub experiment: String,
-    /// Name of the task.
-    pub task: String,
-    /// Hub id, folder, or `demo`.
-    pub model: String,
-    /// The (first) seed.
-    pub seed: u64,
-    /// Its status.
-    pub status: RunStatus,
-    /// The best validation score.
-    pub best: Option<(Metric, f64)>,
-    /// Optimizer steps done (of the last seed, with repeats).
-    pub steps: u64,
-    /// Optimizer steps of the whole run; 0 while unknown.
-    pub total_steps: u64,
-    /// Seconds of the optimizer steps.
-    pub train_seconds: f64,
-    /// When it was last started or resumed, in seconds since 1970; 0 while unknown.
-    pub started: f64,
-    /// Mean and standard deviation over the seeds, with repeats.
-    pub repeats: Option<Repeats>,
-    /// Why it cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// Its speed, once it has ended.
-    #[serde(skip)]
-    pub measured_speed: Option<MeasuredSpeed>,
-}
-
-/// The status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// A process trains it.
-    Running,
-    /// All steps are done.
-    Finished,
-    /// It was stopped and can be resumed.
-    Stopped,
-    /// It ended with an error.
-    Failed,
-    /// Its process ended without recording why, as in a power failure. It can be resumed from its newest checkpoint.
-    Interrupted,
-    /// Its directory or its specification cannot be read.
-    Unreadable,
-}
-
-impl RunStatus {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            RunStatus::Running => "running",
-            RunStatus::Finished => "finished",
-            RunStatus::Stopped => "stopped",
-            RunStatus::Failed => "failed",
-            RunStatus::Interrupted => "interrupted",
-            RunStatus::Unreadable => "unreadable",
-        }
-    }
-}
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// The runs in `runs_dir`, newest first; none if it does not exist. Runs that cannot be read are listed with the reason.
 /// Hidden directories and those that are not runs are skipped.
@@ -108,10 +40,11 @@ pub fn list(runs_dir: &Path) -> Result<Vec<RunRow>> {
 }
 
 /// The run directory that `name` refers to: a run directory, the name of a run, the name of an experiment (its
-/// newest run), or a unique prefix of the name of a run.
+/// newest run), the name that a person gave to a run, or a unique prefix of the name of a run.
 ///
 /// # Errors
-/// [`Error::Usage`] when there is no such run, or several have that prefix, [`Error::Read`] when `runs_dir` cannot be read.
+/// [`Error::Usage`] when there is no such run, or several have that name or prefix, [`Error::Read`] when `runs_dir`
+/// cannot be read.
 pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     let is_run = |path: &Path| path.join("spec.toml").is_file();
     for path in [PathBuf::from(name), runs_dir.join(name)] {
@@ -123,18 +56,22 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     if let Some(row) = rows.iter().find(|row| row.experiment == name) {
         return Ok(row.dir.clone());
     }
-    let matches: Vec<&RunRow> = rows.iter().filter(|row| row.name.starts_with(name)).collect();
+    let named = |row: &&RunRow| row.notes.display_name.as_deref() == Some(name);
+    let prefixed = |row: &&RunRow| row.name.starts_with(name);
+    let matches: Vec<&RunRow> = rows.iter().filter(named).collect();
+    let (matches, verb, advice) = match matches.as_slice() {
+        [] => (rows.iter().filter(prefixed).collect(), "start with", "give a longer prefix"),
+        _ => (matches, "are named", "give the name of the folder"),
+    };
     match matches.as_slice() {
         [row] => Ok(row.dir.clone()),
         [] => Err(Error::Usage(format!(
             "no run {name} in {}; `glue-tui runs` lists the runs",
             runs_dir.display()
         ))),
-        [first, ..] => Err(Error::Usage(format!(
-            "{} runs start with {name} ({}, …); give a longer prefix",
-            matches.len(),
-            first.name
-        ))),
+        [first, ..] => {
+            Err(Error::Usage(format!("{} runs {verb} {name} ({}, …); {advice}", matches.len(), first.name)))
+        }
     }
 }
 
@@ -144,7 +81,17 @@ pub fn row(dir: &Path) -> Option<RunRow> {
     if let (Ok(link), Err(error)) = (dir.symlink_metadata(), dir.metadata()) {
         return link.is_symlink().then(|| unreadable(dir, &Error::reading(dir)(error)));
     }
-    let dir = &RunDir::at(dir);
+    let dir = RunDir::at(dir);
+    let is_running = is_training(&dir);
+    read_row(&dir, is_running)
+}
+
+/// [`row`] for a run whose lock this process holds, so that nobody trains it.
+pub(super) fn row_of_locked_run(dir: &RunDir) -> Option<RunRow> {
+    read_row(dir, false)
+}
+
+fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
     if !dir.is_run() {
         return None;
     }
@@ -152,55 +99,135 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         Ok(spec) => spec,
         Err(error) => return Some(unreadable(dir.path(), &error)),
     };
-    let is_running = is_training(dir);
+    let (notes, notes_problem) = match RunNotes::read(dir) {
+        Ok(notes) => (notes, None),
+        Err(error) => (RunNotes::default(), Some(error.to_string())),
+    };
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
-    let log = LogState::of(dir, &spec);
-    let status = match (is_running, &summary, log.ended) {
+    let seeds = Seeds::read(dir, &spec, is_running);
+    let last = seeds.last();
+    let status = match (is_running, &summary, last.status) {
         (true, ..) => RunStatus::Running,
         (_, Some(summary), _) => status(summary.status),
         (_, None, Some(ended)) => status(ended),
         (_, None, None) => RunStatus::Interrupted,
     };
-    let measured_speed = summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec));
-    let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(log.best);
+    let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(last.best);
+    let scores = last
+        .best_scores
+        .iter()
+        .flat_map(|scores| Metric::ALL.iter().filter_map(|metric| Some((*metric, scores.get(*metric)?))));
     Some(RunRow {
         dir: dir.path().to_path_buf(),
         name: dir.name(),
-        experiment: spec.experiment,
+        notes,
+        notes_problem,
+        experiment: spec.experiment.clone(),
         task: spec.task.to_string(),
-        model: spec.model,
+        model: spec.model.clone(),
         seed: spec.seed,
         status,
+        error: (status == RunStatus::Failed)
+            .then(|| summary.as_ref().and_then(|s| s.error.clone()).or_else(|| last.error.clone()))
+            .flatten(),
         best,
-        steps: summary.as_ref().map_or(log.steps, |s| s.steps),
-        total_steps: log.total_steps,
-        train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
-        started: log.started,
+        scores: scores.collect(),
+        steps: summary.as_ref().filter(|_| spec.repeats <= 1).map_or(last.steps, |s| s.steps),
+        total_steps: last.total_steps,
+        progress: if status == RunStatus::Finished { 1.0 } else { seeds.progress(&spec) },
+        train_seconds: seeds.states.iter().map(|(_, log)| log.seconds).sum(),
+        seconds_left: is_running.then(|| seeds.seconds_left(&spec)).flatten(),
+        started: seeds.started().or_else(|| created(dir)).unwrap_or(0.0),
+        ended: if is_running { None } else { last.ended },
         repeats: repeats.map(|r| r.repeats),
+        changes: seeds.changes(&spec),
+        disk: None,
         problem: None,
-        measured_speed,
+        has_best_weights: seeds.have_best_weights(),
+        measured_speed: summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec)),
+        spec: Some(Arc::new(spec)),
     })
+}
+
+/// The trainings of the seeds of a run that have started, with their directories.
+struct Seeds {
+    states: Vec<(RunDir, LogState)>,
+    /// That of a run without any.
+    none: LogState,
+}
+
+impl Seeds {
+    fn read(dir: &RunDir, spec: &RunSpec, is_running: bool) -> Seeds {
+        let dirs = seed_dirs(dir.path(), spec);
+        let newest = dirs.len().saturating_sub(1);
+        let state = |(index, path): (usize, PathBuf)| {
+            let dir = RunDir::at(path);
+            // The summary of a training that was resumed is from before.
+            let summary = if is_running && index == newest { None } else { dir.summary() };
+            let log = LogState::of(&dir, spec, summary.as_ref());
+            (dir, log)
+        };
+        Seeds { states: dirs.into_iter().enumerate().map(state).collect(), none: LogState::default() }
+    }
+
+    /// That of the seed that is trained, or was trained last.
+    fn last(&self) -> &LogState {
+        self.states.last().map_or(&self.none, |(_, log)| log)
+    }
+
+    fn started(&self) -> Option<f64> {
+        self.states.iter().map(|(_, log)| log.started).find(|started| *started > 0.0)
+    }
+
+    fn progress(&self, spec: &RunSpec) -> f64 {
+        let done: f64 = self.states.iter().map(|(_, log)| log.fraction()).sum();
+        done / spec.repeats.max(1) as f64
+    }
+
+    fn seconds_left(&self, spec: &RunSpec) -> Option<f64> {
+        let last = self.last();
+        let waiting = spec.repeats.max(1).saturating_sub(self.states.len() as u64);
+        let whole = if waiting == 0 { 0.0 } else { last.whole_seconds? };
+        Some(last.seconds_left? + waiting as f64 * whole)
+    }
+
+    fn changes(&self, spec: &RunSpec) -> Vec<SettingChange> {
+        let all = self.states.iter().zip(spec.seed..);
+        all.flat_map(|((_, log), seed)| SettingChange::all(spec, seed, &log.changes)).collect()
+    }
+
+    fn have_best_weights(&self) -> bool {
+        let has_weights = |dir: &RunDir| dir.best().join("model.safetensors").is_file();
+        self.states.iter().all(|(dir, _)| has_weights(dir) || !dir.checkpoints().is_dir())
+    }
+}
+
+/// When the directory was created, by its name or else by its specification: a run that fails before its log begins has no
+/// other time.
+fn created(dir: &RunDir) -> Option<f64> {
+    let stamp = |name: &str| {
+        let (name, _) = name.rsplit_once('-')?;
+        let (name, time) = name.rsplit_once('-')?;
+        let (_, date) = name.rsplit_once('-')?;
+        let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", format!("{date}-{time}")).ok()?;
+        time.to_zoned(jiff::tz::TimeZone::system()).ok()
+    };
+    let modified = || dir.spec_file().metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok();
+    let stamp = stamp(&dir.name()).map(|time| time.timestamp().as_second() as f64);
+    stamp.or_else(|| modified().map(|time| time.as_secs_f64()))
 }
 
 /// The row of a run, or of a whole runs directory, that cannot be read.
 pub fn unreadable(dir: &Path, error: &Error) -> RunRow {
+    let run = RunDir::at(dir);
     RunRow {
         dir: dir.to_path_buf(),
-        name: RunDir::at(dir).name(),
-        experiment: String::new(),
-        task: String::new(),
-        model: String::new(),
-        seed: 0,
+        name: run.name(),
         status: RunStatus::Unreadable,
-        best: None,
-        steps: 0,
-        total_steps: 0,
-        train_seconds: 0.0,
-        started: 0.0,
-        repeats: None,
+        started: created(&run).unwrap_or(0.0),
         problem: Some(error.to_string()),
-        measured_speed: None,
+        ..RunRow::default()
     }
 }
 
@@ -222,83 +249,11 @@ fn status(status: Status) -> RunStatus {
     }
 }
 
-/// State of a run from its log. For a long log of a run without a summary, `seconds` misses the steps between the
-/// newest checkpoint and the end of the log that is read.
-#[derive(Default)]
-struct LogState {
-    started: f64,
-    steps: u64,
-    total_steps: u64,
-    seconds: f64,
-    /// The step up to which `seconds` is counted.
-    timed: u64,
-    best: Option<(Metric, f64)>,
-    ended: Option<Status>,
-}
-
-impl LogState {
-    fn of(dir: &RunDir, spec: &RunSpec) -> Self {
-        let mut log = LogState::default();
-        // With repeats, the state is that of the seed that was trained last.
-        let seed_dir = (0..spec.repeats)
-            .rev()
-            .map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)))
-            .find(|path| spec.repeats > 1 && path.is_dir());
-        let dir = seed_dir.as_deref().unwrap_or(dir.path());
-        let (first, last) = ends(dir, END_BYTES).unwrap_or_default();
-        // The problem type of task `custom` is known when the run starts.
-        let started = first.iter().find_map(|event| match event {
-            Event::Started(started) => Some(started.best_metric()),
-            _ => None,
-        });
-        let metric = started.unwrap_or_else(|| spec.best_metric());
-        for event in first {
-            log.take(event, metric);
-        }
-        // The part of a long log between its ends is summed up in the newest checkpoint.
-        if !last.is_empty()
-            && let Some(CheckpointProgress { steps, seconds, best, total_steps }) = checkpoint_progress(dir)
-            && steps > log.steps
-        {
-            let total_steps = total_steps.unwrap_or(log.total_steps);
-            log = LogState { steps, total_steps, timed: steps, seconds, best: best.or(log.best), ..log };
-        }
-        for event in last {
-            log.take(event, metric);
-        }
-        log
-    }
-
-    fn take(&mut self, event: Event, metric: Metric) {
-        match event {
-            Event::Started(started) => {
-                self.started = started.time;
-                self.total_steps = started.total_steps;
-                self.steps = started.first_step;
-                self.timed = started.first_step;
-                self.ended = None;
-            }
-            Event::Command { settings: Some(settings), .. } => self.total_steps = settings.total_steps,
-            Event::Step(step) => {
-                if step.step > self.timed {
-                    self.seconds += step.seconds;
-                    self.timed = step.step;
-                }
-                self.steps = step.step;
-            }
-            Event::Eval(eval) if eval.best => {
-                self.best = eval.scores.get(metric).map(|value| (metric, value));
-            }
-            Event::Ended { status, .. } => self.ended = Some(status),
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::log_state::END_BYTES;
     use super::*;
-    use crate::event::{Started, Step};
+    use crate::event::{Event, Started, Step};
     use crate::train::Best;
 
     /// Writes a run of half a second per step that was killed after `steps` steps.

@@ -1,7 +1,8 @@
 //! Models and data that a new experiment may use: those of earlier runs, those in the cache, and well-known ones.
 
 use super::dir::RunDir;
-use super::index::{RunRow, list};
+use super::index::list;
+use super::row::RunRow;
 use crate::assets::DEMO;
 use crate::catalog::{MODELS, ModelSize, known_model};
 use crate::files::{collapse_home, expand_home};

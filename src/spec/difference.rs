@@ -16,11 +16,20 @@ pub struct Difference {
 
 /// The keys in which `specs` differ, in the order of the table of keys.
 pub fn differences(specs: &[&RunSpec]) -> Vec<Difference> {
+    differences_by(specs, |_, _| None)
+}
+
+/// [`differences`], where `text` has the text of a value, given the index of the specification and the key, if it is not
+/// that of the specification.
+pub fn differences_by(
+    specs: &[&RunSpec],
+    text: impl Fn(usize, &'static Key) -> Option<String>,
+) -> Vec<Difference> {
     let difference = |key: &'static Key| {
         let absent = if key.absent.is_empty() { "absent" } else { key.absent };
         let mut values: Vec<(String, Vec<usize>)> = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
-            let text = key.get(spec).unwrap_or_else(|| absent.to_owned());
+            let text = text(index, key).or_else(|| key.get(spec)).unwrap_or_else(|| absent.to_owned());
             match values.iter_mut().find(|(value, _)| *value == text) {
                 Some((_, indices)) => indices.push(index),
                 None => values.push((text, vec![index])),

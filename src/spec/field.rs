@@ -3,6 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
+use super::encoding_label::EncodingLabel;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
 use crate::catalog::{LabelMap, Metric, ProblemType, TaskId};
@@ -147,6 +148,7 @@ macro_rules! by_from_str {
 
 by_from_str!(
     Delimiter,
+    EncodingLabel,
     TaskId,
     DeviceSpec,
     Metric,

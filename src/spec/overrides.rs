@@ -60,6 +60,7 @@ mod tests {
                 (ValueKind::Interval, _) => "7",
                 (ValueKind::Boolean, _) => "false",
                 (ValueKind::Text, _) if key.name == "delimiter" => ";",
+                (ValueKind::Text, _) if key.name == "encoding" => "latin-1",
                 (ValueKind::Device, _) => "cuda:1",
                 (ValueKind::LabelMap, _) => "a=b",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",

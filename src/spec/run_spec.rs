@@ -3,6 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
+use super::encoding_label::EncodingLabel;
 use super::interval::IntervalStrategy;
 use super::lists::{ClassWeights, LabelColumns};
 use crate::catalog::{LabelMap, Metric, ProblemType, SplitName, Task, TaskId};
@@ -51,7 +52,7 @@ pub struct RunSpec {
     pub delimiter: Option<Delimiter>,
     /// Encoding of the text files of task `custom`, by its label; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
+    pub encoding: Option<EncodingLabel>,
     /// Whether the first row of a delimited file of task `custom` names the columns; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_header: Option<bool>,

@@ -5,7 +5,7 @@ use super::key::Key;
 use super::keys::keys;
 use super::kind::ValueKind;
 use super::lists::array;
-use super::run_spec::RunSpec;
+use super::run_spec::{RunSpec, built_in};
 use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -26,9 +26,35 @@ pub fn assignments(spec: &RunSpec) -> String {
     keys().iter().filter_map(line).collect()
 }
 
+/// The keys whose values are not the defaults, in the order of the table of keys, with their values as a user would type
+/// them.
+pub fn settings(spec: &RunSpec) -> Vec<(&'static Key, String)> {
+    let built_in = built_in("");
+    let setting = |key: &'static Key| {
+        let text = key.get(spec).unwrap_or_default();
+        (text != key.get(&built_in).unwrap_or_default()).then_some((key, text))
+    };
+    keys().iter().filter_map(setting).collect()
+}
+
+/// [`settings`] as a JSON object.
+pub fn settings_json(spec: &RunSpec) -> serde_json::Value {
+    let json = serde_json::to_value(spec).unwrap_or_default();
+    let pair = |(key, text): (&Key, String)| {
+        let value = json.get(key.name).cloned().unwrap_or(serde_json::Value::String(text));
+        (key.name.to_owned(), value)
+    };
+    settings(spec).into_iter().map(pair).collect()
+}
+
 /// Parses what [`to_toml`] wrote; a missing key has its default. Errors name `file`.
 pub fn from_toml(text: &str, file: &Path) -> Result<RunSpec> {
-    let mut experiments = parse(text, file).map_err(Error::Config)?.experiments.into_iter();
+    let parsed = parse(text, file);
+    let errors = parsed.all_errors();
+    if !errors.is_empty() {
+        return Err(Error::Config(errors));
+    }
+    let mut experiments = parsed.experiments.into_iter();
     match (experiments.next(), experiments.next()) {
         (Some(one), None) => Ok(one.spec),
         _ => Err(Error::Usage(format!("{} is not the specification of one run", file.display()))),

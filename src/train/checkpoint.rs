@@ -143,7 +143,7 @@ fn write(folder: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Resu
 }
 
 /// The progress of a training at its newest checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointProgress {
     /// Optimizer steps done.
     pub steps: u64,
@@ -153,14 +153,16 @@ pub struct CheckpointProgress {
     pub best: Option<(Metric, f64)>,
     /// Total number of optimizer steps, if the checkpoint has it.
     pub total_steps: Option<u64>,
+    /// Changes of the settings, oldest first.
+    pub changes: Vec<Change>,
 }
 
 /// The progress at the newest checkpoint of the run directory `dir`, if it has one. Reads no weights.
 pub fn checkpoint_progress(dir: &Path) -> Option<CheckpointProgress> {
     let state = list(dir).into_iter().rev().find_map(|(_, folder)| read_loop(&folder).ok())?;
     let best = state.best.map(|best| (best.metric, best.value));
-    let LoopState { step: steps, train_seconds: seconds, total_steps, .. } = state;
-    Some(CheckpointProgress { steps, seconds, best, total_steps })
+    let LoopState { step: steps, train_seconds: seconds, total_steps, changes, .. } = state;
+    Some(CheckpointProgress { steps, seconds, best, total_steps, changes })
 }
 
 fn read_loop(folder: &Path) -> Result<LoopState> {

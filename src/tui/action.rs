@@ -45,6 +45,8 @@ pub enum GlobalAction {
     Quit,
     /// Show all keys.
     Help,
+    /// Open the command palette, or close it.
+    Palette,
     /// Go to a screen.
     GoTo(Screen),
     /// Suspend the program, as the shell's job control does.
@@ -119,6 +121,10 @@ pub enum RunsAction {
     Resume,
     /// Delete the run, or remove the queue entry.
     Delete,
+    /// Change the name, the tags or the note of the run.
+    EditNotes(NotesPart),
+    /// Ask which checkpoints to remove.
+    Prune,
     /// Add to the queue.
     Enqueue,
     /// Swap the queue entry with the one before it.
@@ -145,6 +151,17 @@ pub enum RunsAction {
     ClearFilter,
     /// Put the cursor on a line; the line under the cursor is opened.
     Select(usize),
+}
+
+/// A part of the notes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotesPart {
+    /// The name.
+    Name,
+    /// The tags.
+    Tags,
+    /// The note.
+    Note,
 }
 
 /// An action of the form.
@@ -195,6 +212,10 @@ pub enum LiveAction {
     PreviousSeed,
     /// Show the next seed.
     NextSeed,
+    /// Resume the run.
+    Resume,
+    /// Stop the run of this process and delete it.
+    Discard,
     /// Reset the chart, close the full chart, or go back.
     Back,
 }
@@ -214,6 +235,8 @@ pub enum InferAction {
     ChooseComparison,
     /// Load the current weights of the run.
     Refresh,
+    /// Classify the probes that the run has not classified.
+    ClassifyProbes,
     /// Go back.
     Back,
 }

@@ -8,6 +8,7 @@
 //! | `inference` | opens models and classifies texts                           |
 //! | `lookup`    | lists folders, models and earlier data; checks values of a form |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
 //! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
@@ -16,11 +17,12 @@
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+use super::active_runs::{Ending, HandedOver};
 use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::lookup_worker::{LookupJob, LookupWorker};
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
@@ -31,7 +33,7 @@ use crate::data::Preview;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::profile::DataProfile;
-use crate::run::{RunEvent, RunHandle, TrainOutput};
+use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
 use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
@@ -42,6 +44,8 @@ use std::time::Duration;
 
 /// How long the end of the program waits for a run that is being started.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end of the program waits for the `files` thread.
+const FILES_TIMEOUT: Duration = Duration::from_secs(2);
 /// Replies of the `runs` thread that wait for the interface.
 const REPLIES: usize = 16;
 
@@ -61,6 +65,10 @@ pub(super) struct EffectRunner {
     flags: Arc<RunFlags>,
     /// Whether a [`FileJob::FollowLogs`] waits.
     is_follow_pending: Arc<AtomicBool>,
+    /// Whether a [`FileJob::PollRuns`] waits.
+    is_poll_pending: Arc<AtomicBool>,
+    /// The run that will be deleted as soon as it has ended.
+    discarded: Option<PathBuf>,
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
     /// Cancels the preview that is being read.
@@ -70,7 +78,7 @@ pub(super) struct EffectRunner {
 }
 
 impl EffectRunner {
-    /// Starts the workers, which send their results to `messages`. A signal stops the run that `signal_state` has.
+    /// Starts the workers, which send their results to `messages`. A signal ends the runs that `signal_state` has.
     ///
     /// # Errors
     /// [`Error::Device`] when a thread cannot be started.
@@ -79,16 +87,22 @@ impl EffectRunner {
         messages: Sender<Msg>,
         signal_state: SignalState,
     ) -> Result<EffectRunner> {
-        let (flags, is_follow_pending) = (Arc::<RunFlags>::default(), Arc::<AtomicBool>::default());
+        let flags = Arc::<RunFlags>::default();
+        let [is_follow_pending, is_poll_pending] = [(); 2].map(|()| Arc::<AtomicBool>::default());
         let (file_jobs, receiver) = unbounded();
         let sender = messages.clone();
-        let worker = FileWorker::new(options.clone(), sender.clone(), is_follow_pending.clone());
+        let worker = FileWorker::new(
+            options.clone(),
+            sender.clone(),
+            [is_follow_pending.clone(), is_poll_pending.clone()],
+        );
         spawn("files", move || serve(worker, &receiver, &sender))?;
 
         let (run_jobs, receiver) = unbounded();
         let (replies, start_replies) = bounded(REPLIES);
         let sender = messages.clone();
-        let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone());
+        let active_runs = signal_state.active_runs.clone();
+        let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone(), active_runs);
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
         let (lookup_jobs, receiver) = unbounded();
@@ -111,6 +125,8 @@ impl EffectRunner {
             pending_starts: 0,
             flags,
             is_follow_pending,
+            is_poll_pending,
+            discarded: None,
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
             signal_state,
@@ -133,7 +149,6 @@ impl EffectRunner {
         self.pending_starts = self.pending_starts.saturating_sub(1);
         if let Some(run) = reply.run {
             self.run_number += 1;
-            self.signal_state.set_run(Some(run.handle.stopper()));
             self.active = Some(run);
         }
         reply.msg
@@ -145,6 +160,7 @@ impl EffectRunner {
         match effect {
             Effect::Refresh => {
                 self.send_file_job(FileJob::List);
+                self.send_file_job(FileJob::MeasureDisk);
                 self.poll_queue();
             }
             Effect::LoadHistory(dir) => self.send_file_job(FileJob::LoadHistory(dir)),
@@ -154,12 +170,30 @@ impl EffectRunner {
                     self.send_file_job(FileJob::FollowLogs(dirs));
                 }
             }
+            Effect::PollRuns => {
+                if !self.is_poll_pending.swap(true, Ordering::Relaxed) {
+                    self.send_file_job(FileJob::PollRuns);
+                }
+            }
             Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
             Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
-            Effect::SaveExperiment { name, changes } => {
-                self.send_file_job(FileJob::SaveExperiment { name, changes });
+            Effect::SaveExperiment { name, changes, target } => {
+                self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
-            Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
+            Effect::DeleteRun(dir) => {
+                if self.discarded.as_ref() == Some(&dir) {
+                    self.discarded = None;
+                }
+                self.send_file_job(FileJob::DeleteRun(dir));
+            }
+            Effect::DiscardTraining(dir) => {
+                // It is neither handed over nor saved.
+                self.signal_state.active_runs.remove(&dir);
+                self.discarded = Some(dir);
+                self.send_command(Command::Stop);
+            }
+            Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
+            Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
             Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
@@ -169,6 +203,7 @@ impl EffectRunner {
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),
             Effect::SendCommandTo(dir, command) => self.send_run_job(RunJob::SendCommandTo(dir, command)),
+            Effect::HandOver => self.send_run_job(RunJob::HandOver),
             Effect::OpenModel { request_id, source } => return self.open_model(request_id, source),
             Effect::OpenComparison { request_id, source } => {
                 let name = match source {
@@ -180,6 +215,9 @@ impl EffectRunner {
             }
             Effect::Classify { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Classify { request_id, text, text_pair });
+            }
+            Effect::ClassifyProbes { request_id, probes } => {
+                self.send_inference_job(InferenceJob::ClassifyProbes { request_id, probes });
             }
             Effect::Explain { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
@@ -267,6 +305,22 @@ impl EffectRunner {
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
     }
 
+    /// Prunes runs on a thread of its own, because large files take seconds.
+    fn prune(&self, runs: Vec<(PathBuf, PruneScope)>) -> Option<Msg> {
+        let messages = self.messages.clone();
+        let prune = move || {
+            let mut result = PruneResult::default();
+            for (dir, scope) in runs {
+                match catch_panic("pruning a run", || prune(&dir, scope)) {
+                    Ok(bytes) => result.freed.push(bytes),
+                    Err(error) => result.errors.push(error.to_string()),
+                }
+            }
+            messages.send(Msg::Pruned(result)).ok();
+        };
+        spawn("prune", prune).err().map(|error| error_msg("Cannot prune runs", &error))
+    }
+
     /// Reads the start of data on a thread of its own, because a disk may be slow.
     fn preview(&mut self, path: PathBuf) -> Option<Msg> {
         self.preview_cancelled.store(true, Ordering::Relaxed);
@@ -311,30 +365,52 @@ impl EffectRunner {
 
     /// Waits for the run, whose channel is disconnected or which was stopped, and returns its result.
     pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
-        let result = self.active.take().map(|ActiveRun { handle, _lock }| RunHandle::join(handle));
+        let result = self.active.take().map(|ActiveRun { handle, _lock }| {
+            self.signal_state.active_runs.remove(&handle.dir);
+            RunHandle::join(handle)
+        });
         self.flags.is_training.store(false, Ordering::Relaxed);
-        self.signal_state.set_run(None);
         result
     }
 
-    /// Stops the runs that this process trains, or is just starting, and waits until their work is saved.
-    pub(super) fn shut_down(&mut self) -> Option<Result<TrainOutput>> {
-        self.signal_state.set_stopping(true);
+    /// Ends the runs that this process trains, or is just starting, and waits until their work is saved. Runs that cannot be
+    /// handed over are stopped.
+    pub(super) fn shut_down(&mut self, ending: Ending) -> ShutDown {
+        self.signal_state.set_ending(true);
         while self.pending_starts > 0 {
             let Ok(reply) = self.start_replies.recv_timeout(START_TIMEOUT) else { break };
             self.take_reply(reply);
         }
-        self.send_command(Command::Stop);
+        let active_runs = &self.signal_state.active_runs;
+        let handed_over = active_runs.end(ending).unwrap_or_else(|_| {
+            active_runs.end(Ending::Stop).ok();
+            None
+        });
         let (sender, others_saved) = bounded(0);
         if self.flags.others.load(Ordering::Relaxed) > 0 {
-            self.send_run_job(RunJob::StopOthers(sender));
+            self.send_run_job(RunJob::JoinOthers(sender));
         } else {
             drop(sender);
         }
-        let result = self.finish();
+        let stopped = self.finish();
+        if let Some(dir) = self.discarded.take() {
+            self.send_file_job(FileJob::DeleteRun(dir));
+        }
+        let (sender, files_written) = bounded(0);
+        self.send_file_job(FileJob::Finish(sender));
+        // A deletion is not left half done, unless the disk hangs.
+        files_written.recv_timeout(FILES_TIMEOUT).ok();
         // Disconnected once the runs on other devices are saved.
         others_saved.recv().ok();
-        self.signal_state.set_stopping(false);
-        result
+        self.signal_state.set_ending(false);
+        ShutDown { stopped, handed_over }
     }
+}
+
+/// What has become of the runs of this process.
+pub(super) struct ShutDown {
+    /// The result of the run that the interface showed.
+    pub(super) stopped: Option<Result<TrainOutput>>,
+    /// The runs that a process in the background has taken over.
+    pub(super) handed_over: Option<HandedOver>,
 }

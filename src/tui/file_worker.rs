@@ -1,5 +1,6 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
+use super::disk_cache::DiskCache;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
 use super::options::Options;
@@ -10,9 +11,13 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
-use crate::spec::{DEFAULT_FILE, Experiments};
+use crate::run::{
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row, seed_dirs, unreadable,
+};
+use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +37,16 @@ pub(super) enum FileJob {
     SaveExperiment {
         name: String,
         changes: Vec<(&'static str, String)>,
+        target: SaveTarget,
     },
     DeleteRun(PathBuf),
+    /// Read what has changed in the runs that are being trained.
+    PollRuns,
+    /// Drop the sender: all earlier jobs are done.
+    Finish(Sender<()>),
+    EditNotes(PathBuf, NotesEdit),
+    /// Measure the disk space of the listed runs.
+    MeasureDisk,
     ToggleProbe(Probe),
     SaveTheme(String),
 }
@@ -43,8 +56,13 @@ pub(super) struct FileWorker {
     options: Options,
     messages: Sender<Msg>,
     cache: HistoryCache,
+    disk: DiskCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
+    /// The same for [`FileJob::PollRuns`].
+    is_poll_pending: Arc<AtomicBool>,
+    /// The runs that were listed last, and the names in their directory.
+    listed: (Vec<RunRow>, BTreeSet<OsString>),
 }
 
 impl Worker for FileWorker {
@@ -59,6 +77,10 @@ impl Worker for FileWorker {
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::PollRuns => "reading the runs that are being trained",
+            FileJob::Finish(_) => "finishing",
+            FileJob::EditNotes(..) => "writing the notes of a run",
+            FileJob::MeasureDisk => "measuring the disk space of runs",
             FileJob::ToggleProbe(_) => "changing the probes",
             FileJob::SaveTheme(_) => "saving the theme",
         }
@@ -96,7 +118,7 @@ impl Worker for FileWorker {
                 let result = catch_panic(name, || reproduced(&self.options.runs_dir));
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
-            FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
+            FileJob::SaveExperiment { name, changes, target } => match self.save(&name, &changes, target) {
                 Ok(path) => {
                     self.list();
                     self.send(Msg::ExperimentSaved { name, path });
@@ -114,12 +136,29 @@ impl Worker for FileWorker {
                     self.send(error_msg("Cannot save the theme", &error));
                 }
             }
+            FileJob::EditNotes(dir, edit) => {
+                if let Err(error) = edit_notes(&RunDir::at(dir), &edit) {
+                    self.send(error_msg("Cannot write the notes of the run", &error));
+                }
+                self.list();
+            }
+            FileJob::MeasureDisk => {
+                let changed = self.disk.measure();
+                if !changed.is_empty() {
+                    self.send(Msg::DiskMeasured(changed));
+                }
+            }
             FileJob::DeleteRun(dir) => {
                 if let Err(error) = delete(&self.options.runs_dir, &dir) {
                     self.send(error_msg("Cannot delete the run", &error));
                 }
                 self.list();
             }
+            FileJob::PollRuns => {
+                self.is_poll_pending.store(false, Ordering::Relaxed);
+                self.poll_runs();
+            }
+            FileJob::Finish(done) => drop(done),
         }
     }
 
@@ -130,9 +169,18 @@ impl Worker for FileWorker {
 }
 
 impl FileWorker {
-    /// A worker that sends its results to `messages`.
-    pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
-        FileWorker { options, messages, cache: HistoryCache::default(), is_follow_pending }
+    /// A worker that sends its results to `messages`. A job that waits sets its flag of `pending`: following logs, polling runs.
+    pub(super) fn new(options: Options, messages: Sender<Msg>, pending: [Arc<AtomicBool>; 2]) -> Self {
+        let [is_follow_pending, is_poll_pending] = pending;
+        FileWorker {
+            options,
+            messages,
+            cache: HistoryCache::default(),
+            disk: DiskCache::default(),
+            is_follow_pending,
+            is_poll_pending,
+            listed: (Vec::new(), BTreeSet::new()),
+        }
     }
 
     fn send(&self, msg: Msg) {
@@ -148,20 +196,50 @@ impl FileWorker {
     }
 
     /// Sends the experiments and the runs.
-    fn list(&self) {
+    fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
-        let rows = |experiments: Experiments| {
-            let row = |name: &&str| ExperimentRow {
-                name: (*name).to_string(),
-                description: experiments.description(name),
-                values: experiments.values(name),
-                spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-            };
-            experiments.names().iter().map(row).collect()
-        };
+        let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
+        let runs = self.list_runs();
+        self.send(Msg::Listed { experiments: rows, runs });
+        if let Ok(experiments) = experiments {
+            let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
+            let mut targets: Vec<(SaveTarget, PathBuf)> =
+                targets.filter_map(|target| Some((target, experiments.path_of_new(target).ok()?))).collect();
+            targets.dedup_by(|(_, a), (_, b)| a == b);
+            self.send(Msg::ExperimentFiles { errors: experiments.errors_outside(), targets });
+        }
+    }
+
+    fn list_runs(&mut self) -> Vec<RunRow> {
         let runs_dir = &self.options.runs_dir;
-        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
-        self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+        let names = names(runs_dir);
+        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.disk.fill(&mut runs);
+        self.listed = (runs.clone(), names);
+        runs
+    }
+
+    /// Sends the runs if those that are being trained have changed, or if there are other runs. Only the logs of runs
+    /// that are being trained are read.
+    fn poll_runs(&mut self) {
+        if names(&self.options.runs_dir) != self.listed.1 {
+            let runs = self.list_runs();
+            self.send(Msg::RunsChanged(runs));
+            return;
+        }
+        let mut is_changed = false;
+        for run in self.listed.0.iter_mut().filter(|run| run.status == RunStatus::Running) {
+            let new = row(&run.dir).map(|new| RunRow { disk: run.disk, ..new });
+            if let Some(new) = new.filter(|new| new != run) {
+                *run = new;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            let mut runs = self.listed.0.clone();
+            self.disk.fill(&mut runs);
+            self.send(Msg::RunsChanged(runs));
+        }
     }
 
     fn probes_file(&self) -> PathBuf {
@@ -169,10 +247,15 @@ impl FileWorker {
     }
 
     /// Returns the whole path of the file.
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<PathBuf> {
+    fn save(&self, name: &str, changes: &[(&'static str, String)], target: SaveTarget) -> Result<PathBuf> {
         let mut experiments = Experiments::open(self.options.experiments.as_deref())?;
-        experiments.save(name, changes)?;
-        let file = experiments.path().unwrap_or(Path::new(DEFAULT_FILE));
-        Ok(std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()))
+        let file = experiments.save(name, changes, target)?;
+        Ok(std::path::absolute(&file).unwrap_or(file))
     }
+}
+
+/// The names in a directory, without the hidden ones.
+fn names(dir: &Path) -> BTreeSet<OsString> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).filter(|name| !name.to_string_lossy().starts_with('.')).collect()
 }

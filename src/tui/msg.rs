@@ -12,15 +12,15 @@ use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::data::Preview;
 use crate::event::Command;
-use crate::predict::{Attributions, Prediction};
+use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::suggestions::Suggestions;
-use crate::run::{Reproduction, RunEvent, RunRow};
-use crate::spec::RunSpec;
+use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
+use crate::spec::{RunSpec, SaveTarget};
 use crate::terminal_caps::Background;
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ use std::path::PathBuf;
 pub enum Msg {
     /// A key with a meaning was pressed.
     Action(Action),
+    /// A key was pressed whose action does not apply, with the reason.
+    KeyDoesNotApply(String),
     /// Text was typed or pasted, or the cursor moved in it.
     Edit(Edit),
     /// The terminal has this many columns and rows.
@@ -43,6 +45,22 @@ pub enum Msg {
         /// The runs, newest first.
         runs: Vec<RunRow>,
     },
+    /// Runs have changed or were added.
+    RunsChanged(
+        /// The runs, newest first.
+        Vec<RunRow>,
+    ),
+    /// The errors outside of experiments in their files, and where a new experiment can be saved.
+    ExperimentFiles {
+        /// The errors.
+        errors: Vec<String>,
+        /// The files that a new experiment can be saved to, at least one.
+        targets: Vec<(SaveTarget, PathBuf)>,
+    },
+    /// The disk space of runs was measured, for those where it has changed.
+    DiskMeasured(Vec<(PathBuf, DiskUse)>),
+    /// Runs were pruned.
+    Pruned(PruneResult),
     /// The history of each seed of a run was read from its logs.
     HistoryLoaded {
         /// The run directory.
@@ -71,6 +89,8 @@ pub enum Msg {
     RunEvent(RunEvent),
     /// The run has ended, with the error if it failed.
     RunEnded(Result<(), String>),
+    /// A process in the background has taken over the runs of this process, with a sentence that says so; or the error.
+    HandedOver(Result<String, HandOverError>),
     /// An experiment was written to the file.
     ExperimentSaved {
         /// Its name.
@@ -116,6 +136,13 @@ pub enum Msg {
         seconds: f64,
         /// The attributions, or the error.
         result: Result<Attributions, String>,
+    },
+    /// The probes of a request were classified.
+    ProbesClassified {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The predictions, or the error.
+        result: Result<Vec<(Probe, ModelOutput)>, String>,
     },
     /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {
@@ -180,11 +207,33 @@ pub enum Msg {
     },
 }
 
+/// Why runs cannot be handed over to a process in the background.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandOverError {
+    /// The cause.
+    pub text: String,
+    /// The directories of these runs. Their training may have been stopped.
+    pub dirs: Vec<PathBuf>,
+}
+
+/// What pruning did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PruneResult {
+    /// The freed bytes of each run that was pruned.
+    pub freed: Vec<u64>,
+    /// Why the others were not.
+    pub errors: Vec<String>,
+}
+
 /// A side effect to carry out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Read the experiments file and list the runs.
     Refresh,
+    /// Read what has changed in the runs that are being trained.
+    PollRuns,
+    /// Stop the run of this process in that directory, which will be deleted.
+    DiscardTraining(PathBuf),
     /// Start a run.
     StartTraining(TrainRequest),
     /// Add a run to the queue.
@@ -199,6 +248,8 @@ pub enum Effect {
     SendCommand(Command),
     /// Send a command to the run in that directory, which another process trains.
     SendCommandTo(PathBuf, Command),
+    /// Hand over the runs of this process to a process in the background.
+    HandOver,
     /// Show a desktop notification.
     Notify(String),
     /// Read the logs of a run, unless a later request replaces this one.
@@ -213,9 +264,15 @@ pub enum Effect {
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
+        /// The file of an experiment that is in none.
+        target: SaveTarget,
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),
+    /// Change the name, the tags or the note of a run.
+    EditNotes(PathBuf, NotesEdit),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Open a model to classify texts.
     OpenModel {
         /// Number of the request.
@@ -247,6 +304,13 @@ pub enum Effect {
         text: String,
         /// The second text of a pair.
         text_pair: Option<String>,
+    },
+    /// Classify probes.
+    ClassifyProbes {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The probes.
+        probes: Vec<Probe>,
     },
     /// Read and analyze the saved predictions of a run.
     LoadPredictions(Subject),

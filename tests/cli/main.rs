@@ -7,6 +7,7 @@ mod failures;
 #[cfg(unix)]
 mod live;
 mod predict_files;
+mod runs;
 mod throughput;
 mod training;
 mod usage;

@@ -11,19 +11,16 @@ use glue_tui::tui::update::update;
 #[test]
 fn marked_runs_are_loaded_and_drawn_in_different_styles() {
     let mut app = app(120, 40);
-    press_keys(&mut app, "4");
-    assert_shows(&app, "space marks a run");
-    let effects = press_keys(&mut app, "<space>j<space>");
-    let expected: Vec<Effect> =
-        runs()[..2].iter().map(|run| Effect::RequireHistory(run.dir.clone())).collect();
-    assert_eq!(effects, expected);
+    let effects = press_keys(&mut app, "4j<space>");
+    let marked = runs()[..2].iter().map(|run| Effect::RequireHistory(run.dir.clone())).collect::<Vec<_>>();
+    assert_eq!(effects, [vec![Effect::Refresh], marked].concat(), "the screen starts with a run");
     assert_shows(&app, "reading");
     load_histories(&mut app, &effects);
     let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.symbol, mark.color)).collect();
     signs.dedup_by_key(|style| style.0);
     assert_eq!(signs.len(), 2);
     assert_ne!(signs[0].1, signs[1].1);
-    assert_shows(&app, "learning_rate  5e-4 ●   2e-5 ▲");
+    assert_shows(&app, "learning_rate  5e-4 ●   5e-4 → 2.5e-4 @120 ▲");
     let other = app.compare.marks[1].color;
     // A run keeps its color; its symbol can be reused.
     press_keys(&mut app, "k<space>");
@@ -33,6 +30,31 @@ fn marked_runs_are_loaded_and_drawn_in_different_styles() {
     press_keys(&mut app, "c");
     assert_shows(&app, "space marks a run");
     assert_eq!(press_keys(&mut app, "*").len(), 4);
+}
+
+#[test]
+fn screen_starts_with_the_run_under_the_cursor() {
+    let mut app = app(120, 40);
+    press_keys(&mut app, "<tab>jj");
+    let dir = app.runs.run().unwrap().dir.clone();
+    assert_eq!(press_keys(&mut app, "4"), [Effect::Refresh, Effect::RequireHistory(dir.clone())]);
+    assert_eq!(app.compare.run(&app.runs.runs).map(|run| &run.dir), Some(&dir));
+    // Marks that exist stay.
+    press_keys(&mut app, "1<end>4");
+    assert_eq!(app.compare.marks.iter().map(|mark| &mark.dir).collect::<Vec<_>>(), [&dir]);
+}
+
+#[test]
+fn differences_contain_the_changes_during_the_runs() {
+    let mut app = app(120, 40);
+    let effects = press_keys(&mut app, "4j<space>");
+    load_histories(&mut app, &effects);
+    assert_shows(&app, "learning_rate  5e-4 ●   5e-4 → 2.5e-4 @120 ▲");
+    app.theme = glue_tui::tui::theme::Theme::new(
+        glue_tui::tui::theme::ColorDepth::None,
+        glue_tui::tui::theme::Charset::AsciiSymbols,
+    );
+    assert_shows(&app, "5e-4 -> 2.5e-4 @120");
 }
 
 #[test]
@@ -97,7 +119,7 @@ fn compared_run_of_another_process_is_followed() {
     row.started = 2e9;
     row.dir = dir;
     app.runs.runs.push(row);
-    press_keys(&mut app, "4g<space><left>");
+    press_keys(&mut app, "4<left>");
     assert_shows(&app, " epoch 1.8");
     assert_eq!(app.followed_runs(), Vec::<std::path::PathBuf>::new());
 }

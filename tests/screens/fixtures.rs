@@ -8,7 +8,7 @@ use glue_tui::event::Event;
 use glue_tui::predict::{Attributions, ModelOutput, Prediction, WordAttribution};
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
-use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus, unreadable};
+use glue_tui::run::{DiskUse, Repeats, RunEvent, RunNotes, RunRow, RunStatus, SettingChange, unreadable};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
@@ -67,14 +67,7 @@ pub(crate) fn experiments() -> Vec<ExperimentRow> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("experiments.toml");
     std::fs::write(&path, FILE).unwrap();
-    let experiments = Experiments::open(Some(&path)).unwrap();
-    let row = |name: &&str| ExperimentRow {
-        name: (*name).to_string(),
-        description: experiments.description(name),
-        values: experiments.values(name),
-        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-    };
-    experiments.names().iter().map(row).collect()
+    ExperimentRow::all(&Experiments::open(Some(&path)).unwrap())
 }
 
 pub(crate) fn run(
@@ -96,11 +89,17 @@ pub(crate) fn run(
         best: best.map(|value| (Metric::Accuracy, value)),
         steps,
         total_steps: total,
+        progress: steps as f64 / total as f64,
+        disk: Some(DiskUse { bytes: 21_700_000, prunable_bytes: 16_300_000 }),
+        has_best_weights: best.is_some(),
+        spec: Some(Arc::new(RunSpec {
+            learning_rate: 5e-4,
+            num_train_epochs: 5.0,
+            ..glue_tui::spec::built_in(experiment)
+        })),
         train_seconds: 31.0 + steps as f64,
         started: STARTED_AT - 3600.0,
-        repeats: None,
-        problem: None,
-        measured_speed: None,
+        ..RunRow::default()
     }
 }
 
@@ -115,9 +114,24 @@ pub(crate) fn runs() -> Vec<RunRow> {
     );
     vec![
         RunRow { repeats: Some(Repeats { count: 8, mean: 0.841, sd: 0.004 }), ..sst },
-        run("demo-20261123-095711-01ab", "demo", RunStatus::Finished, Some(0.924), 500, 500),
+        RunRow {
+            notes: RunNotes { tags: vec!["paper".into()], ..RunNotes::default() },
+            changes: vec![SettingChange {
+                step: 120,
+                seed: 42,
+                key: "learning_rate",
+                from: Some(5e-4),
+                to: 2.5e-4,
+            }],
+            ..run("demo-20261123-095711-01ab", "demo", RunStatus::Finished, Some(0.924), 500, 500)
+        },
         run("demo-20261123-094502-99c0", "demo", RunStatus::Stopped, Some(0.887), 205, 500),
-        run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500),
+        RunRow {
+            error: Some(
+                "the loss of step 17 is NaN with gradient norm inf; lower learning_rate (now 0.5)".into(),
+            ),
+            ..run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500)
+        },
     ]
 }
 
@@ -188,6 +202,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
         "f1" => KeyCode::F(1),
+        "f4" => KeyCode::F(4),
         "f5" => KeyCode::F(5),
         _ => {
             let letter = name.strip_prefix('^').and_then(|rest| rest.chars().next());
@@ -339,7 +354,7 @@ pub(crate) fn load_histories(app: &mut App, effects: &[Effect]) {
 /// The Compare screen with the first three runs marked.
 pub(crate) fn comparing(width: u16, height: u16) -> App {
     let mut app = app(width, height);
-    let effects = press_keys(&mut app, "4<space>j<space>j<space>");
+    let effects = press_keys(&mut app, "4j<space>j<space>");
     load_histories(&mut app, &effects);
     app
 }

@@ -48,7 +48,7 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     let listed = |app: &mut App| {
         update(app, Msg::Listed { experiments: Ok(rows.clone()), runs: runs.clone() });
     };
-    for keys in ["", "jjjj", "e", "4<space>j<space>", "/", "?"] {
+    for keys in ["", "jjjj", "e", "4j<space>", "/", "?"] {
         let mut app = app(width, height);
         listed(&mut app);
         let effects = press_keys(&mut app, keys);

@@ -73,7 +73,7 @@ fn commands_are_sent_and_quitting_asks() {
     assert_eq!(press_keys(&mut app, "<space>"), [Effect::SendCommand(Command::Resume)]);
     assert_eq!(press_keys(&mut app, "v"), [Effect::SendCommand(Command::Eval)]);
     assert_eq!(press_keys(&mut app, "q"), []);
-    assert_eq!(press_keys(&mut app, "k"), [], "keep training");
+    assert_eq!(press_keys(&mut app, "k"), [], "cancel");
     assert!(app.popup.is_none());
     assert_eq!(press_keys(&mut app, "<^c>s"), [Effect::SendCommand(Command::Stop)]);
     assert_shows(&app, "stopping");
@@ -104,7 +104,7 @@ fn unreadable_run_is_named_and_can_only_be_deleted() {
     assert_eq!(press_keys(&mut app, "<enter>w"), []);
     assert_eq!(app.screen, Screen::Runs);
     press_keys(&mut app, "4");
-    assert_shows(&app, "demo-20261124-071500-1c2d");
+    assert_shows(&app, "demo 1c2d");
     press_keys(&mut app, "1d");
     assert_shows(&app, "Delete");
 }
@@ -130,7 +130,7 @@ fn active_bindings_have_unique_keys_and_a_description() {
 #[test]
 fn keys_of_the_user_file_are_used_and_shown() {
     let text = "quit = \"ctrl-q\"\nhelp = [\"H\", \"f1\"]\n[runs]\nnew = \"+\"\n[live]\npause = \"p\"\n[compare]\nmark = \"m\"\nsame_model = []\n";
-    let keymap = Keymap::read(text, Path::new("keys.toml")).unwrap();
+    let keymap = Keymap::read(text, Path::new("keys.toml")).complete().unwrap();
     let with = |app: App| App { keymap: keymap.clone(), ..app };
     let mut app = with(training(120, 40, "demo", 200));
     assert_shows(&app, " p pause ");
@@ -144,7 +144,7 @@ fn keys_of_the_user_file_are_used_and_shown() {
     assert!(app.popup.is_none());
     let mut app = with(crate::fixtures::app(120, 40));
     assert_shows(&app, " + new ");
-    press_keys(&mut app, "4");
+    press_keys(&mut app, "4c");
     assert_shows(&app, "m marks a run");
     assert_eq!(press_keys(&mut app, "<^q>"), [Effect::Quit]);
 }

@@ -4,6 +4,7 @@
 //! `INSTA_UPDATE=always cargo test --test screens` rewrites them and the pictures. The tests set the
 //! clock, so the snapshots need no filters.
 
+mod background;
 mod charts;
 mod commands;
 mod compare;
@@ -20,11 +21,14 @@ mod machine;
 mod mouse;
 mod multi_label;
 mod open;
+mod palette;
 mod pictures;
 mod probes;
 mod queue;
 mod recording;
+mod reference;
 mod regression;
+mod runs;
 mod svg;
 
 use fixtures::*;
@@ -124,9 +128,14 @@ fn runs_screen_on_several_seeds() {
 fn runs_screen_with_an_invalid_file() {
     snapshot("runs-empty", |width, height| {
         let mut app = App::new(THEME, (width, height), STARTED_AT, "x86_64, 2 threads".into());
-        let experiments =
-            Err("experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?".into());
-        update(&mut app, Msg::Listed { experiments, runs: Vec::new() });
+        let error = "experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?";
+        let mut experiments = experiments();
+        experiments[1].spec = Err(error.into());
+        update(&mut app, Msg::Listed { experiments: Ok(experiments), runs: Vec::new() });
+        let errors =
+            vec!["experiments.toml:3:2: unknown table `experimnt`; did you mean `experiment`?".into()];
+        update(&mut app, Msg::ExperimentFiles { errors, targets: Vec::new() });
+        press_keys(&mut app, "j");
         app
     });
 }
@@ -243,7 +252,7 @@ fn band_of_seeds_is_toggled() {
 fn compare_screen_with_a_run_of_three_seeds() {
     snapshot("compare-seeds", |width, height| {
         let mut app = app(width, height);
-        for effect in press_keys(&mut app, "4<space>j<space>") {
+        for effect in press_keys(&mut app, "4j<space>") {
             let Effect::RequireHistory(dir) = effect else { continue };
             let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
                 vec![scaled_history(1.6, usize::MAX)]
@@ -354,7 +363,7 @@ fn compare_screen_of_scores_and_differences() {
 fn compare_screen_without_marks() {
     snapshot("compare-empty", |width, height| {
         let mut app = app(width, height);
-        press_keys(&mut app, "4/demo");
+        press_keys(&mut app, "4c/demo");
         app
     });
 }
@@ -391,7 +400,7 @@ fn quit_popup() {
 fn ascii_screens_are_ascii() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        let effects = press_keys(&mut app, "4j<space><left>");
         load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         app.screen = tab;
@@ -405,7 +414,7 @@ fn ascii_screens_are_ascii() {
 fn screens_without_color_have_no_color() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        let effects = press_keys(&mut app, "4j<space><left>");
         load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
         app.screen = tab;

@@ -20,16 +20,11 @@ pub(super) struct TextEncoding {
 }
 
 impl TextEncoding {
-    /// The encoding that `label` names, by the labels of the WHATWG standard and of Python.
+    /// A given encoding, and the length of the byte-order mark.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an unknown label.
-    pub(super) fn named(label: &str, input: &Input<'_>) -> Result<Self> {
-        let encoding = by_label(label).ok_or_else(|| {
-            Error::Usage(format!(
-                "encoding: {label} is not a known encoding; use a label such as utf-8, utf-16le, windows-1252 or shift_jis"
-            ))
-        })?;
+    /// When the file cannot be read.
+    pub(super) fn given(encoding: &'static Encoding, input: &Input<'_>) -> Result<Self> {
         let start = read_start(input, 3)?;
         let (of_mark, length) = Encoding::for_bom(&start).unwrap_or((encoding, 0));
         // A byte-order mark decides the byte order of UTF-16.
@@ -95,23 +90,6 @@ impl TextEncoding {
         };
         Ok(Box::new(BufReader::with_capacity(CHUNK, decoding)))
     }
-}
-
-/// The encoding of a label, also in the notation of Python (`latin-1`, `utf_8`, `cp932`).
-fn by_label(label: &str) -> Option<&'static Encoding> {
-    let label = label.trim().to_ascii_lowercase();
-    let compact = label.replace(['-', '_', ' '], "");
-    let python = match compact.as_str() {
-        "utf8sig" => "utf-8",
-        "cp932" | "ms932" => "shift_jis",
-        "cp949" => "euc-kr",
-        "cp936" => "gbk",
-        "cp950" => "big5",
-        "utf16" => "utf-16le",
-        other => other,
-    };
-    Encoding::for_label_no_replacement(label.as_bytes())
-        .or_else(|| Encoding::for_label_no_replacement(python.as_bytes()))
 }
 
 /// Up to `length` bytes from the start of a file.

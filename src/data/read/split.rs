@@ -8,10 +8,8 @@ use crate::catalog::{Columns, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::SplitRows;
 use crate::data::find::SplitFiles;
 use crate::error::{Error, Result};
+use encoding_rs::UTF_8;
 use std::path::Path;
-
-/// The encoding of the files of tasks of the catalog.
-const UTF_8: &str = "utf-8";
 
 /// The columns of the embedded files of a task.
 pub(in crate::data) fn embedded_columns(task: &Task) -> &'static Columns {

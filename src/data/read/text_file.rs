@@ -5,6 +5,7 @@ use super::encoding::TextEncoding;
 use super::input::{Input, Problem};
 use crate::error::{Error, Result};
 use crate::format::bytes;
+use encoding_rs::Encoding;
 use std::io::{BufRead, Read};
 use std::path::Path;
 
@@ -16,10 +17,10 @@ pub(super) struct TextFile<'p> {
 }
 
 impl<'p> TextFile<'p> {
-    /// Detects the encoding, unless its label is given.
-    pub(super) fn open(input: Input<'p>, encoding: Option<&str>) -> Result<Self> {
+    /// Detects the encoding, unless it is given.
+    pub(super) fn open(input: Input<'p>, encoding: Option<&'static Encoding>) -> Result<Self> {
         let encoding = match encoding {
-            Some(label) => TextEncoding::named(label, &input)?,
+            Some(encoding) => TextEncoding::given(encoding, &input)?,
             None => TextEncoding::detect(&input)?,
         };
         Ok(TextFile { input, encoding })

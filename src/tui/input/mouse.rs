@@ -76,7 +76,7 @@ fn click(app: &App, at: Position) -> Option<Action> {
 fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
     match app.screen {
         Screen::Runs => match &app.form {
-            Some(form) => form::line_at(app, form, runs::form_area(body), at)
+            Some(form) => form::line_at(app, form, runs::form_area(app, body), at)
                 .map(|line| Action::Form(FormAction::Select(line))),
             None => runs::line_at(app, body, at).map(|line| Action::Runs(RunsAction::Select(line))),
         },

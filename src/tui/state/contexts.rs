@@ -17,6 +17,7 @@ impl App {
             Some(Popup::Message { .. } | Popup::Help(_)) => &[Context::Message],
             Some(Popup::Question(_)) => &[Context::Question],
             Some(Popup::Choice(_)) => &[Context::Choice],
+            Some(Popup::Palette(_)) => &[Context::Palette],
             None => self.contexts_behind_popup(),
         }
     }
@@ -26,7 +27,7 @@ impl App {
         match (self.screen, &self.form) {
             (Screen::Runs, Some(form)) if form.editing.is_some() => &[Context::FormValue],
             (Screen::Runs, Some(_)) => &[Context::Form],
-            (Screen::Runs, None) if self.runs.is_filtering => &[Context::Filter],
+            (Screen::Runs, None) if self.runs.filter.is_editing => &[Context::Filter],
             (Screen::Runs, None) => &[Context::Screen(Screen::Runs)],
             (Screen::Live, _) if self.live.is_full => &[Context::Chart, Context::Screen(Screen::Live)],
             (Screen::Live, _) => &[Context::Screen(Screen::Live), Context::Chart],
@@ -35,7 +36,7 @@ impl App {
             (Screen::Data, _) => &[Context::Screen(Screen::Data)],
             (Screen::Open, _) => &[Context::Screen(Screen::Open)],
             (Screen::Machine, _) => &[Context::Screen(Screen::Machine)],
-            (Screen::Compare, _) if self.compare.is_filtering => &[Context::Filter],
+            (Screen::Compare, _) if self.compare.filter.is_editing => &[Context::Filter],
             (Screen::Compare, _) => &[Context::Screen(Screen::Compare), Context::Chart],
         }
     }

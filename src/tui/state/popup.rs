@@ -1,12 +1,15 @@
-//! Popups: messages, questions, lists to choose from, the help.
+//! Popups: messages, questions, lists to choose from, the help, the command palette.
 
 use super::export_request::ChartFormat;
 use super::help::HelpState;
+use super::palette::Palette;
 pub use super::path_choice::Item;
 use super::path_choice::PathChoice;
 use super::published;
 use super::train_request::TrainRequest;
-use crate::run::Reproduction;
+use crate::run::{PruneScope, Reproduction};
+use crate::spec::SaveTarget;
+use crate::tui::action::NotesPart;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::TextField;
 use std::borrow::Cow;
@@ -30,6 +33,8 @@ pub enum Popup {
     Choice(Choice),
     /// The list of all keys.
     Help(HelpState),
+    /// The command palette.
+    Palette(Palette),
 }
 
 /// The text of a message.
@@ -80,6 +85,8 @@ pub struct Answer {
 pub enum Reply {
     /// Nothing.
     Nothing,
+    /// Hand the training over to a process in the background, then quit.
+    HandOver,
     /// Stop the training and save, then quit.
     StopAndQuit,
     /// Quit at once.
@@ -88,12 +95,18 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
+    /// Start a run beside that of another process.
+    Train(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
+    /// Remove the checkpoints of runs.
+    Prune(Vec<(PathBuf, PruneScope)>),
     /// Save the form to the experiments file and close it.
     SaveForm,
+    /// Save the form to that file and close it.
+    SaveFormTo(SaveTarget),
     /// Close the form and discard the changes.
     DiscardForm,
 }
@@ -130,6 +143,8 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// A part of the notes of a run.
+    Notes(NotesPart),
     /// The data of the Open screen.
     OpenPath,
     /// The model of the Open screen.

@@ -1,12 +1,15 @@
 //! The state of the Runs screen: experiments, the queue and past runs.
 
 use super::experiment::ExperimentRow;
+use super::filter::FilterField;
 use super::queue::QueueState;
+use crate::run::DiskUse;
+use crate::run::filter::Candidate;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry};
 use crate::run::{RunRow, RunStatus};
-use crate::tui::widgets::text_field::TextField;
-use std::path::PathBuf;
+use crate::spec::SaveTarget;
+use std::path::{Path, PathBuf};
 
 /// The state of the Runs screen.
 #[derive(Debug, Default)]
@@ -17,18 +20,22 @@ pub struct RunsState {
     pub runs: Vec<RunRow>,
     /// The queue.
     pub queue: QueueState,
-    /// The errors of the experiments file.
+    /// The errors of the experiments files that concern no experiment.
     pub error: Option<String>,
+    /// The files that a new experiment can be saved to.
+    pub save_targets: Vec<(SaveTarget, PathBuf)>,
     /// Whether experiments and runs were listed.
     pub is_listed: bool,
-    /// The filter: a text that lines must contain.
-    pub filter: TextField,
-    /// Whether the filter is being typed.
-    pub is_filtering: bool,
+    /// The filter of all lists.
+    pub filter: FilterField,
     /// The index of the line under the cursor, among the visible lines.
     pub selected: usize,
     /// The histories of the run under the cursor, once they are read.
     pub preview: Option<(PathBuf, Vec<History>)>,
+    /// The run whose notes are edited.
+    pub(in crate::tui) noted: Option<PathBuf>,
+    /// A run that the cursor moves to once it is listed, unless it moves elsewhere before.
+    wanted: Option<PathBuf>,
 }
 
 /// A line of the list.
@@ -77,34 +84,41 @@ impl ListLine<'_> {
         (self.section(), name)
     }
 
-    fn contains(&self, lower: &str) -> bool {
-        let texts: [&str; 4] = match self {
-            ListLine::Experiment(row) => match &row.spec {
-                Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
-                Err(_) => [&row.name, "", "", ""],
-            },
-            ListLine::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            ListLine::Queued(QueueEntry { spec, .. }) => {
-                [&spec.experiment, &spec.model, spec.task.name(), ""]
+    fn candidate(&self) -> Candidate<'_> {
+        match self {
+            ListLine::Experiment(row) => {
+                Candidate::Experiment { name: &row.name, spec: row.spec.as_ref().ok() }
             }
-        };
-        texts.iter().any(|text| text.to_lowercase().contains(lower))
+            ListLine::Run(row) => Candidate::Run(row),
+            ListLine::Queued(QueueEntry { spec, .. }) => {
+                Candidate::Experiment { name: &spec.experiment, spec: Some(spec) }
+            }
+        }
     }
 }
 
 impl RunsState {
     /// The visible lines: experiments, queue entries, past runs.
     pub fn lines(&self) -> Vec<ListLine<'_>> {
-        let lower = self.filter.text().trim().to_lowercase();
+        self.visible().collect()
+    }
+
+    fn visible(&self) -> impl Iterator<Item = ListLine<'_>> {
         let experiments = self.experiments.iter().map(ListLine::Experiment);
         let lines = experiments.chain(self.queue.list.entries.iter().map(ListLine::Queued));
         let lines = lines.chain(self.runs.iter().map(ListLine::Run));
-        lines.filter(|line| line.contains(&lower)).collect()
+        let filter = self.filter.filter();
+        lines.filter(move |line| filter.is_empty() || filter.matches(line.candidate()))
     }
 
-    /// The line under the cursor.
+    /// The line under the cursor. It is asked for several times for each key and frame, so it makes no list.
     pub fn line(&self) -> Option<ListLine<'_>> {
-        self.lines().get(self.selected).copied()
+        self.visible().nth(self.selected)
+    }
+
+    /// The visible runs.
+    pub fn visible_runs(&self) -> impl Iterator<Item = &RunRow> {
+        self.visible().filter_map(|line| if let ListLine::Run(run) = line { Some(run) } else { None })
     }
 
     /// The experiment under the cursor.
@@ -136,6 +150,43 @@ impl RunsState {
             Err(error) => self.error = Some(error),
         }
         self.restore_cursor(line.as_ref());
+        self.find_wanted();
+    }
+
+    /// Takes the disk space of runs.
+    pub fn set_disk(&mut self, sizes: &[(PathBuf, DiskUse)]) {
+        for (dir, disk) in sizes {
+            if let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) {
+                run.disk = Some(*disk);
+            }
+        }
+    }
+
+    /// Moves the cursor to the run in `dir`, now or once it is listed.
+    pub fn select_run(&mut self, dir: &Path) {
+        self.wanted = Some(dir.to_path_buf());
+        self.find_wanted();
+    }
+
+    fn find_wanted(&mut self) {
+        let Some(dir) = &self.wanted else { return };
+        let at = self.visible().position(|line| matches!(line, ListLine::Run(run) if run.dir == *dir));
+        if let Some(at) = at {
+            self.move_to(at);
+        }
+    }
+
+    /// Moves the cursor to a line.
+    pub(in crate::tui) fn move_to(&mut self, line: usize) {
+        self.selected = line;
+        self.wanted = None;
+    }
+
+    /// Takes the current runs; the cursor stays on its line.
+    pub fn set_runs(&mut self, runs: Vec<RunRow>) {
+        let line = self.line().map(|line| line.identity());
+        self.runs = runs;
+        self.restore_cursor(line.as_ref());
     }
 
     /// Takes the current queue; the cursor stays on its line.
@@ -157,7 +208,18 @@ impl RunsState {
         let sections: Vec<Section> = self.lines().iter().map(ListLine::section).collect();
         let here = sections.get(self.selected);
         let next = (self.selected..sections.len()).find(|at| Some(&sections[*at]) != here);
-        self.selected = next.unwrap_or(0);
+        self.move_to(next.unwrap_or(0));
+    }
+
+    /// Moves the cursor to the newest run that is being trained. Returns its name.
+    pub(in crate::tui) fn select_running(&mut self) -> Option<String> {
+        let lines = self.lines();
+        let is_running =
+            |line: &ListLine<'_>| matches!(line, ListLine::Run(row) if row.status == RunStatus::Running);
+        let at = lines.iter().position(is_running)?;
+        let name = lines.get(at)?.name().to_owned();
+        self.selected = at;
+        Some(name)
     }
 
     /// Moves the cursor to an experiment.
@@ -166,7 +228,7 @@ impl RunsState {
             .lines()
             .iter()
             .position(|line| matches!(line, ListLine::Experiment(row) if row.name == name));
-        self.selected = at.unwrap_or(self.selected);
+        self.move_to(at.unwrap_or(self.selected));
     }
 }
 

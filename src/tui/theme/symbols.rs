@@ -45,6 +45,8 @@ pub enum Symbol {
     Rising,
     /// Degrees.
     Celsius,
+    /// Between the old and the new value of a setting.
+    Arrow,
     /// A marker on a bar.
     Mark,
     /// A horizontal line.
@@ -61,8 +63,6 @@ pub enum Symbol {
     Axis,
     /// A tick of the value axis.
     AxisTick,
-    /// Between an old and a new value.
-    Arrow,
     /// A change during the run, on the horizontal axis of a chart.
     Change,
     /// A piece of a dashed line, in a legend.

@@ -10,7 +10,8 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::compare::CompareState;
-use crate::tui::widgets::text_field::{Edit, TextField};
+use crate::tui::state::filter::FilterField;
+use crate::tui::widgets::text_field::Edit;
 use std::path::Path;
 
 /// Takes the loaded history of a run, if it is marked.
@@ -18,8 +19,27 @@ pub(super) fn history_loaded(app: &mut App, dir: &Path, result: &Result<(RunSpec
     let compare = &mut app.compare;
     if let Some(mark) = compare.marks.iter_mut().find(|mark| mark.dir == dir) {
         mark.loaded = Some(result.clone());
-        compare.update_differences();
+        compare.update_differences(&app.runs.runs);
     }
+}
+
+/// Goes to the screen. Without marks, it starts with the run under the cursor of the Runs screen or the one on the Live
+/// screen.
+pub(super) fn enter(app: &mut App) -> Vec<Effect> {
+    let shown = if app.screen == Screen::Live { app.shown_run().map(|run| run.dir.clone()) } else { None };
+    let wanted = shown.or_else(|| app.runs.run().map(|run| run.dir.clone()));
+    app.go_to(Screen::Compare);
+    let compare = &mut app.compare;
+    let mut effects = vec![Effect::Refresh];
+    if let Some(run) = app.runs.runs.iter().find(|run| Some(&run.dir) == wanted.as_ref()) {
+        compare.selected = Some(run.dir.clone());
+    }
+    if compare.marks.is_empty()
+        && let Some(run) = compare.run(&app.runs.runs).filter(|run| run.problem.is_none()).cloned()
+    {
+        effects.extend(mark(compare, &run));
+    }
+    effects
 }
 
 /// Applies an action.
@@ -38,7 +58,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
         }
         CompareAction::ClearMarks => {
             compare.marks.clear();
-            compare.update_differences();
+            compare.update_differences(runs);
         }
         CompareAction::NextQuantity => compare.quantity = compare.quantity.next(),
         CompareAction::ToggleDifferences => compare.shows_differences = !compare.shows_differences,
@@ -46,12 +66,13 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
         CompareAction::Reverse => compare.order.is_reversed = !compare.order.is_reversed,
         CompareAction::Match(facet) => {
             if let Some(run) = compare.run(runs) {
-                compare.filter = TextField::new(&facet.toggled(compare.filter.text(), run));
+                let text = facet.toggled(compare.filter.text(), run);
+                compare.filter.set(&text);
             }
         }
         CompareAction::Refresh => return effects([Effect::Refresh]),
         CompareAction::Back if compare.chart.back() => {}
-        CompareAction::Back if !compare.filter.text().is_empty() => compare.filter = TextField::default(),
+        CompareAction::Back if !compare.filter.text().is_empty() => compare.filter = FilterField::default(),
         CompareAction::Back => {
             app.go_to(Screen::Runs);
             return effects([Effect::Refresh]);
@@ -76,9 +97,9 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
 
 /// Starts, ends or clears the filter.
 pub(super) fn filter(app: &mut App, action: FilterAction) {
-    app.compare.is_filtering = action == FilterAction::Start;
+    app.compare.filter.is_editing = action == FilterAction::Start;
     if action == FilterAction::Clear {
-        app.compare.filter = TextField::default();
+        app.compare.filter = FilterField::default();
     }
 }
 
@@ -99,6 +120,6 @@ fn toggle_mark(app: &mut App) -> Option<Effect> {
     let before = compare.marks.len();
     compare.marks.retain(|mark| mark.dir != run.dir);
     let effect = if compare.marks.len() == before { mark(compare, &run) } else { None };
-    compare.update_differences();
+    compare.update_differences(&app.runs.runs);
     effect
 }

@@ -8,6 +8,7 @@ mod control;
 mod data;
 mod export;
 mod form;
+mod hand_over;
 mod help;
 mod infer;
 mod insight;
@@ -16,9 +17,11 @@ mod live;
 mod machine;
 mod navigate;
 mod open;
+mod palette;
 mod path_choice;
 mod popup;
 mod queue;
+mod run_notes;
 mod runs;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
@@ -26,8 +29,11 @@ use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::infer::ModelSource;
+use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
+use super::state::quitting::Quitting;
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -46,15 +52,33 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Action(action) => act(app, action),
         Msg::Edit(edit) => type_in(app, &edit),
+        Msg::KeyDoesNotApply(reason) => {
+            app.notice = Some(reason);
+            Vec::new()
+        }
         Msg::Resize(width, height) => {
             app.size = (width, height);
             Vec::new()
         }
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
+            let is_first = !app.runs.is_listed;
             app.runs.set_lists(experiments, runs);
+            if is_first && app.screen == Screen::Runs {
+                runs::show_running(app);
+            }
+            app.compare.update_differences(&app.runs.runs);
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
         }
+        Msg::RunsChanged(runs) => {
+            app.runs.set_runs(runs);
+            Vec::new()
+        }
+        Msg::DiskMeasured(sizes) => {
+            app.runs.set_disk(&sizes);
+            Vec::new()
+        }
+        Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
@@ -75,6 +99,12 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
+        Msg::HandedOver(result) => hand_over::done(app, result),
+        Msg::ExperimentFiles { errors, targets } => {
+            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+            app.runs.save_targets = targets;
+            Vec::new()
+        }
         Msg::ExperimentSaved { name, path } => {
             app.form = None;
             if app.screen == Screen::Open {
@@ -95,6 +125,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Explanation { request_id, seconds, result } => {
             app.infer.attribution.insert(request_id, seconds, result, app.now);
+            Vec::new()
+        }
+        Msg::ProbesClassified { request_id, result } => {
+            infer::probes_classified(app, request_id, result);
             Vec::new()
         }
         Msg::PredictionsLoaded { subject, result } => {
@@ -240,12 +274,61 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             popup::toggle_help(app);
             Vec::new()
         }
-        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
-        GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
-        GlobalAction::GoTo(screen) => {
-            app.go_to(screen);
-            if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+        GlobalAction::Palette => {
+            palette::toggle(app);
+            Vec::new()
         }
+        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
+        GlobalAction::GoTo(screen) => go_to(app, screen),
+    }
+}
+
+/// Shows a screen that has a tab.
+fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
+    match screen {
+        Screen::Infer => infer::enter(app),
+        Screen::Live => live::enter(app),
+        Screen::Compare => compare::enter(app),
+        Screen::Runs => runs::enter(app),
+        screen => {
+            app.go_to(screen);
+            Vec::new()
+        }
+    }
+}
+
+/// Does what an entry of the command palette stands for.
+fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
+    let experiment = |app: &App, name: &str| {
+        let mut rows = app.runs.experiments.iter().filter(|row| row.name == name);
+        rows.next().map(|row| row.spec.clone())
+    };
+    match target {
+        Target::Binding { context, action, condition } => {
+            let mut effects = match context {
+                Context::Screen(screen) if screen != app.screen => go_to(app, screen),
+                _ => Vec::new(),
+            };
+            // Something may have changed while the palette was open, or with the screen.
+            match app.why_inapplicable(context, condition) {
+                Some(reason) => app.notice = Some(reason),
+                None => effects.extend(act(app, action)),
+            }
+            effects
+        }
+        Target::Setting { experiment, key } => {
+            form::open_at(app, &experiment, key);
+            Vec::new()
+        }
+        Target::Experiment(name) => match experiment(app, &name) {
+            Some(Ok(spec)) => navigate_to(app, Navigate::Train(TrainRequest::Spec(Box::new(spec)))),
+            Some(Err(error)) => {
+                app.show_error("Cannot start this experiment", error);
+                Vec::new()
+            }
+            None => Vec::new(),
+        },
+        Target::Run(dir) => navigate_to(app, Navigate::Run(dir)),
     }
 }
 
@@ -323,6 +406,7 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => apply_reply(app, reply),
+        Outcome::Target(target) => apply_target(app, target),
         Outcome::Folder => path_choice::list(app).into_iter().collect(),
         Outcome::Choice(purpose, value) => match purpose {
             Purpose::FormField(line) => form::choose(app, line, value),
@@ -330,6 +414,7 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),
+            Purpose::Notes(part) => run_notes::choose(app, part, &value),
             Purpose::OpenPath => open::open(app, expand_home(&value)),
             Purpose::OpenModel => open::choose_model(app, value),
             Purpose::Export => export::choose(app, &value),
@@ -344,9 +429,10 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
 fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Nothing => Vec::new(),
+        Reply::HandOver => hand_over::start(app),
         Reply::Quit => queue::hold_before(app, vec![Effect::Quit]),
         Reply::StopAndQuit => {
-            app.is_quitting = true;
+            app.quitting = Quitting::AfterRun;
             let effects = if app.is_training() { control::stop_training(app) } else { vec![Effect::Quit] };
             queue::hold_before(app, effects)
         }
@@ -355,9 +441,12 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
             let effects = control::send(app, Command::Stop);
             queue::hold_before(app, effects)
         }
+        Reply::Train(request) => live::start(app, request),
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
+        Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),
+        Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {
             app.form = None;
             Vec::new()
@@ -367,7 +456,9 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
 
 fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
-    let mut effects = refresh(app);
+    let mut effects: Vec<Effect> = app.is_list_changing().then_some(Effect::PollRuns).into_iter().collect();
+    // Logs are followed only if no other job waits.
+    effects.extend(refresh(app));
     effects.extend(queue::tick(app));
     effects
 }
@@ -396,10 +487,10 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
                 let seed = viewed.seed;
                 *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
             }
-            app.runs.preview = Some((dir, seeds));
+            runs::history_loaded(app, dir, seeds);
         }
         Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
-        Err(_) => app.runs.preview = Some((dir, Vec::new())),
+        Err(_) => runs::history_loaded(app, dir, Vec::new()),
     }
     Vec::new()
 }
@@ -412,6 +503,9 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
     } else {
         app.is_starting = false;
         app.notice = None;
+        // The Runs screen shows the new run once it is listed.
+        let dir = app.training.as_ref().map(|run| run.dir.clone());
+        dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
         live::show_training(app);
     }
 }
@@ -431,8 +525,17 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
         run.pending_command = None;
     }
     app.runs.preview = None;
-    if app.is_quitting {
-        return vec![Effect::Quit];
+    match std::mem::take(&mut app.quitting) {
+        Quitting::No => {}
+        Quitting::AfterRun => return vec![Effect::Quit],
+        Quitting::Resume(dir) => return live::start(app, TrainRequest::Resume(dir)),
+        quitting @ (Quitting::AfterHandOver | Quitting::HandedOver(_)) => {
+            app.quitting = quitting;
+            return Vec::new();
+        }
+    }
+    if let Some(effects) = live::discarded(app) {
+        return effects;
     }
     let mut effects = vec![Effect::Refresh];
     effects.extend(queue::run_ended(app, result.is_err()));

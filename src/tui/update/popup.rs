@@ -1,8 +1,7 @@
 //! Actions of popups.
 
-use super::help;
 use super::list::moved;
-use super::path_choice;
+use super::{help, palette, path_choice, queue};
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction, RunsAction};
 use crate::tui::layout::message_width;
 use crate::tui::msg::Effect;
@@ -10,7 +9,10 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::form::Form;
 use crate::tui::state::help::HelpState;
+use crate::tui::state::palette::Target;
 use crate::tui::state::popup::{Item, Popup, Purpose, Question, Reply};
+use crate::tui::state::quitting::Quitting;
+use crate::tui::state::run::Discard;
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
 
@@ -22,6 +24,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// A chosen value.
     Choice(Purpose, String),
+    /// A chosen entry of the command palette.
+    Target(Target),
     /// Another folder is listed.
     Folder,
 }
@@ -47,6 +51,7 @@ fn accept(app: &mut App) -> Outcome {
             answer(app, number)
         }
         Some(Popup::Choice(_)) => accept_choice(app),
+        Some(Popup::Palette(_)) => palette::accept(app).map_or(Outcome::Nothing, Outcome::Target),
         Some(Popup::Message { .. } | Popup::Help(_)) => {
             app.popup = None;
             Outcome::Nothing
@@ -96,6 +101,11 @@ fn select(app: &mut App, line: usize) -> Outcome {
             choice.selected = line.min(choice.visible_items().len().saturating_sub(1));
             Outcome::Nothing
         }
+        Some(Popup::Palette(palette)) if line == palette.selected => accept(app),
+        Some(Popup::Palette(palette)) => {
+            palette.selected = line.min(palette.count().saturating_sub(1));
+            Outcome::Nothing
+        }
         Some(Popup::Question(question)) if line < question.answers.len() => answer(app, line),
         Some(Popup::Question(_) | Popup::Message { .. } | Popup::Help(_)) | None => Outcome::Nothing,
     }
@@ -106,13 +116,15 @@ pub(super) fn toggle_help(app: &mut App) {
     match &app.popup {
         None => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Message { .. } | Popup::Help(_)) => app.popup = None,
+        Some(Popup::Palette(_)) => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Question(_) | Popup::Choice(_)) => {}
     }
 }
 
 /// Moves the cursor, or scrolls.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
-    if let Some(Popup::Help(mut help)) = app.popup.clone() {
+    if let Some(Popup::Help(help)) = &app.popup {
+        let mut help = help.clone();
         help::scroll(app, &mut help, action);
         app.popup = Some(Popup::Help(help));
         return;
@@ -125,6 +137,7 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
         Some(Popup::Choice(choice)) => {
             choice.selected = moved(choice.selected, choice.visible_items().len(), action);
         }
+        Some(Popup::Palette(palette)) => palette::move_cursor(palette, action),
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}
     }
@@ -154,6 +167,7 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
                 choice.selected = 0;
             }
         }
+        Some(Popup::Palette(palette)) => palette.edit(edit),
         Some(Popup::Help(help)) => help::type_in(help, edit),
         Some(Popup::Message { .. } | Popup::Question(_)) | None => {}
     }
@@ -175,21 +189,37 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
         }
         return vec![Effect::Quit];
     }
+    if app.quitting == Quitting::AfterHandOver {
+        return Vec::new();
+    }
+    if app.training.as_ref().is_some_and(|run| run.discard == Discard::Requested) {
+        return vec![Effect::Quit];
+    }
+    let is_asked =
+        |question: &Question| question.answers.iter().any(|answer| answer.reply == Reply::HandOver);
+    if matches!(&app.popup, Some(Popup::Question(question)) if is_asked(question)) {
+        app.popup = None;
+        return queue::hold_before(app, vec![Effect::Quit]);
+    }
     let [hold, resume] = [RunsAction::ToggleHold, RunsAction::Resume]
         .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
-    let queue = match app.runs.queue.list.entries.len() {
-        0 => String::new(),
-        _ => format!(" The queue is held; `{hold}` on the Runs screen resumes it."),
+    let (kept, held) = match app.runs.queue.list.entries.len() {
+        0 => ("", String::new()),
+        _ => (
+            " and the queue",
+            format!(" The queue is held when the run is stopped; `{hold}` on the Runs screen resumes it."),
+        ),
     };
     app.popup = Some(Popup::question(
         "A run is being trained",
         format!(
-            "Quitting stops it. Save a checkpoint first to resume it later with `{resume}` on the Runs screen.{queue}"
+            "The training{kept} can go on in the background: the next glue-tui here shows it. Or stop it; `{resume}` on \
+             the Runs screen resumes it.{held}"
         ),
         vec![
+            ('b', "keep training in the background, and quit", Reply::HandOver),
             ('s', "stop and save, then quit", Reply::StopAndQuit),
-            ('q', "quit now and lose the steps since the last checkpoint", Reply::Quit),
-            ('k', "keep training", Reply::Nothing),
+            ('k', "cancel", Reply::Nothing),
         ],
     ));
     Vec::new()

@@ -2,21 +2,25 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use super::queue;
+use super::{queue, run_notes};
 use crate::run::RunStatus;
+use crate::run::history::History;
 use crate::run::queue::QueueEntry;
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::experiment::ExperimentRow;
+use crate::tui::state::filter::FilterField;
 use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
+use crate::tui::state::live_row::followed_row;
 use crate::tui::state::popup::{Popup, Reply};
 use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::train_request::TrainRequest;
-use crate::tui::widgets::text_field::{Edit, TextField};
+use crate::tui::widgets::text_field::Edit;
+use std::path::PathBuf;
 
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
@@ -30,6 +34,8 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             return navigate(run.map(|run| Navigate::Train(TrainRequest::Resume(run.dir.clone()))));
         }
         RunsAction::Delete => return delete(app),
+        RunsAction::EditNotes(part) => run_notes::ask(app, part),
+        RunsAction::Prune => run_notes::ask_to_prune(app),
         RunsAction::Enqueue => return queue::enqueue(app),
         RunsAction::MoveEarlier => return queue::move_earlier(app),
         RunsAction::MoveLater => return queue::move_later(app),
@@ -52,16 +58,45 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
         }
         RunsAction::Refresh => return effects([Effect::Refresh]),
         RunsAction::ClearFilter => filter(app, FilterAction::Clear),
-        RunsAction::Select(line) if line == app.runs.selected && app.runs.is_filtering => {
+        RunsAction::Select(line) if line == app.runs.selected && app.runs.filter.is_editing => {
             filter(app, FilterAction::Accept);
         }
         RunsAction::Select(line) if line == app.runs.selected => return open(app),
         RunsAction::Select(line) => {
-            app.runs.selected = line.min(app.runs.lines().len().saturating_sub(1));
+            app.runs.move_to(line.min(app.runs.lines().len().saturating_sub(1)));
             return effects(load_preview(app));
         }
     }
     Vec::new()
+}
+
+/// Puts the cursor on a run that another process trains, and says so.
+pub(super) fn show_running(app: &mut App) {
+    let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
+    let Some(name) = app.runs.select_running() else { return };
+    app.notice = Some(match running {
+        1 => format!("{name} is being trained in another process"),
+        _ => format!("{running} runs are being trained in other processes"),
+    });
+}
+
+/// Goes to the screen. The cursor is on the run that the Live screen has shown.
+pub(super) fn enter(app: &mut App) -> Vec<Effect> {
+    let shown = if app.screen == Screen::Live { app.shown_run().map(|run| run.dir.clone()) } else { None };
+    shown.into_iter().for_each(|dir| app.runs.select_run(&dir));
+    app.go_to(Screen::Runs);
+    vec![Effect::Refresh]
+}
+
+/// Takes the histories of a run: for the details if it is under the cursor, and for its line if it is being trained.
+pub(super) fn history_loaded(app: &mut App, dir: PathBuf, seeds: Vec<History>) {
+    if let Some(row) = app.runs.runs.iter_mut().find(|row| row.dir == dir && row.status == RunStatus::Running)
+    {
+        *row = followed_row(row, &seeds);
+    }
+    if app.runs.run().is_none_or(|run| run.dir == dir) {
+        app.runs.preview = Some((dir, seeds));
+    }
 }
 
 fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
@@ -70,22 +105,22 @@ fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
 
 /// Moves the cursor.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
-    app.runs.selected = moved(app.runs.selected, app.runs.lines().len(), action);
+    app.runs.move_to(moved(app.runs.selected, app.runs.lines().len(), action));
     load_preview(app)
 }
 
 /// Starts, ends or clears the filter.
 pub(super) fn filter(app: &mut App, action: FilterAction) {
-    app.runs.is_filtering = action == FilterAction::Start;
+    app.runs.filter.is_editing = action == FilterAction::Start;
     if action == FilterAction::Clear {
-        app.runs.filter = TextField::default();
+        app.runs.filter = FilterField::default();
     }
 }
 
 /// Types into the filter.
 pub(super) fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
-    if app.runs.is_filtering && app.runs.filter.edit(edit) {
-        app.runs.selected = 0;
+    if app.runs.filter.is_editing && app.runs.filter.edit(edit) {
+        app.runs.move_to(0);
         return load_preview(app);
     }
     Vec::new()

@@ -2,7 +2,9 @@
 
 use super::chart_pane::change_marks;
 use super::chart_title::view_suffix;
-use super::run_text::{short_name, status_role, tagged_name};
+use super::compare_columns::Widths;
+use super::filter_line;
+use super::run_text::{status_role, tagged_name};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow};
@@ -22,6 +24,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
+/// The least and the most columns of the table beside the curves.
+const MIN_TABLE: u16 = 44;
+const MAX_TABLE: u16 = 92;
 /// Width of an entry of the legend.
 const ENTRY: u16 = 36;
 
@@ -40,7 +45,9 @@ fn layout(compare: &CompareState, area: Rect) -> Areas {
             if compare.shows_differences { (None, Some(rest)) } else { (Some(rest), None) };
         return Areas { table, chart, differences };
     }
-    let columns = [Constraint::Length((area.width / 2).min(92)), Constraint::Fill(1)];
+    // The curves need the larger part.
+    let columns =
+        [Constraint::Length((area.width * 9 / 20).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
     let [table, right] = Layout::horizontal(columns).areas(area);
     let wanted = compare.differences.len().max(3) as u16 + 2;
     let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
@@ -72,16 +79,11 @@ fn mark_symbol(mark: &Mark) -> Symbol {
     Symbol::Run(mark.symbol as u8)
 }
 
-/// The areas of the table and of the filter below it, inside the pane.
-fn list_areas(compare: &CompareState, inner: Rect) -> (Rect, Option<Rect>) {
-    compare.filter.filter_areas(inner, compare.is_filtering)
-}
-
 /// The row of the table at a position of the terminal, on a screen with body `area`.
 pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let compare = &app.compare;
     let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
-    let (list, _) = list_areas(compare, inner);
+    let (list, _) = filter_line::areas(&compare.filter, inner);
     // The first line is the header.
     let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
     let rows = compare.rows(&app.runs.runs);
@@ -106,11 +108,9 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let (list, footer) = list_areas(compare, inner);
+    let (list, footer) = filter_line::areas(&compare.filter, inner);
     draw_rows(app, &rows, list, buffer);
-    let footer = footer?;
-    let cursor = compare.filter.draw_filter(buffer, footer, theme);
-    compare.is_filtering.then_some(cursor)
+    filter_line::draw(&compare.filter, footer?, theme, buffer)
 }
 
 fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
@@ -125,7 +125,9 @@ fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
         return;
     }
     // A space, the symbol and a space; the table ends with a space too.
-    let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
+    let widths = Widths::of(rows);
+    let columns = widths.fitting((area.width as usize).saturating_sub(4), compare.order.column);
+    let columns = with_widths(&columns, widths, area.width);
     draw_header(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.cursor(rows);
     let height = area.height.saturating_sub(1) as usize;
@@ -136,19 +138,20 @@ fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Width of the column of names.
-fn name_width(columns: &[Column], width: u16) -> usize {
-    let others: usize = columns.iter().skip(1).map(|column| column.width() + 1).sum();
-    (width as usize).saturating_sub(4 + others)
+/// The columns with their widths; the name has what the others leave.
+fn with_widths(columns: &[Column], widths: Widths, width: u16) -> Vec<(Column, usize)> {
+    let others: usize = columns.iter().skip(1).map(|column| widths.column(*column) + 1).sum();
+    let name = usize::from(width).saturating_sub(4 + others);
+    let width = |column: &Column| if *column == Column::Name { name } else { widths.column(*column) };
+    columns.iter().map(|column| (*column, width(column))).collect()
 }
 
-fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
+fn draw_header(app: &App, columns: &[(Column, usize)], area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let order = app.compare.order;
     let mut x = area.x + 3;
-    for column in columns {
-        let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
-        let is_sorted = *column == order.column;
+    for (column, width) in columns.iter().copied() {
+        let is_sorted = column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
             (true, false) => theme.symbol(Symbol::Falling),
@@ -162,25 +165,37 @@ fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area: Rect, buffer: &mut Buffer) {
+fn draw_row(
+    app: &App,
+    run: &RunRow,
+    columns: &[(Column, usize)],
+    is_selected: bool,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = app.theme;
-    let name = name_width(columns, area.width);
-    let mut text = String::from("   ");
-    for column in columns {
-        let value = column.text(run, app);
-        text += &match column {
-            Column::Name if columns.contains(&Column::Started) => {
-                fit_width(theme, &tagged_name(run, app, name), name)
-            }
-            Column::Name => fit_width(theme, &short_name(run, app, name), name),
-            column if column.is_number() => format!("{value:>width$}", width = column.width()),
-            column => fit_width(theme, &value, column.width()),
-        };
-        text.push(' ');
+    if is_selected {
+        let bar = " ".repeat(usize::from(area.width));
+        draw_text(buffer, area.x, area.y, area.width, &bar, theme.style(Role::Selected));
     }
-    let role = if is_selected { Role::Selected } else { status_role(run.status) };
-    let text = fit_width(theme, &text, area.width as usize);
-    draw_text(buffer, area.x, area.y, area.width, &text, theme.style(role));
+    let mut x = area.x + 3;
+    for (column, width) in columns.iter().copied() {
+        let text = match column {
+            Column::Name => {
+                let name = format!("{} {}", tagged_name(run, app, width), run.notes.tags_text());
+                fit_width(theme, name.trim_end(), width)
+            }
+            column if column.is_number() => format!("{:>width$}", column.text(run, app)),
+            column => fit_width(theme, &column.text(run, app), width),
+        };
+        let role = match column {
+            _ if is_selected => Role::Selected,
+            Column::Status => status_role(run.status),
+            _ => Role::Text,
+        };
+        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+        x += width as u16 + 1;
+    }
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.color));
         draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(mark_symbol(mark)), style);
@@ -253,7 +268,11 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
 fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
     let (mut curves, mut mark_indices) = (Vec::new(), Vec::new());
-    for (index, mark) in compare.marks.iter().enumerate() {
+    // The run under the cursor is drawn over the others.
+    let selected = compare.selected_mark(&app.runs.runs);
+    let mut marks: Vec<(usize, &Mark)> = compare.marks.iter().enumerate().collect();
+    marks.sort_by_key(|(index, _)| Some(*index) == selected);
+    for (index, mark) in marks {
         let style = if compare.quantity.is_sparse() {
             CurveStyle::Points(mark_symbol(mark))
         } else {
@@ -269,7 +288,17 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
         // With few colors, runs share them.
         let dash =
             if app.theme.color_depth <= ColorDepth::Ansi16 { Dash::of(mark.symbol) } else { Dash::Solid };
-        let of = |series, step_axis| Curve { name: "", role, style, dash, series, step_axis, is_smoothed };
+        let is_faint = selected.is_some_and(|selected| selected != index);
+        let of = |series, step_axis| Curve {
+            name: "",
+            role,
+            style,
+            dash,
+            series,
+            step_axis,
+            is_smoothed,
+            is_faint,
+        };
         let longest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
         match (compare.chart.seeds, longest) {
             (Seeds::Band, Some((_, step_axis))) => {
@@ -333,8 +362,10 @@ fn draw_legend(
         };
         let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
-        let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
-        draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(Role::Text));
+        let text = run.map_or_else(|| mark.name(), |run| tagged_name(run, app, name));
+        let is_selected = compare.selected_mark(&app.runs.runs) == Some(index);
+        let role = if is_selected { Role::Selected } else { Role::Text };
+        draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(role));
         draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.color)));
     }
 }
@@ -347,9 +378,9 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
     let marks: Vec<&Mark> = compare.marks.iter().filter(|mark| mark.spec().is_some()).collect();
     if compare.differences.is_empty() {
         let text = match (compare.marks.len(), marks.len()) {
-            (0 | 1, _) => "Mark two runs to see the differences of their specifications.",
+            (0 | 1, _) => "Mark two runs to see the differences of their settings.",
             (_, 0 | 1) => "",
-            _ => "The specifications are identical.",
+            _ => "The settings are identical.",
         };
         for (row, line) in wrap(text, inner.width as usize).iter().enumerate() {
             let y = inner.y + row as u16;
@@ -391,7 +422,7 @@ fn draw_difference(difference: &Difference, marks: &[&Mark], theme: Theme, area:
     let end = area.right().saturating_sub(1);
     for (value, mark_indices) in &difference.values {
         let value = value.parse().map_or_else(|_| value.clone(), format::real);
-        let value = truncate(theme, &value, 24);
+        let value = truncate(theme, &value.replace('→', theme.symbol(Symbol::Arrow)), 40);
         if x + text::width(&value) as u16 + 2 > end {
             draw_text(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
             return;

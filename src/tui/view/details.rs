@@ -1,11 +1,10 @@
 //! The details of an experiment, a queued run or a past run.
 
-use super::run_charts::{self, ChartSeeds};
-use super::run_text::{past_score, status_role};
-use super::{machine, scores};
-use crate::catalog::{Metric, known_model, published};
+use super::run_details;
+use super::run_text::past_score;
+use super::setting_lines::{next_line, setting};
+use crate::catalog::{known_model, published};
 use crate::format;
-use crate::run::RunRow;
 use crate::run::queue::QueueEntry;
 use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::text::plural;
@@ -14,19 +13,19 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::estimates::{TimeEstimate, estimate_entry};
 use crate::tui::state::experiment::ExperimentRow;
+use crate::tui::state::live_row::current_row;
 use crate::tui::state::runs::ListLine;
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::{draw_text, fit_width, padded_pane, truncate, wrap};
+use crate::tui::widgets::{draw_text, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-/// Width of the names of settings in cells.
-const LABEL: usize = 15;
-
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
-    let title = app.runs.line().map_or(String::new(), |line| line.name().to_string());
+    let title = app.runs.line().map_or(String::new(), |line| match line {
+        ListLine::Run(run) => run.display_name().to_string(),
+        line => line.name().to_string(),
+    });
     let title = truncate(app.theme, &title, (area.width as usize).saturating_sub(6));
     let block = padded_pane(app.theme, &title, false);
     let inner = block.inner(area);
@@ -34,7 +33,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     match app.runs.line() {
         Some(ListLine::Experiment(row)) => draw_experiment(app, row, inner, buffer),
         Some(ListLine::Queued(entry)) => draw_queued(app, entry, inner, buffer),
-        Some(ListLine::Run(run)) => draw_run(app, run, inner, buffer),
+        Some(ListLine::Run(run)) => run_details::draw(app, &current_row(app, run), inner, buffer),
         None if app.runs.is_listed => {
             let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
                 .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
@@ -117,25 +116,6 @@ fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     for (label, value) in describe(&entry.spec, theme) {
         y = setting(buffer, area, y, label, &value, theme);
     }
-}
-
-fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
-    if y < area.bottom() {
-        draw_text(buffer, area.x, y, area.width, text, style);
-    }
-    y + 1
-}
-
-/// Draws a name and its wrapped value; returns the next line.
-fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: Theme) -> u16 {
-    let label = if y < area.bottom() { fit_width(theme, label, LABEL) } else { return y };
-    draw_text(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
-    let x = area.x + LABEL as u16;
-    let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
-    for line in wrap(value, rest.width as usize) {
-        y = next_line(buffer, rest, y, &line, theme.style(Role::Text));
-    }
-    y
 }
 
 /// The names and values that describe a specification.
@@ -221,57 +201,5 @@ fn seeds(spec: &RunSpec, theme: Theme) -> String {
             theme.symbol(Symbol::To),
             first + n - 1
         ),
-    }
-}
-
-fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
-    let theme = app.theme;
-    if let Some(problem) = &run.problem {
-        let style = theme.style(status_role(run.status));
-        draw_text(buffer, area.x, area.y, area.width, run.status.name(), style);
-        let lines = wrap(problem, area.width as usize);
-        lines.iter().fold(area.y + 1, |y, line| next_line(buffer, area, y, line, theme.style(Role::Text)));
-        return;
-    }
-    let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
-    let progress = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
-    let status =
-        format!("{}{progress}, {} of training", run.status.name(), format::duration(run.train_seconds));
-    draw_text(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
-    let mut y = area.y + 1;
-    y = setting(buffer, area, y, "model", &run.model, theme);
-    y = setting(buffer, area, y, "task", &run.task, theme);
-    if run.started > 0.0 {
-        y = setting(buffer, area, y, "started", &format::date(run.started, app.utc_offset), theme);
-    }
-    if let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) {
-        let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
-        let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
-        let pm = theme.symbol(Symbol::PlusMinus);
-        let text = format!("{} {mean} {pm} {sd} over {} seeds", format::metric(metric), repeats.count);
-        y = setting(buffer, area, y, "validation", &text, theme);
-    }
-    let Some((dir, histories)) = &app.runs.preview else { return };
-    let Some(history) = histories.iter().rev().find(|history| history.started.is_some()) else { return };
-    if *dir != run.dir || y + 2 >= area.bottom() {
-        return;
-    }
-    let stages = machine::stages_text(history, theme);
-    if !stages.is_empty() {
-        y = setting(buffer, area, y, "time", &stages, theme);
-    }
-    if histories.len() > 1 {
-        let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
-        y += 1 + scores::draw_seeds(histories, theme, rest, buffer);
-    }
-    if y + 2 >= area.bottom() {
-        return;
-    }
-    let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
-    let used = scores::draw(history, theme, rest, buffer);
-    let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };
-    if chart.height >= 7 {
-        let shown = ChartSeeds { seeds: histories, history };
-        run_charts::draw_loss(app, shown, chart, buffer);
     }
 }

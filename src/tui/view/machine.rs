@@ -284,6 +284,7 @@ fn draw_panel<'a>(
         series: vec![*series],
         step_axis: &gauges.time_axis,
         is_smoothed: false,
+        is_faint: false,
     };
     let curves: Vec<Curve<'_>> = panel.curves.iter().map(curve).collect();
     let mut view: ChartView = app.gauges;

@@ -102,7 +102,16 @@ fn curve<'a>(of: RunCurve, series: &'a Series, step_axis: &'a StepAxis) -> Curve
             ("", Role::Train, CurveStyle::Line, Dash::Solid)
         }
     };
-    Curve { name, role, style, dash, series: vec![series], step_axis, is_smoothed: of.is_noisy() }
+    Curve {
+        name,
+        role,
+        style,
+        dash,
+        series: vec![series],
+        step_axis,
+        is_smoothed: of.is_noisy(),
+        is_faint: false,
+    }
 }
 
 /// Draws a chart of a run in a pane.

@@ -3,6 +3,7 @@
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow, RunStatus};
+use crate::text;
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::truncate;
@@ -40,26 +41,65 @@ pub(super) fn seeds_score(repeats: Repeats, metric: Metric, theme: Theme) -> Str
     format!("{mean} {}{sd} {}{}", theme.symbol(Symbol::PlusMinus), theme.symbol(Symbol::Times), repeats.count)
 }
 
-/// The name of a run in at most `width` cells; a long name is replaced by the experiment and the start time.
-pub(super) fn short_name(run: &RunRow, app: &App, width: usize) -> String {
-    if run.name.chars().count() <= width || run.started == 0.0 {
-        return run.name.clone();
+/// The score of a run: mean and standard deviation over its seeds, or the best score; a dash without any.
+pub(super) fn score_text(run: &RunRow, theme: Theme) -> String {
+    match (run.repeats, run.best) {
+        (Some(repeats), Some((metric, _))) if repeats.count > 1 => seeds_score(repeats, metric, theme),
+        (_, Some((metric, value))) => format::score(metric, value),
+        _ => theme.symbol(Symbol::Dash).into(),
     }
-    let day = &format::date(run.started, app.utc_offset)[5..];
-    let available = width.saturating_sub(day.len() + 1);
-    format!("{} {day}", truncate(app.theme, &run.experiment, available))
 }
 
-/// The name of a run in at most `width` cells, next to its start time; a long name is replaced by the experiment and
-/// the last digits of the name. The whole name of a run whose experiment is unknown.
-pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
-    let is_short = |tag: &&str| tag.len() <= 8 && run.name != run.experiment && !run.experiment.is_empty();
-    let tag = run.name.rsplit('-').next().filter(is_short);
-    match tag {
-        Some(tag) if run.name.chars().count() > width => {
-            let available = width.saturating_sub(tag.len() + 1);
-            format!("{} {tag}", truncate(app.theme, &run.experiment, available))
+/// How the status of a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StatusForm {
+    /// `finished`, `stopped 41 %`.
+    Progress,
+    /// `finished`, `stopped`.
+    Word,
+    /// A check mark for a finished run, else the word.
+    Mark,
+}
+
+/// The status of a run.
+pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> String {
+    let word = run.status.name();
+    match (run.status, form) {
+        (RunStatus::Finished, StatusForm::Mark) => theme.symbol(Symbol::Check).into(),
+        (RunStatus::Finished | RunStatus::Unreadable, _) | (_, StatusForm::Word | StatusForm::Mark) => {
+            word.into()
         }
-        _ => run.name.clone(),
+        _ if run.total_steps == 0 => word.into(),
+        (_, StatusForm::Progress) => format!("{word} {:.0} %", 100.0 * run.progress),
     }
+}
+
+/// The experiment and the last digits in the name of a run, `demo` and `01ab` in `demo-20261123-095711-01ab`, which tell it apart
+/// from other runs. None for a run that a person named, and where the name has another form.
+pub(super) fn short_name(run: &RunRow) -> Option<(&str, &str)> {
+    let has_digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = run.name.rsplitn(4, '-');
+    let (tag, time, date, experiment) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_usual = has_digits(date, 8) && has_digits(time, 6) && tag.len() <= 8;
+    (is_usual && run.notes.display_name.is_none()).then_some((experiment, tag))
+}
+
+/// The name of a run in at most `width` cells; a long name is replaced by the experiment and the last digits of the name.
+/// A name that a person gave is cut at its end.
+pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
+    let name = run.display_name();
+    match short_name(run) {
+        Some((experiment, tag)) if text::width(name) > width => {
+            let available = width.saturating_sub(tag.len() + 1);
+            format!("{} {tag}", truncate(app.theme, experiment, available))
+        }
+        _ => truncate(app.theme, name, width),
+    }
+}
+
+/// Width of the name of a run in its short form.
+pub(super) fn short_name_width(run: &RunRow) -> usize {
+    let short = short_name(run).map(|(experiment, tag)| text::width(experiment) + 1 + tag.len());
+    short.unwrap_or_else(|| text::width(run.display_name()))
 }

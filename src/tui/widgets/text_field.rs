@@ -130,16 +130,6 @@ impl TextField {
         self.cursor + rest[word..].find(char::is_whitespace).map_or(rest.len(), |at| word + at)
     }
 
-    /// Splits `inner` into the area of a list and, if the filter is being edited or not empty, a last line for the
-    /// filter.
-    pub fn filter_areas(&self, inner: Rect, is_editing: bool) -> (Rect, Option<Rect>) {
-        if !is_editing && self.text.is_empty() || inner.height < 2 {
-            return (inner, None);
-        }
-        let list = Rect { height: inner.height - 1, ..inner };
-        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
-    }
-
     /// Draws the filter of a list; returns the position of the terminal's cursor.
     pub fn draw_filter(&self, buffer: &mut Buffer, footer: Rect, theme: Theme) -> Position {
         let x = draw_text(buffer, footer.x, footer.y, footer.width, " / ", theme.style(Role::Key));

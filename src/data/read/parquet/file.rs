@@ -106,9 +106,9 @@ impl<'p> ParquetTable<'p> {
                     format!("column {column} is compressed with LZO, which is not supported; use zstd");
                 return Err(Error::data(self.path, None, problem));
             }
-            let (start, length) =
+            let range =
                 catch_library_panic(|| chunk.byte_range()).map_err(|panic| damaged(self.path, &panic))?;
-            check_pages(self.path, column, start, length)?;
+            check_pages(self.path, column, chunk.compression(), range)?;
         }
         Ok(())
     }

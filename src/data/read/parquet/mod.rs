@@ -5,8 +5,10 @@ mod class_names;
 mod copy;
 mod file;
 mod file_error;
+mod page_size;
 mod pages;
 mod task;
+mod thrift;
 
 pub(super) use copy::copy_with;
 pub(super) use file::ParquetTable;

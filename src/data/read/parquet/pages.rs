@@ -1,13 +1,17 @@
 //! The headers of the pages of a column. They state how large a page is when decompressed, which the library
-//! allocates at once.
+//! allocates at once. Some of its decoders do not stop at that size, so their pages are decompressed once before.
 //!
 //! A header is a struct in the compact protocol of Thrift; see `parquet.thrift` of the Parquet format.
 
 use super::file_error::damaged;
-use crate::error::{Error, Result};
+use super::page_size::decompressed_size;
+use super::thrift::{Compact, FALSE, I32, STRUCT};
+use crate::error::{Error, Result, catch_library_panic};
 use crate::format::bytes;
+use parquet::basic::Compression;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 /// Maximum size of a page in bytes. Writers make pages of about a megabyte, and the pages of three columns with their
@@ -15,14 +19,17 @@ use std::path::Path;
 const MAX_PAGE: i64 = 128 << 20;
 /// Maximum size of a header in bytes, statistics included.
 const MAX_HEADER: u64 = 1 << 20;
-/// Maximum depth of nested values in a header.
-const MAX_DEPTH: u32 = 8;
 
 /// Checks every page of a column chunk, which is at `start` and has `length` bytes.
 ///
 /// # Errors
 /// [`Error::Data`] for a page that is too large, or a header that is not valid.
-pub(super) fn check_pages(path: &Path, column: &str, start: u64, length: u64) -> Result<()> {
+pub(super) fn check_pages(
+    path: &Path,
+    column: &str,
+    codec: Compression,
+    (start, length): (u64, u64),
+) -> Result<()> {
     let mut file = File::open(path).map_err(Error::reading(path))?;
     let size = file.metadata().map_err(Error::reading(path))?.len();
     let end = start.checked_add(length).filter(|end| *end <= size);
@@ -34,6 +41,17 @@ pub(super) fn check_pages(path: &Path, column: &str, start: u64, length: u64) ->
             damaged(path, &format!("column {column} has an invalid page header at byte {offset}"))
         })?;
         page.check(path, column)?;
+        if let Some(content) = page.compressed_content(offset) {
+            file.seek(SeekFrom::Start(content.start)).map_err(Error::reading(path))?;
+            let limit = page.uncompressed.unsigned_abs();
+            let stream = (&mut file).take(content.end - content.start);
+            let size = catch_library_panic(|| decompressed_size(codec, stream, limit));
+            if size.map_err(|panic| damaged(path, &panic))?.is_some_and(|size| size > limit) {
+                let problem =
+                    format!("column {column} has a page of more than the {} of its header", bytes(limit));
+                return Err(damaged(path, &problem));
+            }
+        }
         offset += page.header_length + page.compressed.unsigned_abs();
     }
     Ok(())
@@ -59,6 +77,10 @@ struct PageHeader {
     header_length: u64,
     uncompressed: i64,
     compressed: i64,
+    /// Bytes of the page before its compressed content.
+    levels: i64,
+    /// Whether the codec of the column applies to the content.
+    is_compressed: bool,
 }
 
 impl PageHeader {
@@ -66,17 +88,43 @@ impl PageHeader {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Compact { bytes, position: 0 };
         let (mut uncompressed, mut compressed) = (None, None);
-        let mut id = 0;
-        while let Some((delta, kind)) = reader.field()? {
-            id = if delta == 0 { reader.integer()? } else { id + delta };
-            match (id, kind) {
+        let (mut levels, mut is_compressed) = (0, true);
+        let mut number = 0;
+        while let Some((next, kind)) = reader.field(number)? {
+            number = next;
+            match (number, kind) {
                 (2, I32) => uncompressed = Some(reader.integer()?),
                 (3, I32) => compressed = Some(reader.integer()?),
+                (8, STRUCT) => (levels, is_compressed) = Self::parse_version_2(&mut reader)?,
                 _ => reader.skip(kind, 0)?,
             }
         }
         let header_length = reader.position as u64;
-        Some(PageHeader { header_length, uncompressed: uncompressed?, compressed: compressed? })
+        let (uncompressed, compressed) = (uncompressed?, compressed?);
+        Some(PageHeader { header_length, uncompressed, compressed, levels, is_compressed })
+    }
+
+    /// Parses the header of a data page of version 2: the bytes of its levels, which are not compressed, and whether
+    /// the rest is.
+    fn parse_version_2(reader: &mut Compact<'_>) -> Option<(i64, bool)> {
+        let (mut levels, mut is_compressed, mut number) = (0i64, true, 0);
+        while let Some((next, kind)) = reader.field(number)? {
+            number = next;
+            match (number, kind) {
+                (5 | 6, I32) => levels = levels.checked_add(reader.integer()?)?,
+                (7, FALSE) => is_compressed = false,
+                _ => reader.skip(kind, 1)?,
+            }
+        }
+        Some((levels, is_compressed))
+    }
+
+    /// The position of the compressed content of the page at `offset` in the file, if it has one.
+    fn compressed_content(self, offset: u64) -> Option<Range<u64>> {
+        let start = offset + self.header_length;
+        let levels = u64::try_from(self.levels).ok()?;
+        let length = self.compressed.unsigned_abs();
+        (self.is_compressed && levels < length).then(|| start + levels..start + length)
     }
 
     fn check(self, path: &Path, column: &str) -> Result<()> {
@@ -95,95 +143,6 @@ impl PageHeader {
     }
 }
 
-/// The types of the protocol.
-const I32: u8 = 5;
-
-/// A reader of the compact protocol.
-struct Compact<'b> {
-    bytes: &'b [u8],
-    position: usize,
-}
-
-impl Compact<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = self.bytes.get(self.position).copied();
-        self.position += 1;
-        byte
-    }
-
-    /// The header of a field: the difference of its number, or 0 if the number follows, and its type. `Some(None)` at
-    /// the end of a struct.
-    #[expect(clippy::option_option, reason = "the outer option is a syntax error")]
-    fn field(&mut self) -> Option<Option<(i64, u8)>> {
-        let byte = self.byte()?;
-        Some((byte & 0x0F != 0).then_some((i64::from(byte >> 4), byte & 0x0F)))
-    }
-
-    fn unsigned(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7F) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    /// A number in zigzag notation.
-    fn integer(&mut self) -> Option<i64> {
-        let number = self.unsigned()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
-
-    fn skip_bytes(&mut self, count: u64) -> Option<()> {
-        let end = self.position.checked_add(usize::try_from(count).ok()?)?;
-        self.position = end;
-        (end <= self.bytes.len()).then_some(())
-    }
-
-    fn skip(&mut self, kind: u8, depth: u32) -> Option<()> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        match kind {
-            // Booleans are in the type of their field.
-            1 | 2 => Some(()),
-            3 => self.skip_bytes(1),
-            4..=6 => self.unsigned().map(|_| ()),
-            7 => self.skip_bytes(8),
-            8 => {
-                let length = self.unsigned()?;
-                self.skip_bytes(length)
-            }
-            9 | 10 => {
-                let byte = self.byte()?;
-                let count = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
-                for _ in 0..count {
-                    // Booleans in a list have a byte each.
-                    if matches!(byte & 0x0F, 1 | 2) {
-                        self.skip_bytes(1)?;
-                    } else {
-                        self.skip(byte & 0x0F, depth + 1)?;
-                    }
-                }
-                Some(())
-            }
-            12 => {
-                while let Some((delta, kind)) = self.field()? {
-                    if delta == 0 {
-                        self.integer()?;
-                    }
-                    self.skip(kind, depth + 1)?;
-                }
-                Some(())
-            }
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,8 +154,24 @@ mod tests {
         let header =
             [0x15, 0, 0x15, 0xD8, 0x04, 0x15, 0x28, 0x2C, 0x15, 0x0A, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, 99];
         let page = PageHeader::parse(&header).unwrap();
-        assert_eq!(page, PageHeader { header_length: 18, uncompressed: 300, compressed: 20 });
+        let (levels, is_compressed) = (0, true);
+        assert_eq!(
+            page,
+            PageHeader { header_length: 18, uncompressed: 300, compressed: 20, levels, is_compressed }
+        );
         assert_eq!(PageHeader::parse(&header[..10]), None);
+    }
+
+    #[test]
+    fn levels_of_a_page_of_version_2_are_not_compressed() {
+        // type 3, sizes 300 and 20, a header of version 2 {definition levels of 2 bytes, repetition levels of 3, false}.
+        let mut header = vec![0x15, 6, 0x15, 0xD8, 0x04, 0x15, 0x28, 0x5C, 0x55, 4, 0x15, 6, 0x12, 0, 0];
+        let page = PageHeader::parse(&header).unwrap();
+        assert_eq!((page.levels, page.is_compressed), (5, false));
+        assert_eq!(page.compressed_content(100), None);
+        header[12] = 0x11;
+        let page = PageHeader::parse(&header).unwrap();
+        assert_eq!(page.compressed_content(100), Some(120..135));
     }
 
     proptest! {

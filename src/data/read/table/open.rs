@@ -13,7 +13,7 @@ use crate::data::read::input::Input;
 use crate::data::read::parquet::{ParquetTable, copy_with};
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
-use crate::spec::{Delimiter, RunSpec};
+use crate::spec::{Delimiter, EncodingLabel, RunSpec};
 use std::path::Path;
 
 /// How a text file is read, where it is given.
@@ -21,8 +21,8 @@ use std::path::Path;
 pub(in crate::data) struct TableOptions<'a> {
     /// The delimiter.
     pub(in crate::data) delimiter: Option<u8>,
-    /// The label of the encoding.
-    pub(in crate::data) encoding: Option<&'a str>,
+    /// The encoding.
+    pub(in crate::data) encoding: Option<&'a EncodingLabel>,
     /// Whether the first row names the columns.
     pub(in crate::data) has_header: Option<bool>,
     /// The columns to read, if they are known.
@@ -34,7 +34,7 @@ impl<'a> TableOptions<'a> {
     pub(in crate::data) fn from_spec(spec: &'a RunSpec) -> Self {
         TableOptions {
             delimiter: spec.delimiter.map(Delimiter::byte),
-            encoding: spec.encoding.as_deref(),
+            encoding: spec.encoding.as_ref(),
             has_header: spec.has_header,
             columns: None,
         }
@@ -66,7 +66,7 @@ impl<'p> Table<'p> {
             return Ok(Table { path, content: Content::Parquet(ParquetTable::open(path)?) });
         }
         let by_extension = FileFormat::of(path);
-        let file = TextFile::open(input, options.encoding)?;
+        let file = TextFile::open(input, options.encoding.map(EncodingLabel::encoding))?;
         let wanted = options.columns.map(ColumnNames::required).unwrap_or_default();
         let all = options.columns.map(ColumnNames::all).unwrap_or_default();
         let content = match by_extension {

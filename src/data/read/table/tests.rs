@@ -114,8 +114,17 @@ fn errors_of_delimited_text_have_line_and_column() {
     );
     assert_eq!(error("rows.csv", ""), "rows.csv: is empty; its first line should name the columns");
     let open = error("rows.csv", "label,text\nx,a\nx,\"never closed\ny,b\ny,c\n");
-    assert_eq!(open, "rows.csv:3: a double quote opens a cell and none closes it");
-    let utf8 = TableOptions { encoding: Some("utf-8"), ..TableOptions::default() };
+    let not_closed =
+        "a double quote opens a cell and none closes it; close it, or double a quote that is text";
+    assert_eq!(open, format!("rows.csv:3: {not_closed}"));
+    let first = error("rows.csv", "text,label\na,x\n\"never closed,x\nb,y\nc,y\n");
+    assert_eq!(first, format!("rows.csv:3: {not_closed}"), "the row would have one column");
+    let header = error("rows.csv", "\"text,label\na,x\nb,x\nc,y\n");
+    assert_eq!(header, format!("rows.csv:1: {not_closed}"));
+    let next = error("rows.csv", "text,label\na,x\n\"open,x\nb,y\n\"c,d\",y\ne,x\n");
+    assert!(next.starts_with("rows.csv:3: a double quote opens a cell of 3 lines in a row of"), "{next}");
+    let label = "utf-8".parse().unwrap();
+    let utf8 = TableOptions { encoding: Some(&label), ..TableOptions::default() };
     let invalid = read_as("rows.csv", b"text,label\na,x\n\xff,y\n", &utf8).unwrap_err();
     assert_eq!(invalid, "rows.csv:3: column text: is not UTF-8; convert the file or set encoding");
     let tsv = error("rows.tsv", "text\tlabel\na\tx\nb\n");
@@ -243,16 +252,17 @@ fn encoding_is_found() {
 
 #[test]
 fn encoding_may_be_given() {
-    let with = |encoding| TableOptions { encoding: Some(encoding), ..TableOptions::default() };
+    let read_with = |content: &[u8], label: &str| {
+        let label = label.parse().unwrap();
+        read_as("a.csv", content, &TableOptions { encoding: Some(&label), ..TableOptions::default() })
+    };
     let (shift_jis, _, _) = encoding_rs::SHIFT_JIS.encode("text,label\n映画はよかった,x\n");
     for label in ["shift_jis", "cp932", "Shift-JIS"] {
-        assert_eq!(texts(&read_as("a.csv", &shift_jis, &with(label)).unwrap()), ["映画はよかった"]);
+        assert_eq!(texts(&read_with(&shift_jis, label).unwrap()), ["映画はよかった"]);
     }
     assert_eq!(texts(&read("a.csv", &shift_jis)), ["映画はよかった"]);
-    assert_eq!(texts(&read_as("a.csv", b"text,label\n\xe9,x\n", &with("latin-1")).unwrap()), ["é"]);
-    let unknown = read_as("a.csv", b"text,label\na,x\n", &with("latin-99")).unwrap_err();
-    assert!(unknown.starts_with("encoding: latin-99 is not a known encoding"), "{unknown}");
-    let wrong = read_as("a.csv", b"text,label\na,x\n\x81\x00,y\n", &with("shift_jis")).unwrap_err();
+    assert_eq!(texts(&read_with(b"text,label\n\xe9,x\n", "latin-1").unwrap()), ["é"]);
+    let wrong = read_with(b"text,label\na,x\n\x81\x00,y\n", "shift_jis").unwrap_err();
     assert!(wrong.starts_with("a.csv: line 3 is not valid Shift_JIS"), "{wrong}");
     let damaged = ["text,label\né,".as_bytes(), b"\xFF\n", "ü,y\n".as_bytes()].concat();
     let damaged = read_as("a.csv", &damaged, &TableOptions::default()).unwrap_err();

@@ -15,6 +15,7 @@ pub(super) static COMPARE: &[Row] = &[
         "mark",
         "mark the run to draw its curves, or unmark it",
     )
+    .primary()
     .when(Condition::OnComparedRun),
     bind(
         "next",
@@ -40,7 +41,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter by a text; status:, task: and model: match only that field",
+        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
     )
     .when(Condition::HasPastRuns),
     bind(

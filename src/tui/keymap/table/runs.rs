@@ -1,23 +1,42 @@
 //! Keys of the Runs screen and of its filter.
 
 use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
-    char, key,
+    ARROW_DOWN, ARROW_UP, DISCARD, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key,
+    bind, char, key,
 };
-use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, RunsAction};
+use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, LiveAction, NotesPart, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
 /// The bindings of the list of experiments, queue entries and past runs.
 pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
+        .primary()
         .when(Condition::OnExperiment),
+    bind(
+        "open",
+        ENTER,
+        Action::Runs(RunsAction::Open),
+        "attach",
+        "attach to the run that another process trains",
+    )
+    .when(Condition::OnRunElsewhere),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .primary()
         .when(Condition::OnReadableRun),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "next", "move to the front of the queue")
+        .primary()
         .when(Condition::OnWaitingEntry),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .primary()
         .when(Condition::OnStartedEntry),
+    bind(
+        "next",
+        TAB,
+        Action::Runs(RunsAction::NextSection),
+        "section",
+        "go to the next section: experiments, queue, past runs",
+    ),
     bind(
         "earlier",
         &[char('K'), alt_key(KeyCode::Up)],
@@ -62,6 +81,8 @@ pub(super) static RUNS: &[Row] = &[
         "resume the run from its last checkpoint",
     )
     .when(Condition::OnResumableRun),
+    bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .when(Condition::IsDiscardable),
     bind(
         "open_infer",
         &[char('i')],
@@ -94,6 +115,38 @@ pub(super) static RUNS: &[Row] = &[
         "show the data before training: classes, lengths, truncation, leakage between splits",
     )
     .when(Condition::OnExperiment),
+    bind(
+        "rename",
+        &[char('R')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Name)),
+        "rename",
+        "give the run a name; its folder keeps its own",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "tags",
+        &[char('t')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Tags)),
+        "tags",
+        "change the tags of the run, which a filter finds with #tag",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "note",
+        &[char('N')],
+        Action::Runs(RunsAction::EditNotes(NotesPart::Note)),
+        "note",
+        "write a note about the run",
+    )
+    .when(Condition::OnReadableRun),
+    bind(
+        "prune",
+        &[char('P')],
+        Action::Runs(RunsAction::Prune),
+        "prune",
+        "free disk space: remove checkpoints of this run or all finished runs; asks first",
+    )
+    .when(Condition::HasPastRuns),
     bind("queue", &[char('a')], Action::Runs(RunsAction::Enqueue), "queue", "add to the queue")
         .when(Condition::CanEnqueue),
     bind(
@@ -106,13 +159,6 @@ pub(super) static RUNS: &[Row] = &[
     .when(Condition::IsQueueReleased),
     bind("hold", &[char('h')], Action::Runs(RunsAction::ToggleHold), "resume", "resume the queue")
         .when(Condition::IsQueueHeld),
-    bind(
-        "next",
-        TAB,
-        Action::Runs(RunsAction::NextSection),
-        "",
-        "go to the next section: experiments, queue, past runs",
-    ),
     bind(
         "published",
         &[char('p')],
@@ -128,7 +174,13 @@ pub(super) static RUNS: &[Row] = &[
         "export the model, a chart, predictions of a file, or the command line of the run",
     )
     .when(Condition::OnReadableRun),
-    bind("search", &[char('/')], Action::Filter(FilterAction::Start), "filter", "filter by a text"),
+    bind(
+        "search",
+        &[char('/')],
+        Action::Filter(FilterAction::Start),
+        "filter",
+        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
+    ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
@@ -147,8 +199,8 @@ pub(super) static RUNS: &[Row] = &[
 
 /// The bindings while a filter is being typed.
 pub(super) static FILTER: &[Row] = &[
-    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "apply", "apply the filter"),
-    bind("back", ESC, Action::Filter(FilterAction::Clear), "clear", "clear the filter"),
+    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "apply", "apply the filter").primary(),
+    bind("back", ESC, Action::Filter(FilterAction::Clear), "clear", "clear the filter").primary(),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),
 ];

@@ -3,19 +3,19 @@
 
 mod table;
 
-pub use table::{Column, Order, score};
+pub use table::{Column, Order};
 
+use super::filter::FilterField;
 use super::run::RunState;
 use crate::catalog::Metric;
 use crate::event::SplitName;
-use crate::run::RunRow;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
 use crate::run::series::Series;
-use crate::spec::{Difference, RunSpec, differences};
+use crate::run::{RunRow, SettingChange};
+use crate::spec::{Difference, RunSpec, differences_by};
 use crate::tui::theme::CURVES;
 use crate::tui::widgets::line_chart::ChartView;
-use crate::tui::widgets::text_field::TextField;
 use std::path::{Path, PathBuf};
 
 /// Maximum number of marked runs.
@@ -24,10 +24,8 @@ const MAX_MARKS: usize = 100;
 /// The state of the Compare screen.
 #[derive(Debug, Default)]
 pub struct CompareState {
-    /// The filter: words that rows must contain.
-    pub filter: TextField,
-    /// Whether the filter is being typed.
-    pub is_filtering: bool,
+    /// The filter of the rows.
+    pub filter: FilterField,
     /// How the rows are sorted.
     pub order: Order,
     /// The run under the cursor; the cursor is on the first row if that run is not visible.
@@ -134,12 +132,12 @@ impl CompareState {
 
     /// The visible rows.
     pub fn rows<'a>(&self, runs: &'a [RunRow]) -> Vec<&'a RunRow> {
-        table::rows(runs, self.filter.text(), self.order)
+        table::rows(runs, self.filter.filter(), self.order)
     }
 
     /// Whether any row is visible. It is called for every key, so it does not sort.
     pub fn has_rows(&self, runs: &[RunRow]) -> bool {
-        table::has_match(runs, self.filter.text())
+        table::has_match(runs, self.filter.filter())
     }
 
     /// Whether a marked run has several seeds.
@@ -151,6 +149,12 @@ impl CompareState {
     pub(in crate::tui) fn cursor(&self, rows: &[&RunRow]) -> usize {
         let selected = self.selected.as_deref();
         selected.and_then(|dir| rows.iter().position(|run| is_same(&run.dir, dir))).unwrap_or(0)
+    }
+
+    /// The index of the mark of the run under the cursor.
+    pub(in crate::tui) fn selected_mark(&self, runs: &[RunRow]) -> Option<usize> {
+        let dir = self.selected.as_deref().or_else(|| self.run(runs).map(|run| run.dir.as_path()))?;
+        self.marks.iter().position(|mark| is_same(&mark.dir, dir))
     }
 
     /// The marked runs that another process may be training.
@@ -181,10 +185,17 @@ impl CompareState {
         true
     }
 
-    /// Computes the differences between the specifications of the marked runs.
-    pub(in crate::tui) fn update_differences(&mut self) {
-        let specs: Vec<&RunSpec> = self.marks.iter().filter_map(Mark::spec).collect();
-        self.differences = differences(&specs);
+    /// Computes the differences between the settings of the marked runs, with the changes during the runs.
+    pub(in crate::tui) fn update_differences(&mut self, runs: &[RunRow]) {
+        let marks: Vec<(&Mark, &RunSpec)> =
+            self.marks.iter().filter_map(|mark| Some((mark, mark.spec()?))).collect();
+        let specs: Vec<&RunSpec> = marks.iter().map(|(_, spec)| *spec).collect();
+        let rows: Vec<Option<&RunRow>> =
+            marks.iter().map(|(mark, _)| runs.iter().find(|run| is_same(&run.dir, &mark.dir))).collect();
+        self.differences = differences_by(&specs, |index, key| {
+            let changes = &rows.get(index)?.as_ref()?.changes;
+            SettingChange::values(changes, key.name, specs[index].repeats > 1)
+        });
     }
 }
 

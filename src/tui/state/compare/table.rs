@@ -1,7 +1,7 @@
 //! The table of runs: columns, order and filter.
 
-use crate::catalog::Metric;
 use crate::run::RunRow;
+use crate::run::filter::{RunFilter, toggle_term};
 use crate::tui::action::Facet;
 use crate::tui::state::model_name::model_name;
 use std::cmp::Ordering;
@@ -51,12 +51,6 @@ impl Column {
     ];
 }
 
-/// The mean over the seeds, or the best score.
-pub fn score(run: &RunRow) -> Option<(Metric, f64)> {
-    let (metric, best) = run.best?;
-    Some((metric, run.repeats.map_or(best, |repeats| repeats.mean)))
-}
-
 impl Default for Order {
     fn default() -> Self {
         Order { column: Column::Started, is_reversed: false }
@@ -72,7 +66,7 @@ impl Order {
 
     fn compare(self, a: &RunRow, b: &RunRow) -> Ordering {
         let order = match self.column {
-            Column::Name => a.name.cmp(&b.name),
+            Column::Name => a.display_name().cmp(b.display_name()),
             Column::Task => a.task.cmp(&b.task),
             Column::Model => model_name(&a.model).cmp(&model_name(&b.model)),
             Column::Status => a.status.name().cmp(b.status.name()),
@@ -86,7 +80,7 @@ impl Order {
 
     /// Runs without a score are at the end in both directions.
     fn by_score(self, a: &RunRow, b: &RunRow) -> Ordering {
-        match (score(a), score(b)) {
+        match (a.score(), b.score()) {
             (Some((metric, a)), Some((_, b))) => {
                 let order = if metric.improves(a, b) { Ordering::Less } else { b.total_cmp(&a) };
                 let order = if metric.improves(b, a) { Ordering::Greater } else { order };
@@ -98,78 +92,34 @@ impl Order {
 }
 
 impl Facet {
-    const ALL: [Facet; 3] = [Facet::Status, Facet::Task, Facet::Model];
-
-    /// Its prefix in a filter.
-    fn prefix(self) -> &'static str {
-        match self {
-            Facet::Status => "status:",
-            Facet::Task => "task:",
-            Facet::Model => "model:",
-        }
-    }
-
-    fn of(self, run: &RunRow) -> String {
-        match self {
-            Facet::Status => run.status.name().to_string(),
-            Facet::Task => run.task.to_lowercase(),
-            Facet::Model => run.model.to_lowercase(),
-        }
-    }
-
-    /// The filter with the word that matches `run` in this facet, in place of another word of the facet; without the
-    /// word if the filter contains it.
+    /// The filter with the term that matches `run` in this facet, in place of another term of the facet; without the
+    /// term if the filter contains it.
     pub(in crate::tui) fn toggled(self, filter: &str, run: &RunRow) -> String {
-        let word = format!("{}{}", self.prefix(), self.of(run));
-        let rest = filter.split_whitespace().filter(|other| !other.starts_with(self.prefix()));
-        let mut words: Vec<&str> = rest.collect();
-        if !filter.split_whitespace().any(|other| other == word) {
-            words.push(&word);
+        match self {
+            Facet::Status => toggle_term(filter, "status", run.status.name()),
+            Facet::Task => toggle_term(filter, "task", &run.task),
+            Facet::Model => toggle_term(filter, "model", &run.model),
         }
-        words.join(" ")
     }
 }
 
-/// The runs that match all words of the filter, sorted.
-pub(in crate::tui) fn rows<'a>(runs: &'a [RunRow], filter: &str, order: Order) -> Vec<&'a RunRow> {
-    let filter = filter.to_lowercase();
-    let words = words(&filter);
-    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| matches_all(run, &words)).collect();
+/// The runs that match the filter, sorted.
+pub(in crate::tui) fn rows<'a>(runs: &'a [RunRow], filter: &RunFilter, order: Order) -> Vec<&'a RunRow> {
+    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| filter.matches_run(run)).collect();
     // The sort is stable: equal rows stay in the order of the list, the newest first.
     rows.sort_by(|a, b| order.compare(a, b));
     rows
 }
 
-/// Whether any run matches all words of the filter.
-pub(in crate::tui) fn has_match(runs: &[RunRow], filter: &str) -> bool {
-    let filter = filter.to_lowercase();
-    let words = words(&filter);
-    runs.iter().any(|run| matches_all(run, &words))
-}
-
-/// The words of a filter, each with the facet that it must match; `None` matches the name and every facet.
-fn words(filter: &str) -> Vec<(Option<Facet>, &str)> {
-    let word = |word| {
-        let facet =
-            Facet::ALL.into_iter().find_map(|f| Some((Some(f), str::strip_prefix(word, f.prefix())?)));
-        facet.unwrap_or((None, word))
-    };
-    filter.split_whitespace().map(word).collect()
-}
-
-fn matches_all(run: &RunRow, words: &[(Option<Facet>, &str)]) -> bool {
-    words.iter().all(|word| match word {
-        (Some(facet), text) => facet.of(run).contains(text),
-        (None, text) => {
-            run.name.to_lowercase().contains(text)
-                || Facet::ALL.iter().any(|facet| facet.of(run).contains(text))
-        }
-    })
+/// Whether any run matches the filter.
+pub(in crate::tui) fn has_match(runs: &[RunRow], filter: &RunFilter) -> bool {
+    runs.iter().any(|run| filter.matches_run(run))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Metric;
     use crate::run::RunStatus;
     use std::path::PathBuf;
 
@@ -187,9 +137,7 @@ mod tests {
             total_steps: 10,
             train_seconds: 1.0,
             started,
-            repeats: None,
-            problem: None,
-            measured_speed: None,
+            ..RunRow::default()
         }
     }
 
@@ -203,7 +151,10 @@ mod tests {
 
     fn names(filter: &str, column: Column, is_reversed: bool) -> String {
         let runs = sample_runs();
-        rows(&runs, filter, Order { column, is_reversed }).iter().map(|run| run.name.as_str()).collect()
+        rows(&runs, &RunFilter::parse(filter), Order { column, is_reversed })
+            .iter()
+            .map(|run| run.name.as_str())
+            .collect()
     }
 
     #[test]
@@ -218,15 +169,6 @@ mod tests {
             assert!(!seen.contains(&order.column));
             seen.push(order.column);
         }
-    }
-
-    #[test]
-    fn filter_matches_all_words_and_prefixed_words_match_one_facet() {
-        assert_eq!(names("SST", Column::Name, false), "abc");
-        assert_eq!(names("task:sst2", Column::Name, false), "c");
-        assert_eq!(names("task:sst status:fin", Column::Name, false), "b");
-        assert_eq!(names("model:some-bert stopped", Column::Name, false), "a");
-        assert_eq!(names("nothing", Column::Name, false), "");
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Curve<'a> {
     pub step_axis: &'a StepAxis,
     /// Whether the smoothing of the view applies.
     pub is_smoothed: bool,
+    /// Whether it is drawn fainter, because another curve is highlighted.
+    pub is_faint: bool,
 }
 
 impl Curve<'_> {

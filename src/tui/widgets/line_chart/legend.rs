@@ -121,6 +121,7 @@ mod tests {
             series: vec![series],
             step_axis: &step_axis,
             is_smoothed: false,
+            is_faint: false,
         };
         let curves = [
             curve("", Role::TrainRaw, CurveStyle::Line, &train),

@@ -175,7 +175,10 @@ impl LineChart<'_> {
 
     /// The style of each curve.
     fn styles(&self) -> Vec<Style> {
-        self.curves.iter().map(|curve| self.theme.style(curve.role)).collect()
+        let style = |curve: &Curve<'_>| {
+            if curve.is_faint { self.theme.faint(curve.role) } else { self.theme.style(curve.role) }
+        };
+        self.curves.iter().map(style).collect()
     }
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {

@@ -61,6 +61,7 @@ mod tests {
             series: vec![&series],
             step_axis: &step_axis,
             is_smoothed: false,
+            is_faint: false,
         };
         let references = [Reference { name: "published", value: 0.84, spread: 0.02 }];
         let chart = LineChart {

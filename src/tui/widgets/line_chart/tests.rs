@@ -57,6 +57,7 @@ fn curve<'a>(name: &'a str, style: CurveStyle, series: &'a Series, step_axis: &'
         series: vec![series],
         step_axis,
         is_smoothed: false,
+        is_faint: false,
     }
 }
 
