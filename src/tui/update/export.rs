@@ -46,6 +46,7 @@ pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) {
 /// Shows where something was exported to.
 pub(super) fn exported(app: &mut App, path: &Path) {
     let text = path.display().to_string();
+    app.notice = None;
     // A popup that is open may be a question.
     if app.popup.is_some() {
         app.notice = Some(format!("exported to {text}"));
@@ -57,6 +58,7 @@ pub(super) fn exported(app: &mut App, path: &Path) {
 /// Shows a command line and copies it.
 pub(super) fn command_line(app: &mut App, command: String, note: &str) -> Vec<Effect> {
     let text = if note.is_empty() { command.clone() } else { format!("{command}\n\n{note}") };
+    app.notice = None;
     app.popup = Some(Popup::message("Command line", text));
     vec![Effect::Copy(Copied { what: "the command", content: CopiedContent::Text(command) })]
 }
