@@ -25,8 +25,10 @@ fn layout(app: &App, lines: &[ListLine<'_>], area: Rect) -> (Rect, Rect) {
         let list = Rect { width, ..area };
         return (list, Rect { x: list.right(), width: area.width - width, ..area });
     }
-    let (least, most) = (panes::least_height(app, lines), area.height * 3 / 5);
-    let height = panes::wanted_height(app, lines).min(most).max(least).min(area.height);
+    let filter = filter_line::height(&app.runs.filter);
+    let (least, most) = (panes::least_height(app, lines) + filter, area.height * 3 / 5);
+    let wanted = panes::wanted_height(app, lines).saturating_add(filter);
+    let height = wanted.min(most).max(least).min(area.height);
     let list = Rect { height, ..area };
     (list, Rect { y: list.bottom(), height: area.height - height, ..area })
 }
