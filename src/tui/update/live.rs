@@ -83,7 +83,9 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::Back if app.live.is_full => app.live.is_full = false,
         LiveAction::Back => {
             let dir = app.shown_run().map(|run| run.dir.clone());
-            dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
+            if let Some(dir) = dir {
+                app.runs.select_run(&dir);
+            }
             app.viewed = None;
             app.live.log_scroll = 0;
             let is_from_compare = app.previous_screen == Screen::Compare;

@@ -64,7 +64,9 @@ pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
 fn draw_list(app: &App, lines: &[ListLine<'_>], area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let filter = &app.runs.filter;
     let (list, footer) = filter_line::areas(filter, area);
-    panes::of(app, lines, list).iter().for_each(|pane| pane.draw(app, lines, buffer));
+    for pane in panes::of(app, lines, list) {
+        pane.draw(app, lines, buffer);
+    }
     filter_line::draw(filter, footer?, app.theme, buffer)
 }
 
