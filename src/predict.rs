@@ -32,6 +32,15 @@ const ATTRIBUTION_POINTS: usize = 24;
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
 
+/// The error of a name that is no model, with the reason why it is no run either.
+fn not_a_run(error: Error, not_found: &Error) -> Error {
+    match error {
+        Error::Model { model, problem } => Error::Model { model, problem: format!("{problem}; {not_found}") },
+        Error::Hub { repo, problem } => Error::Hub { repo, problem: format!("{problem}; {not_found}") },
+        other => other,
+    }
+}
+
 /// A model that is loaded for inference.
 pub struct Predictor {
     engine: Box<dyn Engine>,
@@ -57,10 +66,12 @@ impl Predictor {
     /// unavailable device.
     pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: DeviceSpec) -> Result<Self> {
         start_threads()?;
-        if let Ok(path) = find(runs_dir, name) {
-            return Self::open_run(&RunDir::at(path), device);
-        }
-        let folder = hub.model(name, "main", &mut |_: Progress| {}, &AtomicBool::new(false))?;
+        let not_found = match find(runs_dir, name) {
+            Ok(path) => return Self::open_run(&RunDir::at(path), device),
+            Err(error) => error,
+        };
+        let folder = hub.model(name, "main", &mut |_: Progress| {}, &AtomicBool::new(false));
+        let folder = folder.map_err(|error| not_a_run(error, &not_found))?;
         if name == crate::assets::DEMO {
             return Err(Error::model(
                 name,

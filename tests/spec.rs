@@ -2,8 +2,8 @@
 //! specification round-trips through TOML.
 
 use glue_tui::spec::{
-    Experiments, IntervalStrategy, Key, LabelColumns, LrSchedulerType, RunSpec, ValueKind, ValueOrigin,
-    built_in, from_toml, key_named, keys, to_toml,
+    Experiments, IntervalStrategy, Key, LabelColumns, LrSchedulerType, RunSpec, SaveTarget, ValueKind,
+    ValueOrigin, built_in, from_toml, key_named, keys, to_toml,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -123,7 +123,7 @@ fn save_keeps_comments_order_and_number_notation() {
     let mut file = saved.open();
     let changes =
         [("learning_rate", "2e-5".to_owned()), ("repeats", "3".into()), ("eval_steps", "50".into())];
-    file.save("a", &changes).unwrap();
+    file.save("a", &changes, SaveTarget::Local).unwrap();
     let expected = WRITTEN
         .replace("learning_rate = 1e-4  # high", "learning_rate = 2e-5  # high")
         .replace("repeats = 2\n", "repeats = 3\neval_steps = 50\n");
@@ -137,12 +137,13 @@ fn save_keeps_comments_order_and_number_notation() {
 fn save_under_a_new_name_appends_a_table() {
     let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
-    file.save("c", &[("task", "sst".into()), ("weight_decay", ".5".into()), ("seed", "7".into())]).unwrap();
+    let changes = [("task", "sst".to_owned()), ("weight_decay", ".5".into()), ("seed", "7".into())];
+    file.save("c", &changes, SaveTarget::Local).unwrap();
     // The seed equals the one in [defaults], so it is not written.
     let added = "\n[experiment.c]\ntask = \"sst\"\nweight_decay = 0.5\n";
     assert_eq!(saved.text(), format!("{WRITTEN}{added}"));
     assert_eq!(file.names(), ["a", "b", "c"]);
-    file.save("d", &[]).unwrap();
+    file.save("d", &[], SaveTarget::Local).unwrap();
     assert_eq!(file.names(), ["a", "b", "c", "d"]);
 }
 
@@ -150,7 +151,8 @@ fn save_under_a_new_name_appends_a_table() {
 fn save_of_an_empty_value_removes_the_key() {
     let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
-    file.save("b", &[("max_steps", String::new()), ("data_dir", String::new())]).unwrap();
+    let changes = [("max_steps", String::new()), ("data_dir", String::new())];
+    file.save("b", &changes, SaveTarget::Local).unwrap();
     assert_eq!(saved.text(), WRITTEN.replace("max_steps = 10\n", ""));
     assert_eq!(file.resolve("b", &[]).unwrap().max_steps, None);
 }
@@ -159,7 +161,7 @@ fn save_of_an_empty_value_removes_the_key() {
 fn empty_value_overrides_defaults() {
     let saved = SavedFile::new("[defaults]\nmax_steps = 5\n\n[experiment.a]\n");
     let mut file = saved.open();
-    file.save("a", &[("max_steps", String::new())]).unwrap();
+    file.save("a", &[("max_steps", String::new())], SaveTarget::Local).unwrap();
     assert_eq!(file.resolve("a", &[]).unwrap().max_steps, None);
     assert_eq!(saved.open().resolve("a", &[]).unwrap().max_steps, None);
 }
@@ -176,7 +178,7 @@ fn invalid_changes_are_not_saved() {
         ("../up", vec![]),
     ];
     for (name, changes) in wrong {
-        let error = file.save(name, &changes).unwrap_err();
+        let error = file.save(name, &changes, SaveTarget::Local).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{error}");
         assert_eq!(saved.text(), WRITTEN);
     }
@@ -189,12 +191,12 @@ fn save_keeps_concurrent_edits() {
     let mut file = saved.open();
     let edited = format!("{WRITTEN}\n# Third.\n[experiment.z]\n");
     std::fs::write(saved.path(), &edited).unwrap();
-    file.save("b", &[("max_steps", "11".into())]).unwrap();
+    file.save("b", &[("max_steps", "11".into())], SaveTarget::Local).unwrap();
     assert_eq!(saved.text(), edited.replace("max_steps = 10", "max_steps = 11"));
     assert_eq!(file.names(), ["a", "b", "z"]);
     // A file with errors is not overwritten either.
     std::fs::write(saved.path(), "[experiment.a\n").unwrap();
-    assert!(file.save("b", &[("max_steps", "12".into())]).is_err());
+    assert!(file.save("b", &[("max_steps", "12".into())], SaveTarget::Local).is_err());
     assert_eq!(saved.text(), "[experiment.a\n");
 }
 
@@ -206,24 +208,80 @@ fn save_follows_symlinks_and_keeps_permissions() {
     let link = saved.folder.path().join("link.toml");
     symlink(saved.path(), &link).unwrap();
     std::fs::set_permissions(saved.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
-    Experiments::open(Some(&link)).unwrap().save("b", &[("max_steps", "11".into())]).unwrap();
+    let mut file = Experiments::open(Some(&link)).unwrap();
+    assert_eq!(file.save("b", &[("max_steps", "11".into())], SaveTarget::User).unwrap(), link);
     assert!(link.is_symlink());
     assert!(saved.text().contains("max_steps = 11"));
     assert_eq!(std::fs::metadata(saved.path()).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
+/// Runs a test that depends on the working directory and on the configuration folder in a process of its own.
+fn in_own_process(test: &str, run: impl FnOnce(&Path)) {
+    if let Some(folder) = std::env::var_os("GLUE_TUI_TEST_FOLDER") {
+        return run(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .current_dir(folder.path())
+        .env("GLUE_TUI_TEST_FOLDER", folder.path())
+        .env("XDG_CONFIG_HOME", folder.path().join("config"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn built_in_copy_is_saved_to_the_working_directory() {
-    // This is the only test that depends on the working directory.
-    let folder = tempfile::tempdir().unwrap();
-    std::env::set_current_dir(folder.path()).unwrap();
-    let mut file = Experiments::open(None).unwrap();
-    assert_eq!(file.path(), None);
-    file.save("demo", &[("seed", "7".into())]).unwrap();
-    assert_eq!(file.path(), Some(Path::new("experiments.toml")));
-    let text = std::fs::read_to_string("experiments.toml").unwrap();
-    assert_eq!(text.replacen("seed = 7\n", "", 1), glue_tui::assets::EXPERIMENTS);
-    assert_eq!(Experiments::open(None).unwrap().resolve("demo", &[]).unwrap().seed, 7);
+    in_own_process("built_in_copy_is_saved_to_the_working_directory", |_| {
+        let mut file = Experiments::open(None).unwrap();
+        assert_eq!(file.path_of("demo"), None);
+        let path = file.save("demo", &[("seed", "7".into())], SaveTarget::Local).unwrap();
+        assert_eq!(
+            (path.as_path(), file.path_of("demo")),
+            (Path::new("experiments.toml"), Some(path.as_path()))
+        );
+        let text = std::fs::read_to_string("experiments.toml").unwrap();
+        assert_eq!(text.replacen("seed = 7\n", "", 1), glue_tui::assets::EXPERIMENTS);
+        assert_eq!(Experiments::open(None).unwrap().resolve("demo", &[]).unwrap().seed, 7);
+    });
+}
+
+#[test]
+fn experiments_of_the_configuration_folder_are_beside_the_local_ones() {
+    in_own_process("experiments_of_the_configuration_folder_are_beside_the_local_ones", |folder| {
+        let own = folder.join("config/glue-tui/experiments.toml");
+        let mut file = Experiments::open(None).unwrap();
+        let demo = file.resolve("demo", &[]).unwrap();
+        assert_eq!(file.save("demo", &[("seed", "7".into())], SaveTarget::User).unwrap(), own);
+        assert_eq!(file.save("mine", &[("seed", "8".into())], SaveTarget::User).unwrap(), own);
+        assert!(!Path::new("experiments.toml").exists());
+        let file = Experiments::open(None).unwrap();
+        assert_eq!(file.resolve("demo", &[]).unwrap(), RunSpec { seed: 7, ..demo }, "a copy has every value");
+        assert!(file.names().contains(&"sst-distilbert"), "the built-in copy is there too");
+        assert_eq!(file.path_of("demo"), Some(own.as_path()));
+
+        std::fs::write("experiments.toml", "[experiment.mine]\nseed = 1\n[experiment.bad]\nseed = -1\n")
+            .unwrap();
+        let mut file = Experiments::open(None).unwrap();
+        assert_eq!(file.names(), ["mine", "bad", "demo"]);
+        assert_eq!(file.resolve("mine", &[]).unwrap().seed, 1);
+        assert!(file.note("mine").unwrap().contains("config/glue-tui/experiments.toml"));
+        file.save("demo", &[("seed", "9".into())], SaveTarget::Local).unwrap();
+        assert!(std::fs::read_to_string(&own).unwrap().contains("seed = 9"), "it is saved to its own file");
+        file.save("mine", &[("seed", "2".into())], SaveTarget::User).unwrap();
+        assert!(
+            std::fs::read_to_string("experiments.toml").unwrap().contains("seed = 2"),
+            "beside a broken one"
+        );
+
+        let named = Experiments::open(Some(Path::new("experiments.toml"))).unwrap();
+        assert_eq!(named.names(), ["mine", "bad"], "a named file is the only one");
+        std::fs::write("experiments.toml", b"\xff").unwrap();
+        let file = Experiments::open(None).unwrap();
+        assert!(file.resolve("demo", &[]).is_ok() && file.resolve("mine", &[]).is_ok());
+        assert!(file.errors()[0].contains("not UTF-8"));
+    });
 }
 
 #[test]
@@ -243,7 +301,7 @@ fn run_specification_is_an_experiments_file() {
     let mut file = saved.open();
     assert_eq!(file.names(), ["sst-distilbert"]);
     assert_eq!(file.resolve("sst-distilbert", &[]).unwrap(), spec);
-    assert!(file.save("sst-distilbert", &[("max_steps", "6".into())]).is_err());
+    assert!(file.save("sst-distilbert", &[("max_steps", "6".into())], SaveTarget::Local).is_err());
 }
 
 #[test]
@@ -307,7 +365,7 @@ proptest! {
         let saved = SavedFile::new("# Above.\n[experiment.a]\n");
         let mut file = saved.open();
         if let Ok(spec) = built_in("a").with(&[(name.to_owned(), text.clone())]) {
-            file.save("a", &[(name, text)]).unwrap();
+            file.save("a", &[(name, text)], SaveTarget::Local).unwrap();
             prop_assert_eq!(saved.open().resolve("a", &[]).unwrap(), spec);
             prop_assert!(saved.text().starts_with("# Above.\n[experiment.a]\n"));
         }

@@ -22,7 +22,7 @@ pub use label_match::{LabelMatch, list_labels, match_labels, output_of};
 pub use labels::{ClassName, Labels, joined, set_text};
 pub use metrics::{Metric, MetricDisplay};
 pub use model_size::ModelSize;
-pub use models::{KnownModel, MODELS, known_model};
+pub use models::{KnownModel, MODELS, known_model, known_model_by_short_id};
 pub use problem_type::ProblemType;
 pub use published::{Published, published, repeatable};
 pub use recommended::{Recommendation, RecommendedSetting, recommended};

@@ -34,3 +34,10 @@ pub static MODELS: &[KnownModel] = &[
 pub fn known_model(id: &str) -> Option<&'static KnownModel> {
     MODELS.iter().find(|model| model.id == id)
 }
+
+/// The known encoder whose id is `name`, or whose id is `name` after its owner: the hub has such short ids from its early
+/// days, and redirects them.
+pub fn known_model_by_short_id(name: &str) -> Option<&'static KnownModel> {
+    let matches = |model: &&KnownModel| model.id.rsplit('/').next() == Some(name) || model.id == name;
+    MODELS.iter().find(matches)
+}

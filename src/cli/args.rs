@@ -14,7 +14,8 @@ use std::str::FromStr;
 /// Fine-tune a text classifier in the terminal
 ///
 /// Without a command, opens the terminal interface on ./experiments.toml, or on the built-in experiments if
-/// that file does not exist. With a file or folder in place of a command, opens the interface on these data.
+/// that file does not exist, and on the experiments.toml in ~/.config/glue-tui. With a file or folder in place of a
+/// command, opens the interface on these data.
 #[derive(Debug, Parser)]
 #[command(
     name = "glue-tui",
@@ -51,7 +52,7 @@ downloaded, 4 device error or out of memory, 130 interrupted (the work is saved)
 /// The options of every command.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct GlobalArgs {
-    /// Experiments file [default: ./experiments.toml, or else the built-in one]
+    /// Experiments file [default: ./experiments.toml, or else the built-in one; and the one in ~/.config/glue-tui]
     #[arg(long, global = true, value_name = "FILE")]
     pub experiments: Option<PathBuf>,
     /// Directory of the runs
@@ -104,6 +105,12 @@ pub enum CliCommand {
     Check(CheckArgs),
     /// Print the key bindings of the interface in the format of keys.toml
     Keys,
+    /// Print a script that completes commands and options in a shell
+    ///
+    /// For bash, add `source <(glue-tui completions bash)` to ~/.bashrc; the other shells have similar files.
+    Completions(CompletionsArgs),
+    /// Print a man page about all commands
+    Man(ManArgs),
     /// Show the environment: devices, precision, threads, hub, cache, terminal
     Doctor,
     /// Measure the speed of training and inference on this machine, with random weights
@@ -272,8 +279,23 @@ pub struct ExportArgs {
 /// The arguments of `check`.
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
-    /// Name of an experiment [default: all experiments]
+    /// Name of an experiment [default: all experiments; as a short list on a terminal]
     pub name: Option<String>,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Write a page for each command to this folder, such as ~/.local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// The arguments of `bench`.

@@ -2,7 +2,10 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, prune, runs, train};
+use super::{
+    attach, bench, check, completions, control, doctor, eval, export, keys, man, output, predict, prune,
+    runs, train,
+};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -47,6 +50,8 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),
+        CliCommand::Completions(args) => completions::completions(&args),
+        CliCommand::Man(args) => man::man(&args),
         CliCommand::Doctor => doctor::doctor(global),
         CliCommand::Bench(args) => bench::bench(global, &args),
     }

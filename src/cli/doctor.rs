@@ -7,6 +7,7 @@ use crate::format;
 use crate::machine::CudaInstallation;
 use crate::spec::Experiments;
 use crate::terminal_caps::{Background, Charset, TerminalCaps};
+use crate::text::plural;
 use crate::{hub, machine, nn, run};
 use serde::Serialize;
 use std::fs::DirEntry;
@@ -83,8 +84,10 @@ struct CacheInfo {
 
 #[derive(Debug, Serialize)]
 struct ExperimentsInfo {
-    /// `None` for the built-in file.
+    /// The first file; `None` for the built-in copy.
     path: Option<PathBuf>,
+    /// All files.
+    paths: Vec<PathBuf>,
     count: usize,
     problem: Option<String>,
 }
@@ -203,10 +206,18 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
 fn experiments(global: &GlobalArgs) -> ExperimentsInfo {
     match Experiments::open(global.experiments.as_deref()) {
         Ok(file) => {
-            ExperimentsInfo { path: file.path().map(PathBuf::from), count: file.names().len(), problem: None }
+            let problems = file.errors();
+            let problem = problems.first().map(|first| match problems.len() {
+                1 => first.clone(),
+                count => format!("{first} ({} more; see glue-tui check)", plural(count - 1, "error")),
+            });
+            let paths: Vec<PathBuf> = file.paths().map(PathBuf::from).collect();
+            ExperimentsInfo { path: paths.first().cloned(), paths, count: file.names().len(), problem }
         }
         Err(error) => {
-            ExperimentsInfo { path: global.experiments.clone(), count: 0, problem: Some(error.to_string()) }
+            let path = global.experiments.clone();
+            let paths = path.iter().cloned().collect();
+            ExperimentsInfo { path, paths, count: 0, problem: Some(error.to_string()) }
         }
     }
 }
@@ -320,10 +331,11 @@ impl HubInfo {
 
 impl ExperimentsInfo {
     fn line(&self) -> String {
-        let path = self.path.as_ref().map_or("built-in".into(), |path| path.display().to_string());
+        let paths: Vec<String> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        let paths = if paths.is_empty() { "built-in".into() } else { paths.join(" and ") };
         match &self.problem {
             Some(problem) => problem.replace('\n', "; "),
-            None => format!("{path}, {}", counted(self.count as u64, "experiment", "experiments")),
+            None => format!("{paths}, {}", counted(self.count as u64, "experiment", "experiments")),
         }
     }
 }

@@ -24,6 +24,12 @@ fn raw_line(text: &str) -> Result<()> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
 }
 
+/// Writes bytes to stdout as they are.
+pub(super) fn stdout_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
+}
+
 /// `text`, converted to ASCII in an ASCII locale.
 fn for_locale(text: &str) -> Cow<'_, str> {
     match TerminalCaps::detect().charset {

@@ -1,4 +1,4 @@
-//! A progress bar on stderr when it is a terminal; plain lines otherwise.
+//! A progress bar on stderr when it is a terminal, in one line at every width; plain lines otherwise.
 
 use super::output::stderr_line;
 use crate::event::{Progress, Unit};
@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 
 /// Work that takes less time than this prints no plain line.
 const MIN_LOGGED_DURATION: Duration = Duration::from_secs(2);
+
+/// The assumed width of a terminal that does not report its size.
+const DEFAULT_COLUMNS: usize = 80;
+/// From this many columns on, a line has a long bar and every number.
+const WIDE: usize = 100;
+/// From this many columns on, a line has a bar.
+const MEDIUM: usize = 60;
 
 /// The progress of the current task.
 pub(super) struct ProgressDisplay {
@@ -76,15 +83,30 @@ impl ProgressDisplay {
     }
 }
 
+/// The columns of the terminal, whose width may have changed.
+pub(super) fn columns() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.map_or(DEFAULT_COLUMNS, |(width, _)| usize::from(width.0))
+}
+
 fn style(progress: &Progress) -> ProgressStyle {
-    let template = match (progress.unit, progress.total) {
-        (Unit::Bytes, Some(_)) => "{msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}",
-        (Unit::Bytes, None) => "{spinner} {msg} {bytes}  {bytes_per_sec}",
-        (Unit::Rows, Some(_)) => "{msg} {bar:30} {human_pos}/{human_len}  {eta}",
-        (Unit::Rows, None) => "{spinner} {msg} {human_pos}",
-        (Unit::Nothing, _) => "{spinner} {msg}",
-    };
-    self::template(template)
+    template(template_of(progress.unit, progress.total.is_some(), columns()))
+}
+
+/// The template that fits a terminal: a wide message takes what the rest leaves.
+fn template_of(unit: Unit, has_total: bool, columns: usize) -> &'static str {
+    match (unit, has_total) {
+        (Unit::Bytes, true) if columns >= WIDE => {
+            "{wide_msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}"
+        }
+        (Unit::Rows, true) if columns >= WIDE => "{wide_msg} {bar:30} {human_pos}/{human_len}  {eta}",
+        (Unit::Bytes | Unit::Rows, true) if columns >= MEDIUM => "{wide_msg} {bar:15} {percent:>3} %  {eta}",
+        (Unit::Bytes | Unit::Rows, true) => "{wide_msg} {percent:>3} %  {eta}",
+        (Unit::Bytes, false) if columns >= MEDIUM => "{spinner} {wide_msg} {bytes}  {bytes_per_sec}",
+        (Unit::Bytes, false) => "{spinner} {wide_msg} {bytes}",
+        (Unit::Rows, false) => "{spinner} {wide_msg} {human_pos}",
+        (Unit::Nothing, _) => "{spinner} {wide_msg}",
+    }
 }
 
 pub(super) fn template(text: &str) -> ProgressStyle {

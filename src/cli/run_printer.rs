@@ -1,6 +1,6 @@
 //! The events of a run on stderr: a progress bar on a terminal, plain lines otherwise.
 
-use super::progress::{ProgressDisplay, template};
+use super::progress::{ProgressDisplay, columns, template};
 use crate::event::{Event, Started, Step};
 use crate::format;
 use crate::run::{RunEvent, message};
@@ -110,28 +110,93 @@ impl RunPrinter {
         let remaining =
             run.total_steps.saturating_sub(step.step) as f64 * self.seconds_per_step.unwrap_or(0.0);
         let speed = if step.seconds > 0.0 { step.examples as f64 / step.seconds } else { 0.0 };
-        let text = format!(
-            "epoch {:.2}, loss {:.4}, learning rate {}, {speed:.0} examples/s, {} left",
-            step.epoch,
-            self.loss.unwrap_or(step.loss),
-            learning_rate(step.learning_rate),
-            format::duration(remaining),
-        );
+        let numbers = Numbers {
+            epoch: step.epoch,
+            loss: self.loss.unwrap_or(step.loss),
+            learning_rate: step.learning_rate,
+            speed,
+            remaining,
+        };
+        let total = run.total_steps;
         if let Some(bar) = &self.display.bar {
             bar.set_position(step.step);
+            self.display.task = TRAINING.into();
+            bar.set_length(total);
+            let (width, text) = training_line(&self.prefix, (step.step, total), &numbers, columns());
+            bar.set_prefix(self.prefix.clone());
             bar.set_message(text);
-            if std::mem::replace(&mut self.display.task, TRAINING.into()) != TRAINING {
-                bar.set_length(run.total_steps);
-                bar.set_prefix(self.prefix.clone());
-                bar.set_style(template("{prefix}{bar:25} {human_pos}/{human_len}  {msg}"));
-            }
-        } else if step.step == run.total_steps
-            || self.last_line.is_none_or(|at| at.elapsed() >= STEP_LINE_INTERVAL)
-        {
+            bar.set_style(template(&match width {
+                0 => "{prefix}{wide_msg}".to_owned(),
+                width => format!("{{prefix}}{{bar:{width}}} {{wide_msg}}"),
+            }));
+        } else if step.step == total || self.last_line.is_none_or(|at| at.elapsed() >= STEP_LINE_INTERVAL) {
             self.last_line = Some(Instant::now());
-            self.display.print_line(format!("{}step {}/{}: {text}", self.prefix, step.step, run.total_steps));
+            let text = numbers.all().join(", ");
+            self.display.print_line(format!("{}step {}/{total}: {text}", self.prefix, step.step));
         }
     }
+}
+
+/// The numbers of a line about training steps.
+struct Numbers {
+    epoch: f64,
+    loss: f64,
+    learning_rate: f64,
+    /// Examples per second.
+    speed: f64,
+    /// Seconds.
+    remaining: f64,
+}
+
+impl Numbers {
+    /// Each number with its name, in the order in which they are printed.
+    fn all(&self) -> [String; 5] {
+        [
+            format!("epoch {:.2}", self.epoch),
+            format!("loss {:.4}", self.loss),
+            format!("learning rate {}", learning_rate(self.learning_rate)),
+            format!("{:.0} examples/s", self.speed),
+            format!("{} left", format::duration(self.remaining)),
+        ]
+    }
+
+    /// The most important numbers that fit in `width` columns, in the order in which they are printed.
+    fn fitting(&self, width: usize) -> String {
+        let all = self.all();
+        let mut kept = [false; 5];
+        let mut used = 0;
+        for index in BY_IMPORTANCE {
+            let separator = if used == 0 { 0 } else { 2 };
+            if used + separator + all[index].len() <= width {
+                used += separator + all[index].len();
+                kept[index] = true;
+            }
+        }
+        let kept = all.iter().zip(kept).filter(|(_, is_kept)| *is_kept).map(|(text, _)| text.as_str());
+        kept.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Indices of the numbers, the most important one first: loss, remaining time, epoch, speed, learning rate.
+const BY_IMPORTANCE: [usize; 5] = [1, 4, 0, 3, 2];
+
+/// The width of the bar, 0 for none, and the text after it, which fit in a line of `columns` columns.
+fn training_line(
+    prefix: &str,
+    (step, total): (u64, u64),
+    numbers: &Numbers,
+    columns: usize,
+) -> (usize, String) {
+    let steps = format!("{}/{}", format::count(step), format::count(total));
+    // The last column stays empty: some terminals wrap after it.
+    let available = columns.saturating_sub(1 + prefix.len());
+    let bar = match available {
+        110.. => 25,
+        70.. => 12,
+        _ => 0,
+    };
+    let rest = available.saturating_sub(if bar > 0 { bar + 1 } else { 0 } + steps.len() + 2);
+    (bar, format!("{steps}  {}", numbers.fitting(rest)).trim_end().to_owned())
 }
 
 /// The exponential moving average after the value `new`.
@@ -147,6 +212,21 @@ fn learning_rate(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_fits_at_every_width() {
+        let numbers =
+            Numbers { epoch: 1.25, loss: 0.6931, learning_rate: 2e-5, speed: 310.0, remaining: 3725.0 };
+        let line = |columns| training_line("[seed 43] ", (1_024, 12_345), &numbers, columns);
+        for columns in 30..200 {
+            let (bar, text) = line(columns);
+            let length = "[seed 43] ".len() + if bar > 0 { bar + 1 } else { 0 } + text.len();
+            assert!(length < columns, "{columns}: {bar} {text}");
+        }
+        assert_eq!(line(40), (0, "1,024/12,345  loss 0.6931".into()));
+        assert_eq!(line(80).1, "1,024/12,345  epoch 1.25, loss 0.6931, 310 examples/s, 1:02:05 left");
+        assert_eq!(line(150), (25, format!("1,024/12,345  {}", numbers.all().join(", "))));
+    }
 
     #[test]
     fn nan_does_not_persist_in_the_moving_average() {

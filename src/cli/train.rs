@@ -11,6 +11,7 @@ use crate::format::whole_score as score;
 use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::terminal_reset::exit_now;
+use crate::text::plural;
 use crate::train;
 use crossbeam_channel::{Receiver, never, select, unbounded};
 use serde_json::json;
@@ -32,7 +33,9 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     } else {
         let name = args.name.as_deref().unwrap_or_default();
         let experiments = Experiments::open(global.experiments.as_deref())?;
-        Start::New(experiments.resolve(name, &overrides)?)
+        let spec = experiments.resolve(name, &overrides)?;
+        warn_about_files(&experiments, name);
+        Start::New(spec)
     };
     let (control, handle) = train::control();
     let (lines, more_lines) = unbounded();
@@ -57,6 +60,21 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         OutputThread::start(move || exit_code(Err(error)))?.wait(&is_interrupted);
     }
     exit_now(code.into())
+}
+
+/// Warns about an experiment of the same name in another file, and about errors elsewhere in the files.
+fn warn_about_files(experiments: &Experiments, name: &str) {
+    let errors = experiments.errors();
+    let elsewhere = errors.first().map(|first| match errors.len() {
+        1 => format!("{first}; this does not concern {name}"),
+        count => format!(
+            "{first}; this and {} do not concern {name}; see glue-tui check",
+            plural(count - 1, "other error")
+        ),
+    });
+    for warning in experiments.note(name).into_iter().chain(elsewhere) {
+        output::stderr_line(format!("glue-tui: warning: {warning}"));
+    }
 }
 
 /// Prints the events of a run until it is over, and the lines of the signal handler.

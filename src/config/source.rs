@@ -1,6 +1,7 @@
 //! The text of a TOML file and the errors found in it, each with line and column.
 
-use crate::error::Diagnostic;
+use super::recovery::ReadableToml;
+use crate::error::{Diagnostic, Error, Result};
 use std::path::Path;
 use std::string::FromUtf8Error;
 use toml::Spanned;
@@ -9,28 +10,23 @@ use toml::de::{DeTable, DeValue};
 /// The text of a TOML file with the errors found so far.
 #[derive(Debug)]
 pub struct TomlSource<'a> {
-    text: &'a str,
+    readable: &'a ReadableToml<'a>,
     path: &'a Path,
     errors: Vec<Diagnostic>,
-    /// Lines with a syntax error. The parser's recovered values there are guesses, which need no second error.
-    syntax_error_lines: Vec<usize>,
 }
 
 impl<'a> TomlSource<'a> {
     /// The text that was read from `path`.
-    pub fn new(text: &'a str, path: &'a Path) -> Self {
-        TomlSource { text, path, errors: Vec::new(), syntax_error_lines: Vec::new() }
+    pub fn new(readable: &'a ReadableToml<'a>, path: &'a Path) -> Self {
+        TomlSource { readable, path, errors: Vec::new() }
     }
 
-    /// Parses the text as far as it is valid TOML, and records every syntax error.
+    /// Parses the readable part of the text, and records every syntax error.
     pub fn parse(&mut self) -> Spanned<DeTable<'a>> {
-        let (root, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
-            let offset = error.span().map_or(self.text.len(), |span| span.start);
-            self.syntax_error_lines.push(self.line_column(offset).0);
-            self.push_error(offset, format!("not TOML: {}", one_line(error.message())));
+        for (offset, message) in &self.readable.errors {
+            self.push_error(*offset, message.clone());
         }
-        root
+        DeTable::parse_recoverable(self.readable.text()).0
     }
 
     /// Records an error at byte `offset`.
@@ -39,43 +35,53 @@ impl<'a> TomlSource<'a> {
         self.errors.push(Diagnostic { file: self.path.to_path_buf(), line, column, message });
     }
 
-    /// Records an error at byte `offset`, unless its line has a syntax error.
-    pub fn push_error_unless_syntax_error(&mut self, offset: usize, message: String) {
-        if !self.syntax_error_lines.contains(&self.line_column(offset).0) {
-            self.push_error(offset, message);
-        }
-    }
-
     /// Line and column of byte `offset`, both from 1. The column counts characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        end_of(&self.text[..self.text.floor_char_boundary(offset)])
+        let text = self.readable.original();
+        end_of(&text[..text.floor_char_boundary(offset)])
     }
 
-    /// Whether no error was recorded.
-    pub fn is_ok(&self) -> bool {
-        self.errors.is_empty()
+    /// The errors that were recorded, in the order in which they were found.
+    pub fn errors(&self) -> &[Diagnostic] {
+        &self.errors
     }
 
-    /// `value`, or all errors in the order of their lines.
-    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Diagnostic>> {
-        if self.errors.is_empty() {
-            return Ok(value);
-        }
-        self.errors.sort_by_key(|error| (error.line, error.column));
-        self.errors.dedup();
-        Err(self.errors)
+    /// `value` with all errors.
+    pub fn finish<T>(mut self, value: T) -> Parsed<T> {
+        sort(&mut self.errors);
+        Parsed { value, errors: self.errors }
     }
+}
+
+/// What a file has that is valid, and the errors in it. An entry with an error is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parsed<T> {
+    /// The valid entries.
+    pub value: T,
+    /// The errors, in the order of the lines.
+    pub errors: Vec<Diagnostic>,
+}
+
+impl<T> Parsed<T> {
+    /// The value, if there is no error.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with every error.
+    pub fn complete(self) -> Result<T> {
+        if self.errors.is_empty() { Ok(self.value) } else { Err(Error::Config(self.errors)) }
+    }
+}
+
+/// Sorts errors by their lines and removes duplicates.
+pub fn sort(errors: &mut Vec<Diagnostic>) {
+    errors.sort_by_key(|error| (error.line, error.column));
+    errors.dedup();
 }
 
 /// Line and column, both from 1, of the position after `text`.
 fn end_of(text: &str) -> (usize, usize) {
     let last_line = text.rsplit('\n').next().unwrap_or_default();
     (1 + text.matches('\n').count(), 1 + last_line.chars().count())
-}
-
-/// A parser message without line breaks: a diagnostic is one line.
-fn one_line(message: &str) -> String {
-    message.split('\n').map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 /// A value as error messages name it: numbers and booleans as written, otherwise the type.

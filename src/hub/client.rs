@@ -9,7 +9,8 @@ use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::{Repo, RepoType, Snapshot};
 use crate::assets;
-use crate::catalog::SplitSpec;
+use crate::catalog::{MODELS, SplitSpec, known_model_by_short_id};
+use crate::config::closest_match;
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::files::{ModelFolder, expand_home, read_regular};
@@ -78,6 +79,9 @@ impl Hub {
             return Ok(ModelFolder { name: name.to_string(), ..ModelFolder::on_disk(path) });
         }
         let repo = Repo::model(name)?;
+        if !self.may_be_model(name) {
+            return Err(Error::model(name, unknown_name(name)));
+        }
         match self.fetch(&repo, revision, &FileSelection::Model, on_progress, cancelled)? {
             Fetched::Files(Snapshot { commit, .. }) => {
                 let folder = Cache::new(&self.config.cache_dir, &repo).snapshot(&commit);
@@ -123,6 +127,12 @@ impl Hub {
         })
     }
 
+    /// Whether a valid hub id may name a model: it has an owner, is in the cache, or is one of the short ids of the hub's
+    /// early days that are known. Any other name without an owner is most likely a typo, which needs no request.
+    fn may_be_model(&self, name: &str) -> bool {
+        name.contains('/') || known_model_by_short_id(name).is_some() || self.is_cached(name)
+    }
+
     /// Checks the name of a model without a request.
     ///
     /// # Errors
@@ -133,6 +143,9 @@ impl Hub {
             return Ok(());
         }
         Repo::model(name)?;
+        if !self.may_be_model(name) {
+            return Err(Error::model(name, unknown_name(name)));
+        }
         if self.config.offline {
             self.model(name, revision, &mut |_| {}, cancelled)?;
         }
@@ -244,6 +257,16 @@ impl Hub {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The problem of a name without an owner that is not known.
+fn unknown_name(name: &str) -> String {
+    let short_ids = MODELS.iter().filter_map(|model| model.id.rsplit('/').next());
+    let similar = closest_match(name, short_ids).and_then(known_model_by_short_id);
+    let example = similar.map_or("google-bert/bert-base-uncased", |model| model.id);
+    let hint = if similar.is_some() { "did you mean" } else { "as in" };
+    let end = if similar.is_some() { "?" } else { "" };
+    format!("is neither a model folder nor a hub id; a hub id has an owner and a name, {hint} {example}{end}")
 }
 
 /// Downloads the selected files. `current_file` is the file in progress, to name it in an error.

@@ -17,7 +17,7 @@ pub fn train_command(spec: &RunSpec, experiments: Option<&Experiments>, spec_fil
         return command;
     };
     if let Some(path) =
-        experiments.and_then(Experiments::path).filter(|path| *path != Path::new(super::DEFAULT_FILE))
+        experiments.and_then(Experiments::named_path).filter(|path| *path != Path::new(super::DEFAULT_FILE))
     {
         add(&mut command, "--experiments", &path.display().to_string());
     }
@@ -59,7 +59,7 @@ mod tests {
     const FILE: &str = "[defaults]\nseed = 7\n[experiment.a]\nmax_steps = 9\n[experiment.b]\n";
 
     fn experiments() -> Experiments {
-        Experiments::parse(FILE.into(), None).unwrap()
+        Experiments::of_text(FILE, None)
     }
 
     /// The words of a command line, as a shell splits them.

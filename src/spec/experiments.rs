@@ -1,29 +1,26 @@
-//! An experiments file as callers use it: names, descriptions and specifications.
+//! The experiments as callers use them: names, descriptions and specifications from one file or several.
 
-use super::file::{Experiment, ExperimentsFile, parse};
+use super::file::Experiment;
 use super::key::Key;
 use super::keys::keys;
 use super::kind::list;
 use super::run_spec::RunSpec;
-use crate::assets;
-use crate::config::{invalid_utf8, ranked_by_similarity};
-use crate::error::{Error, Result};
-use crate::files::read_regular;
+use super::source_file::{DEFAULT_FILE, SourceFile};
+use crate::config::ranked_by_similarity;
+use crate::error::{Diagnostic, Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The file that is opened by default.
-pub const DEFAULT_FILE: &str = "experiments.toml";
-
-/// The name of the built-in copy in messages.
-const BUILT_IN: &str = "built-in experiments.toml";
-
-/// A valid experiments file. Values are resolved in this order, later wins: built-in defaults, `[defaults]`,
+/// The experiments of one file, or those of `./experiments.toml` and of the user's configuration folder. Values are
+/// resolved in this order, later wins: built-in defaults, `[defaults]` of the file of the experiment,
 /// `[experiment.NAME]`, `--set`.
+///
+/// An experiment with errors is listed, but not resolved.
 #[derive(Debug, Clone)]
 pub struct Experiments {
-    pub(super) path: Option<PathBuf>,
-    pub(super) text: String,
-    pub(super) file: ExperimentsFile,
+    /// In the order in which their experiments are listed; never empty.
+    pub(super) files: Vec<SourceFile>,
+    /// Whether the caller named the file, so that no other one is used.
+    pub(super) is_only: bool,
 }
 
 /// The value of a key before `--set`, and where it comes from.
@@ -49,69 +46,145 @@ pub enum ValueOrigin {
 }
 
 impl Experiments {
-    /// Reads `path`, or else `./experiments.toml` if it exists, or else the built-in copy. A `spec.toml` of a run
-    /// directory reads as a file of one experiment.
+    /// Reads `path`. Without it, reads `./experiments.toml`, or else the built-in copy, and then `experiments.toml` in
+    /// the user's configuration folder. If `./experiments.toml` has no experiment without errors, those of the built-in copy
+    /// are there too. A `spec.toml` of a run directory reads as a file of one experiment.
     ///
     /// # Errors
-    /// [`Error::Usage`] when the file cannot be read, [`Error::Config`] with every mistake in it.
+    /// [`Error::Usage`] or [`Error::Config`] when `path` cannot be read. Everything else is in
+    /// [`Experiments::errors`].
     pub fn open(path: Option<&Path>) -> Result<Experiments> {
-        let default = Path::new(DEFAULT_FILE);
-        match path {
-            Some(path) => Experiments::read(path),
-            None if default.exists() => Experiments::read(default),
-            None => Experiments::shipped(),
+        if let Some(path) = path {
+            return Ok(Experiments { files: vec![SourceFile::read(path)?], is_only: true });
         }
+        let local = Path::new(DEFAULT_FILE);
+        let mut files = Vec::new();
+        if local.exists() {
+            files.push(SourceFile::read_or_empty(local));
+        }
+        if !files.iter().any(|file| file.is_intact() || file.intact_names().next().is_some()) {
+            files.push(SourceFile::built_in());
+        }
+        let own = user_file().filter(|path| path.exists() && !is_same(path, local));
+        files.extend(own.map(|path| SourceFile::read_or_empty(&path)));
+        Ok(Experiments { files, is_only: false })
+    }
+
+    /// The experiments of a text.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str, path: Option<&str>) -> Experiments {
+        let file = SourceFile::parse(text.to_owned(), path.map(PathBuf::from));
+        Experiments { files: vec![file], is_only: true }
     }
 
     /// The built-in copy of the shipped file.
-    pub fn shipped() -> Result<Experiments> {
-        Experiments::parse(assets::EXPERIMENTS.to_owned(), None)
+    pub fn shipped() -> Experiments {
+        Experiments { files: vec![SourceFile::built_in()], is_only: true }
     }
 
-    fn read(path: &Path) -> Result<Experiments> {
-        let bytes = read_regular(path)
-            .map_err(|e| Error::Usage(format!("cannot read the experiments file {}: {e}", path.display())))?;
-        let text = String::from_utf8(bytes).map_err(|e| Error::Config(vec![invalid_utf8(path, &e)]))?;
-        Experiments::parse(text, Some(path.to_path_buf()))
-    }
-
-    pub(super) fn parse(text: String, path: Option<PathBuf>) -> Result<Experiments> {
-        let file = parse(&text, path.as_deref().unwrap_or(Path::new(BUILT_IN))).map_err(Error::Config)?;
-        Ok(Experiments { path, text, file })
-    }
-
-    /// The names of all experiments, in the order of the file.
+    /// The names of all experiments, file by file.
     pub fn names(&self) -> Vec<&str> {
-        self.file.experiments.iter().map(Experiment::name).collect()
+        let listed = |file: &'_ SourceFile, name: &str| {
+            self.file_of(name).is_some_and(|owner| std::ptr::eq(owner, file))
+        };
+        let names = |file| SourceFile::names(file).filter(move |name| listed(file, name));
+        self.files.iter().flat_map(names).collect()
+    }
+
+    /// The file of an experiment: of several that have the name, the local one, then that of the user.
+    pub(super) fn file_of(&self, name: &str) -> Option<&SourceFile> {
+        let having = self.files.iter().filter(|file| file.experiment(name).is_some());
+        having.min_by_key(|file| file.path().is_none())
+    }
+
+    fn experiment(&self, name: &str) -> Option<&Experiment> {
+        self.file_of(name)?.experiment(name)
     }
 
     /// The comment above the experiment's table, on one line.
     pub fn description(&self, name: &str) -> Option<String> {
-        self.file.experiment(name)?.description.clone()
+        self.experiment(name)?.description.clone()
     }
 
-    /// The path of the file; `None` for the built-in copy.
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+    /// The path of the file that the experiment is in; `None` for the built-in copy.
+    pub fn path_of(&self, name: &str) -> Option<&Path> {
+        self.file_of(name)?.path()
+    }
+
+    /// The path that the caller of [`Experiments::open`] named.
+    pub fn named_path(&self) -> Option<&Path> {
+        self.files.iter().filter(|_| self.is_only).find_map(SourceFile::path)
+    }
+
+    /// The paths of all files; none for the built-in copy.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().filter_map(SourceFile::path)
+    }
+
+    /// A sentence about an experiment of the same name in another file, which is not used.
+    pub fn note(&self, name: &str) -> Option<String> {
+        let used = self.file_of(name)?;
+        let others = self.files.iter().filter(|file| !std::ptr::eq(*file, used));
+        let other = others.filter(|file| file.experiment(name).is_some()).find_map(SourceFile::path)?;
+        Some(format!("{} has an experiment {name} too; this one is used.", other.display()))
+    }
+
+    /// Every error in the files, in the order of the lines of each.
+    pub fn errors(&self) -> Vec<String> {
+        self.files.iter().flat_map(SourceFile::all_errors).collect()
+    }
+
+    /// An error with everything that is wrong in the files, if anything is.
+    pub fn error(&self) -> Option<Error> {
+        let diagnostics: Option<Vec<Vec<Diagnostic>>> =
+            self.files.iter().map(SourceFile::diagnostics).collect();
+        match diagnostics.map(|files| files.concat()) {
+            Some(diagnostics) if diagnostics.is_empty() => None,
+            Some(diagnostics) => Some(Error::Config(diagnostics)),
+            None => Some(Error::Usage(self.errors().join("\n"))),
+        }
+    }
+
+    /// The errors outside of experiments.
+    pub fn errors_outside(&self) -> Vec<String> {
+        self.files.iter().flat_map(SourceFile::errors_outside).collect()
     }
 
     /// The specification of the experiment `name` with `(key, text)` overrides.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an unknown experiment or an invalid override.
+    /// [`Error::Usage`] for an unknown experiment or an invalid override, [`Error::Config`] for an experiment with
+    /// errors.
     pub fn resolve(&self, name: &str, overrides: &[(String, String)]) -> Result<RunSpec> {
-        let experiment = self.file.experiment(name).ok_or_else(|| self.unknown_experiment(name))?;
+        let experiment = self.experiment(name).ok_or_else(|| self.unknown_experiment(name))?;
+        if !experiment.errors.is_empty() {
+            return Err(Error::Config(experiment.errors.clone()));
+        }
         experiment.spec.with(overrides)
+    }
+
+    /// The specification that the experiment `name` would have with these `(key, text)` changes; `name` may be new.
+    ///
+    /// # Errors
+    /// As [`Experiments::resolve`].
+    pub fn with_changes(&self, name: &str, changes: &[(&str, String)]) -> Result<RunSpec> {
+        let changes: Vec<(String, String)> =
+            changes.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
+        match self.experiment(name) {
+            Some(_) => self.resolve(name, &changes),
+            None => self.files[0].new_experiment(name)?.with(&changes),
+        }
     }
 
     /// Every key of the experiment `name` with its value and origin; empty for an unknown name.
     pub fn values(&self, name: &str) -> Vec<KeyValue> {
-        let Some(experiment) = self.file.experiment(name) else { return Vec::new() };
+        let Some(file) = self.file_of(name) else { return Vec::new() };
+        let Some(experiment) = file.experiment(name) else { return Vec::new() };
         let value = |key: &'static Key| {
             let (text, origin) = if let Some(value) = experiment.values.get(key.name) {
                 (value.text.as_str(), ValueOrigin::Experiment)
-            } else if let Some(value) = self.file.defaults.get(key.name) {
-                (value.text.as_str(), ValueOrigin::Defaults)
+            } else if let Some(value) = file.default_value(key) {
+                (value, ValueOrigin::Defaults)
             } else {
                 (key.default, ValueOrigin::BuiltIn)
             };
@@ -122,14 +195,26 @@ impl Experiments {
 
     fn unknown_experiment(&self, name: &str) -> Error {
         let names = ranked_by_similarity(name, self.names().into_iter());
-        let file = self.path.as_deref().unwrap_or(Path::new(BUILT_IN)).display();
+        let files: Vec<String> =
+            self.files.iter().map(|file| file.shown_path().display().to_string()).collect();
+        let files = files.join(" and ");
         let hint = if names.is_empty() {
             format!("it has no experiments; add a table [experiment.{name}]")
         } else {
-            format!("its experiments are {}", list(names.into_iter()))
+            format!("the experiments are {}", list(names.into_iter()))
         };
-        Error::Usage(format!("no experiment `{name}` in {file}; {hint}"))
+        Error::Usage(format!("no experiment `{name}` in {files}; {hint}"))
     }
+}
+
+/// The experiments file in the user's configuration folder, whether or not it exists; `None` without a home directory.
+pub(super) fn user_file() -> Option<PathBuf> {
+    crate::config::folder().map(|folder| folder.join(DEFAULT_FILE))
+}
+
+/// Whether two paths name the same file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((std::fs::canonicalize(a), std::fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(test)]
@@ -138,7 +223,7 @@ mod tests {
     use crate::spec::built_in;
 
     fn open(text: &str) -> Experiments {
-        Experiments::parse(text.into(), None).unwrap()
+        Experiments::of_text(text, Some("e.toml"))
     }
 
     fn set(key: &str, text: &str) -> Vec<(String, String)> {
@@ -168,8 +253,44 @@ mod tests {
     fn unknown_experiment_lists_the_names_nearest_first() {
         let file = open("[experiment.demo]\n[experiment.sst-distilbert]\n");
         let error = file.resolve("sst-distilbret", &[]).unwrap_err();
-        assert!(error.to_string().ends_with("its experiments are sst-distilbert, demo"), "{error}");
+        assert!(error.to_string().ends_with("the experiments are sst-distilbert, demo"), "{error}");
         assert_eq!(error.exit_code(), 2);
         assert!(file.values("nothing").is_empty());
+    }
+
+    #[test]
+    fn the_local_file_takes_precedence_over_that_of_the_user() {
+        let file = |text: &str, path: Option<&str>| SourceFile::parse(text.into(), path.map(PathBuf::from));
+        let local = file("[experiment.a]\nseed = 1\n[experiment.b]\n", Some("experiments.toml"));
+        let own = file("[defaults]\nseed = 3\n[experiment.c]\n[experiment.a]\nseed = 2\n", Some("own.toml"));
+        let both = Experiments { files: vec![local, own.clone()], is_only: false };
+        assert_eq!(both.names(), ["a", "b", "c"]);
+        let seed = |experiments: &Experiments, name| experiments.resolve(name, &[]).unwrap().seed;
+        assert_eq!([seed(&both, "a"), seed(&both, "b"), seed(&both, "c")], [1, 42, 3]);
+        assert_eq!(both.path_of("c"), Some(Path::new("own.toml")));
+        assert_eq!(both.note("a").unwrap(), "own.toml has an experiment a too; this one is used.");
+        assert_eq!(both.note("c"), None);
+        let demo = file("[experiment.demo]\nseed = 9\n", Some("own.toml"));
+        let with_built_in = Experiments { files: vec![SourceFile::built_in(), demo], is_only: false };
+        assert_eq!(seed(&with_built_in, "demo"), 9, "a file takes precedence over the built-in copy");
+        assert_eq!(with_built_in.note("demo"), None);
+        assert_eq!(with_built_in.names().iter().filter(|name| **name == "demo").count(), 1);
+    }
+
+    #[test]
+    fn an_experiment_without_errors_is_resolved_beside_broken_ones() {
+        let file = open("[experiment.a]\nseed = -1\n[experiment.b]\nx = = 1\n[experiment.c]\n[oops]\n");
+        assert_eq!(file.names(), ["a", "b", "c"]);
+        assert!(file.resolve("c", &[]).is_ok());
+        assert!(file.with_changes("c", &[("seed", "7".into())]).is_ok_and(|spec| spec.seed == 7));
+        let error = file.resolve("a", &[]).unwrap_err();
+        assert_eq!(
+            (error.exit_code(), error.to_string().starts_with("e.toml:2:8: `seed`")),
+            (2, true),
+            "{error}"
+        );
+        assert!(file.resolve("b", &[]).unwrap_err().to_string().starts_with("e.toml:4:5: not TOML"));
+        assert_eq!(file.errors().len(), 3);
+        assert_eq!(file.errors_outside().len(), 1);
     }
 }

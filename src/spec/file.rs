@@ -1,21 +1,27 @@
-//! The structure of an experiments file: text → checked values and specifications, or every error with its
-//! line and column.
+//! The structure of an experiments file: text → checked values and specifications, and every error with its
+//! line and column. An error costs the experiment that it concerns.
 //!
 //! The same code reads the `spec.toml` of a run directory: the keys of one experiment at the top level, and its
 //! name under `experiment`.
 
 use super::key::Key;
-use super::keys::{key_named, unknown_key};
+use super::keys::{key_named, similar_key, unknown_key};
 use super::kind::ValueKind;
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
 use crate::catalog::LabelMap;
-use crate::config::{TomlSource, closest_match, describe_value};
+use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, describe_value, sort};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
+
+/// The table of default values.
+const DEFAULTS: &str = "defaults";
+/// The tables of the file.
+const TABLES: [&str; 2] = [DEFAULTS, "experiment"];
 
 /// The valid values of one table, by the name of the key.
 pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
@@ -32,12 +38,14 @@ pub(crate) struct TableValue {
 /// One experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Experiment {
-    /// Its specification, with the values of `[defaults]` where it has none of its own.
+    /// Its specification, with the values of `[defaults]` where it has none of its own. Incomplete if there are errors.
     pub(crate) spec: RunSpec,
     /// The comment lines directly above its table.
     pub(crate) description: Option<String>,
     /// The values in its own table.
     pub(crate) values: TableValues,
+    /// The errors in its table, and those in `[defaults]` that concern it, in the order of the lines.
+    pub(crate) errors: Vec<Diagnostic>,
     /// Byte offset of its name.
     offset: usize,
 }
@@ -53,8 +61,10 @@ impl Experiment {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ExperimentsFile {
     pub(crate) defaults: TableValues,
-    /// In the order of the file.
+    /// In the order of the file; each name once.
     pub(crate) experiments: Vec<Experiment>,
+    /// The errors outside of experiments, in the order of the lines.
+    pub(crate) errors: Vec<Diagnostic>,
 }
 
 impl ExperimentsFile {
@@ -62,23 +72,51 @@ impl ExperimentsFile {
     pub(crate) fn experiment(&self, name: &str) -> Option<&Experiment> {
         self.experiments.iter().find(|experiment| experiment.name() == name)
     }
+
+    /// Every error in the file, in the order of the lines.
+    pub(crate) fn all_errors(&self) -> Vec<Diagnostic> {
+        let of_experiments = self.experiments.iter().flat_map(|experiment| &experiment.errors);
+        let mut errors = of_experiments.chain(&self.errors).cloned().collect();
+        sort(&mut errors);
+        errors
+    }
 }
 
-/// Parses a whole file. The error has every mistake, in the order of the lines.
-pub(crate) fn parse(text: &str, path: &Path) -> Result<ExperimentsFile, Vec<Diagnostic>> {
-    let mut parser = Parser { text, source: TomlSource::new(text, path) };
+/// Which values of experiments an error in or around `[defaults]` concerns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Lost {
+    /// Those of one key.
+    Key(&'static str),
+    /// Those of every key.
+    All,
+}
+
+/// Parses a whole file. An error costs the experiment that it is in; one in `[defaults]` costs the experiments that would
+/// have the value at fault.
+pub(crate) fn parse(text: &str, path: &Path) -> ExperimentsFile {
+    let readable = ReadableToml::new(text);
+    let source = TomlSource::new(&readable, path);
+    let mut parser = Parser { readable: &readable, source, lost: Vec::new() };
     let root = parser.source.parse();
-    let file = parser.root(root.get_ref());
-    // An invalid value would also violate rules between values: one error for it is enough.
-    if parser.source.is_ok() {
-        parser.check_rules(&file);
+    let mut file = parser.root(root.get_ref());
+    parser.add_damaged(&mut file);
+    parser.add_lost_defaults(&mut file);
+    parser.check_rules(&mut file);
+    file.experiments.sort_by_key(|experiment| experiment.offset);
+    for experiment in &mut file.experiments {
+        sort(&mut experiment.errors);
     }
-    parser.source.finish(file)
+    let mut errors = parser.source.finish(()).errors;
+    errors.retain(|error| file.experiments.iter().all(|experiment| !experiment.errors.contains(error)));
+    file.errors = errors;
+    file
 }
 
 struct Parser<'a> {
-    text: &'a str,
+    readable: &'a ReadableToml<'a>,
     source: TomlSource<'a>,
+    /// Errors that concern values of `[defaults]`.
+    lost: Vec<(Lost, Diagnostic)>,
 }
 
 impl Parser<'_> {
@@ -86,12 +124,7 @@ impl Parser<'_> {
         if let Some((_, name)) = root.iter().find(|(key, _)| key.get_ref() == "experiment")
             && let DeValue::String(text) = name.get_ref()
         {
-            let offset = name.span().start;
-            self.check_name(text, offset);
-            let mut spec = built_in(text);
-            let values = self.values(root, &["experiment"], &mut spec);
-            let experiment = Experiment { spec, description: None, values, offset };
-            return ExperimentsFile { defaults: TableValues::new(), experiments: vec![experiment] };
+            return self.specification(root, text, name.span().start);
         }
         let mut file = ExperimentsFile::default();
         let mut base = built_in("");
@@ -99,6 +132,7 @@ impl Parser<'_> {
             && let DeValue::Table(table) = defaults.get_ref()
         {
             file.defaults = self.values(table, &[], &mut base);
+            self.lose_defaults(table, &file.defaults);
         }
         for (key, value) in root {
             let (name, offset) = (key.get_ref().as_ref(), key.span().start);
@@ -108,18 +142,30 @@ impl Parser<'_> {
                     self.experiments(tables, &base, &mut file.experiments);
                 }
                 ("defaults", _) => {
-                    self.source
-                        .push_error_unless_syntax_error(offset, "[defaults] must be a table of keys".into());
+                    self.lose(Lost::All, offset, "[defaults] must be a table of keys".into());
                 }
                 ("experiment", _) => {
                     let problem = "an experiment must be a table [experiment.NAME]";
-                    self.source.push_error_unless_syntax_error(offset, problem.into());
+                    self.source.push_error(offset, problem.into());
                 }
-                _ => self.source.push_error_unless_syntax_error(offset, misplaced(name, value.get_ref())),
+                (name, value) => match (key_named(name), closest_match(name, TABLES.into_iter())) {
+                    (Some(key), _) => self.lose(Lost::Key(key.name), offset, misplaced(name, value)),
+                    (None, Some(DEFAULTS)) => self.lose(Lost::All, offset, misplaced(name, value)),
+                    _ => self.source.push_error(offset, misplaced(name, value)),
+                },
             }
         }
-        file.experiments.sort_by_key(|experiment| experiment.offset);
         file
+    }
+
+    /// The specification of a run: one experiment, whose keys are at the top level. Every error is one of it.
+    fn specification(&mut self, root: &DeTable, name: &str, offset: usize) -> ExperimentsFile {
+        self.check_name(name, offset);
+        let mut spec = built_in(name);
+        let values = self.values(root, &["experiment"], &mut spec);
+        let errors = self.source.errors().to_vec();
+        let experiment = Experiment { spec, description: None, values, errors, offset };
+        ExperimentsFile { experiments: vec![experiment], ..ExperimentsFile::default() }
     }
 
     fn experiments(&mut self, tables: &DeTable, base: &RunSpec, experiments: &mut Vec<Experiment>) {
@@ -130,20 +176,22 @@ impl Parser<'_> {
                     Some(_) => format!("`{name}` belongs in a named table: [experiment.NAME]"),
                     None => format!("experiment `{name}` is not a table; write [experiment.{name}]"),
                 };
-                self.source.push_error_unless_syntax_error(offset, problem);
+                self.source.push_error(offset, problem);
                 continue;
             };
+            let before = self.source.errors().len();
             self.check_name(&name, offset);
             let mut spec = RunSpec { experiment: name, ..base.clone() };
             let values = self.values(table, &[], &mut spec);
-            let description = description(self.text, offset);
-            experiments.push(Experiment { spec, description, values, offset });
+            let description = description(self.readable.original(), offset);
+            let errors = self.source.errors()[before..].to_vec();
+            experiments.push(Experiment { spec, description, values, errors, offset });
         }
     }
 
     fn check_name(&mut self, name: &str, offset: usize) {
         if let Err(problem) = check_name(name) {
-            self.source.push_error_unless_syntax_error(offset, problem);
+            self.source.push_error(offset, problem);
         }
     }
 
@@ -156,7 +204,7 @@ impl Parser<'_> {
                 continue;
             }
             let Some(known) = key_named(name) else {
-                self.source.push_error_unless_syntax_error(key.span().start, unknown_key(name));
+                self.source.push_error(key.span().start, unknown_key(name));
                 continue;
             };
             let offset = value.span().start;
@@ -168,24 +216,129 @@ impl Parser<'_> {
                 Ok(text) => {
                     values.insert(known.name, TableValue { text, offset });
                 }
-                Err(problem) => {
-                    self.source.push_error_unless_syntax_error(offset, format!("`{name}`: {problem}"));
-                }
+                Err(problem) => self.source.push_error(offset, format!("`{name}`: {problem}")),
             }
         }
         values
     }
 
-    /// Checks the rules between keys in every experiment.
-    fn check_rules(&mut self, file: &ExperimentsFile) {
-        for experiment in &file.experiments {
+    /// Records an error that costs default values.
+    fn lose(&mut self, lost: Lost, offset: usize, problem: String) {
+        self.source.push_error(offset, problem);
+        let error = self.source.errors().last().cloned();
+        self.lost.extend(error.map(|error| (lost, error)));
+    }
+
+    /// Records which keys the errors in the values of `[defaults]` concern: those whose value is invalid, and those that an
+    /// unknown name is similar to.
+    fn lose_defaults(&mut self, table: &DeTable, valid: &TableValues) {
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let (meant, offset) = match key_named(name) {
+                Some(known) if valid.contains_key(known.name) => continue,
+                Some(known) => (Some(known.name), value.span().start),
+                None => (similar_key(name), key.span().start),
+            };
+            let place = self.source.line_column(offset);
+            let mut errors = self.source.errors().iter();
+            let error = errors.find(|error| (error.line, error.column) == place).cloned();
+            self.lost.extend(meant.zip(error).map(|(key, error)| (Lost::Key(key), error)));
+        }
+    }
+
+    /// Attributes each syntax error to its table: an experiment whose table has one is listed with it.
+    fn add_damaged(&mut self, file: &mut ExperimentsFile) {
+        let readable = self.readable;
+        for (range, header) in readable.damaged_tables() {
+            let (first, last) =
+                (self.source.line_column(range.start).0, self.source.line_column(range.end).0);
+            let is_here = |error: &&Diagnostic| {
+                (first..=last).contains(&error.line)
+                    && error.message.starts_with(SYNTAX_ERROR)
+                    && (error.line < last || range.end == readable.original().len())
+            };
+            let errors: Vec<Diagnostic> = self.source.errors().iter().filter(is_here).cloned().collect();
+            match table_of(header) {
+                Table::Defaults => self.lose_lines(range.clone(), &errors),
+                Table::Experiment(name) => {
+                    let known = file.experiments.iter_mut().find(|experiment| experiment.name() == name);
+                    if let Some(experiment) = known {
+                        experiment.errors.extend(errors);
+                    } else {
+                        let spec = built_in(&name);
+                        let description = description(readable.original(), range.start);
+                        let values = TableValues::new();
+                        let offset = range.start;
+                        file.experiments.push(Experiment { spec, description, values, errors, offset });
+                    }
+                }
+                Table::Other => {}
+            }
+        }
+    }
+
+    /// Records which default values the lost lines of `[defaults]` had.
+    fn lose_lines(&mut self, table: Range<usize>, errors: &[Diagnostic]) {
+        let Some(error) = errors.first() else { return };
+        let lines = self.readable.lost_lines().filter(|(line, _)| table.contains(&line.start));
+        for (line, text) in lines {
+            let is_header = line.start == table.start;
+            let name = text.split('=').next().unwrap_or_default();
+            let name = name.split_whitespace().next().unwrap_or_default().trim_matches(['"', '\'']);
+            let number = self.source.line_column(line.start).0;
+            let own = errors.iter().find(|error| error.line == number).unwrap_or(error);
+            let lost = match key_named(name) {
+                _ if is_header => Some(Lost::All),
+                Some(key) => Some(Lost::Key(key.name)),
+                None => similar_key(name).map(Lost::Key),
+            };
+            self.lost.extend(lost.map(|lost| (lost, own.clone())));
+        }
+    }
+
+    /// Adds the errors in `[defaults]` to the experiments that would have the value at fault.
+    fn add_lost_defaults(&mut self, file: &mut ExperimentsFile) {
+        for (lost, error) in &self.lost {
+            let concerns = |experiment: &&mut Experiment| match lost {
+                Lost::Key(key) => !experiment.values.contains_key(key),
+                Lost::All => true,
+            };
+            for experiment in file.experiments.iter_mut().filter(concerns) {
+                experiment.errors.push(error.clone());
+            }
+        }
+    }
+
+    /// Checks the rules between keys in every experiment. An invalid value would also violate them: one error for it is
+    /// enough.
+    fn check_rules(&mut self, file: &mut ExperimentsFile) {
+        for experiment in file.experiments.iter_mut().filter(|experiment| experiment.errors.is_empty()) {
             for violation in violated_rules(&experiment.spec) {
                 let name = violation.key.name;
                 let value = experiment.values.get(name).or_else(|| file.defaults.get(name));
                 let offset = value.map_or(experiment.offset, |value| value.offset);
                 self.source.push_error(offset, format!("`{name}`: {}", violation.message));
+                experiment.errors.extend(self.source.errors().last().cloned());
             }
         }
+    }
+}
+
+/// A table of the file, by its header.
+enum Table {
+    Defaults,
+    Experiment(String),
+    Other,
+}
+
+/// The table that a header stands for, even if the header itself is damaged.
+fn table_of(header: &str) -> Table {
+    let name = header.trim_start_matches('[').trim_start();
+    let name = name.split([']', '#']).next().unwrap_or_default().trim();
+    match name.strip_prefix("experiment").and_then(|rest| rest.trim_start().strip_prefix('.')) {
+        Some(name) => Table::Experiment(name.trim().trim_matches(['"', '\'']).to_owned()),
+        None if name == DEFAULTS => Table::Defaults,
+        None => Table::Other,
     }
 }
 
@@ -207,8 +360,7 @@ fn misplaced(name: &str, value: &DeValue) -> String {
     if key_named(name).is_some() {
         return format!("`{name}` belongs in [defaults] or [experiment.NAME]");
     }
-    let tables = ["defaults", "experiment"];
-    match closest_match(name, tables.into_iter()) {
+    match closest_match(name, TABLES.into_iter()) {
         Some(table) => format!("unknown table `{name}`; did you mean `{table}`?"),
         None if value.is_table() => {
             format!("unknown table `{name}`; write [defaults] or [experiment.{name}]")
@@ -293,8 +445,68 @@ mod tests {
     use proptest::prelude::*;
 
     fn errors(text: &str) -> Vec<String> {
-        let found = parse(text, Path::new("e.toml")).unwrap_err();
-        found.iter().map(ToString::to_string).collect()
+        parse(text, Path::new("e.toml")).all_errors().iter().map(ToString::to_string).collect()
+    }
+
+    /// The names of the experiments without errors, and of those with errors.
+    fn intact_and_broken(text: &str) -> (Vec<String>, Vec<String>) {
+        let file = parse(text, Path::new("e.toml"));
+        let (intact, broken): (Vec<_>, Vec<_>) =
+            file.experiments.into_iter().partition(|experiment| experiment.errors.is_empty());
+        let names = |some: Vec<Experiment>| some.iter().map(|one| one.name().to_owned()).collect();
+        (names(intact), names(broken))
+    }
+
+    #[test]
+    fn an_error_costs_its_experiment() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for broken in [
+            "learning_rat = 1e-4\n",
+            "learning_rate = \"fast\"\n",
+            "task = \"sst-2\"\n",
+            "warmup_steps = 9\nmax_steps = 3\n",
+            "seed = = 1\n",
+            "model = \"demo\n",
+            "model = \"\"\"demo\n",
+            "label_column = [\"a\",\n  \"b\"\n",
+            "seed = 1\nseed = 2\n",
+            "@\n",
+        ] {
+            let text = format!(
+                "# One.\n[experiment.a]\nseed = 3\n\n# Two.\n[experiment.b]\n{broken}\n[experiment.c]\n"
+            );
+            assert_eq!(intact_and_broken(&text), (names(&["a", "c"]), names(&["b"])), "{broken}");
+            let file = parse(&text, Path::new("e.toml"));
+            assert!(file.errors.is_empty(), "{:?}", file.errors);
+            assert!(file.experiments[1].errors.iter().all(|error| (7..=9).contains(&error.line)), "{broken}");
+            assert_eq!(file.experiments[1].description.as_deref(), Some("Two."));
+            assert_eq!(file.experiments[0].spec.seed, 3);
+        }
+        let headers = "[experiment.a]\n[experiment.b\nseed = 1\n[experiment.c] x\n[experiment.d]\n";
+        assert_eq!(intact_and_broken(headers), (names(&["a", "d"]), names(&["b", "c"])));
+        let twice = "[experiment.a]\n[experiment.b]\nseed = 1\n[experiment.a]\nseed = 2\n";
+        assert_eq!(intact_and_broken(twice), (names(&["b"]), names(&["a"])));
+        assert_eq!(intact_and_broken("[experimnt.z]\n[experiment.a]\n").0, ["a"]);
+        assert_eq!(intact_and_broken("asdf\n[experiment.a]\n").0, ["a"]);
+    }
+
+    #[test]
+    fn an_error_in_defaults_costs_the_experiments_that_have_the_value() {
+        let text = |defaults: &str| {
+            format!("{defaults}\n[experiment.a]\nseed = 3\n[experiment.b]\nlearning_rate = 1e-4\n")
+        };
+        let intact = |defaults: &str| intact_and_broken(&text(defaults)).0;
+        assert_eq!(intact("[defaults]\nseed = 1\n"), ["a", "b"]);
+        assert_eq!(intact("[defaults]\nlr = 1e-3\n"), ["b"]);
+        assert_eq!(intact("[defaults]\nlearning_rat = 1e-3\n"), ["b"]);
+        assert_eq!(intact("[defaults]\nseed = -1\n"), ["a"]);
+        assert_eq!(intact("[defaults]\nseed = = 1\n"), ["a"]);
+        assert_eq!(intact("[defaults]\nlearning_rate 1e-3\n"), ["b"]);
+        assert_eq!(intact("learning_rate = 1e-3\n"), ["b"]);
+        assert_eq!(intact("[defaults]\n@@@\n"), ["a", "b"]);
+        assert!(intact("[defaults\nseed = 1\n").is_empty());
+        assert!(intact("[default]\nseed = 1\n").is_empty());
+        assert_eq!(errors(&text("[defaults]\nlr = 1e-3\n")).len(), 1, "each error is reported once");
     }
 
     #[test]
@@ -371,7 +583,7 @@ mod tests {
     #[test]
     fn comment_above_a_table_is_the_description() {
         let text = "# The file.\n\n# First line,\n# second.\n[experiment.a]\n\n[experiment.b]\n";
-        let file = parse(text, Path::new("e.toml")).unwrap();
+        let file = parse(text, Path::new("e.toml"));
         let descriptions: Vec<_> = file.experiments.iter().map(|one| one.description.as_deref()).collect();
         assert_eq!(descriptions, [Some("First line, second."), None]);
     }
@@ -379,7 +591,7 @@ mod tests {
     #[test]
     fn values_keep_their_text() {
         let text = "[experiment.a]\nlearning_rate = 2e-5\nmax_steps = 1_000\nweight_decay = 0\nseed = 0x2a\n";
-        let file = parse(text, Path::new("e.toml")).unwrap();
+        let file = parse(text, Path::new("e.toml"));
         let values = &file.experiments[0].values;
         let texts =
             ["learning_rate", "max_steps", "weight_decay", "seed"].map(|key| values[key].text.as_str());

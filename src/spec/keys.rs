@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 use crate::catalog::{Metric, ProblemType};
-use crate::config::ranked_by_similarity;
+use crate::config::{closest_match, ranked_by_similarity};
 
 /// A count of at least `min`; the upper end only catches typing errors.
 const fn count(min: i64, max: i64) -> ValueKind {
@@ -421,18 +421,33 @@ const ALIASES: &[(&str, &str)] = &[
     ("dtype", "precision"),
 ];
 
+/// Names that other tools and papers use for the key `name`.
+pub fn key_aliases(name: &str) -> impl Iterator<Item = &'static str> {
+    ALIASES.iter().filter(move |(_, key)| *key == name).map(|(alias, _)| *alias)
+}
+
+/// The key that another tool calls `word`.
+fn key_of_alias(word: &str) -> Option<&'static str> {
+    ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, key)| *key)
+}
+
+/// The key that another tool calls `word`, or else the key whose name is so similar that `word` is probably a typo of it.
+pub(crate) fn similar_key(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    key_of_alias(&word).or_else(|| closest_match(&word, KEYS.iter().map(|key| key.name)))
+}
+
 /// The key of that name, or the key that other tools and papers call so, such as `lr`.
 pub fn key_called(word: &str) -> Option<&'static Key> {
     let word = word.to_ascii_lowercase().replace('-', "_");
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == word);
-    key_named(alias.map_or(word.as_str(), |(_, key)| key))
+    key_named(key_of_alias(&word).unwrap_or(&word))
 }
 
 /// The key that another tool calls `word`, or else the key with the most similar name.
 fn nearest_key(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, key)| *key);
-    alias.or_else(|| ranked_by_similarity(&word, KEYS.iter().map(|key| key.name)).first().copied())
+    key_of_alias(&word)
+        .or_else(|| ranked_by_similarity(&word, KEYS.iter().map(|key| key.name)).first().copied())
 }
 
 #[cfg(test)]

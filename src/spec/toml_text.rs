@@ -49,7 +49,12 @@ pub fn settings_json(spec: &RunSpec) -> serde_json::Value {
 
 /// Parses what [`to_toml`] wrote; a missing key has its default. Errors name `file`.
 pub fn from_toml(text: &str, file: &Path) -> Result<RunSpec> {
-    let mut experiments = parse(text, file).map_err(Error::Config)?.experiments.into_iter();
+    let parsed = parse(text, file);
+    let errors = parsed.all_errors();
+    if !errors.is_empty() {
+        return Err(Error::Config(errors));
+    }
+    let mut experiments = parsed.experiments.into_iter();
     match (experiments.next(), experiments.next()) {
         (Some(one), None) => Ok(one.spec),
         _ => Err(Error::Usage(format!("{} is not the specification of one run", file.display()))),

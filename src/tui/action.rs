@@ -45,6 +45,8 @@ pub enum GlobalAction {
     Quit,
     /// Show all keys.
     Help,
+    /// Open the command palette, or close it.
+    Palette,
     /// Go to a screen.
     GoTo(Screen),
     /// Suspend the program, as the shell's job control does.
@@ -229,6 +231,8 @@ pub enum InferAction {
     ChooseComparison,
     /// Load the current weights of the run.
     Refresh,
+    /// Classify the probes that the run has not classified.
+    ClassifyProbes,
     /// Go back.
     Back,
 }

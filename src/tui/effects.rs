@@ -158,8 +158,8 @@ impl EffectRunner {
             }
             Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
             Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
-            Effect::SaveExperiment { name, changes } => {
-                self.send_file_job(FileJob::SaveExperiment { name, changes });
+            Effect::SaveExperiment { name, changes, target } => {
+                self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
             Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
             Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
@@ -184,6 +184,9 @@ impl EffectRunner {
             }
             Effect::Classify { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Classify { request_id, text, text_pair });
+            }
+            Effect::ClassifyProbes { request_id, probes } => {
+                self.send_inference_job(InferenceJob::ClassifyProbes { request_id, probes });
             }
             Effect::Explain { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));

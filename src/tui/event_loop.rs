@@ -16,6 +16,7 @@ use super::terminal::{self, TerminalScreen};
 use super::theme::{Charset, ColorDepth, Scheme, Theme};
 use super::update::{open_path, update};
 use super::{input, view};
+use crate::config::Parsed;
 use crate::error::{Error, Result};
 use crate::event::now;
 use crate::terminal_caps::{Clipboard, TerminalCaps};
@@ -40,13 +41,14 @@ const KEYS: usize = 1024;
 /// Opens the interface and returns when the user quits.
 ///
 /// # Errors
-/// [`Error::Config`] with every error in `keys.toml`, [`Error::Usage`] without a terminal,
-/// [`Error::Interrupted`] when a signal ended it, after the run was saved.
+/// [`Error::Usage`] without a terminal or for an unknown `--theme`, [`Error::Interrupted`] when a signal ended it, after the run was saved.
 pub fn open(options: Options) -> Result<()> {
-    let keymap = Keymap::open()?;
-    let settings = InterfaceSettings::read()?;
-    let themes = settings::themes()?;
-    let (theme, is_chosen) = theme(&options, &settings, &themes)?;
+    let mut problems = Vec::new();
+    let keymap = valid_part(Keymap::open(), &mut problems);
+    let settings = valid_part(InterfaceSettings::read(), &mut problems);
+    let (themes, of_themes) = settings::themes();
+    problems.extend(of_themes);
+    let (theme, is_chosen) = theme(&options, &settings, &themes, &mut problems)?;
     let caps = TerminalCaps::detect();
     let asks_for_background = !is_chosen
         && caps.accepts_queries
@@ -62,6 +64,7 @@ pub fn open(options: Options) -> Result<()> {
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.keymap = keymap;
     app.themes = themes;
+    app.notice = settings::notice(&problems);
     app.mouse = settings.mouse.unwrap_or(false);
     if app.mouse {
         screen.set_mouse_capture(true)?;
@@ -89,17 +92,35 @@ pub fn open(options: Options) -> Result<()> {
     ended
 }
 
+/// The valid entries of a configuration file. Its errors are added to `problems`.
+fn valid_part<T: Default>(file: Result<Parsed<T>>, problems: &mut Vec<String>) -> T {
+    match file {
+        Ok(Parsed { value, errors }) => {
+            problems.extend(errors.iter().map(ToString::to_string));
+            value
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            T::default()
+        }
+    }
+}
+
 /// The theme of the command line, of the settings, or the default one for the terminal; and whether the user chose it.
 fn theme(
     options: &Options,
     settings: &InterfaceSettings,
     themes: &[&'static Scheme],
+    problems: &mut Vec<String>,
 ) -> Result<(Theme, bool)> {
     let mut theme = Theme::of(TerminalCaps::detect());
     if let Some(name) = &options.theme {
         theme.scheme = settings::theme(themes, name, "--theme")?;
     } else if let Some(name) = &settings.theme {
-        theme.scheme = settings::theme(themes, name, "config.toml")?;
+        match settings::theme(themes, name, "config.toml") {
+            Ok(scheme) => theme.scheme = scheme,
+            Err(error) => problems.push(error.to_string()),
+        }
     }
     if options.ascii && theme.charset == Charset::Unicode {
         theme.charset = Charset::AsciiSymbols;

@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
 use crate::run::{NotesEdit, RunDir, delete, edit_notes, list, reproduced, seed_dirs, unreadable};
-use crate::spec::{DEFAULT_FILE, Experiments};
+use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +33,7 @@ pub(super) enum FileJob {
     SaveExperiment {
         name: String,
         changes: Vec<(&'static str, String)>,
+        target: SaveTarget,
     },
     DeleteRun(PathBuf),
     EditNotes(PathBuf, NotesEdit),
@@ -103,7 +104,7 @@ impl Worker for FileWorker {
                 let result = catch_panic(name, || reproduced(&self.options.runs_dir));
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
-            FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
+            FileJob::SaveExperiment { name, changes, target } => match self.save(&name, &changes, target) {
                 Ok(path) => {
                     self.list();
                     self.send(Msg::ExperimentSaved { name, path });
@@ -175,19 +176,18 @@ impl FileWorker {
     /// Sends the experiments and the runs.
     fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
-        let rows = |experiments: Experiments| {
-            let row = |name: &&str| ExperimentRow {
-                name: (*name).to_string(),
-                description: experiments.description(name),
-                values: experiments.values(name),
-                spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-            };
-            experiments.names().iter().map(row).collect()
-        };
+        let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
         let runs_dir = &self.options.runs_dir;
         let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
         self.disk.fill(&mut runs);
-        self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+        self.send(Msg::Listed { experiments: rows, runs });
+        if let Ok(experiments) = experiments {
+            let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
+            let mut targets: Vec<(SaveTarget, PathBuf)> =
+                targets.filter_map(|target| Some((target, experiments.path_of_new(target).ok()?))).collect();
+            targets.dedup_by(|(_, a), (_, b)| a == b);
+            self.send(Msg::ExperimentFiles { errors: experiments.errors_outside(), targets });
+        }
     }
 
     fn probes_file(&self) -> PathBuf {
@@ -195,10 +195,9 @@ impl FileWorker {
     }
 
     /// Returns the whole path of the file.
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<PathBuf> {
+    fn save(&self, name: &str, changes: &[(&'static str, String)], target: SaveTarget) -> Result<PathBuf> {
         let mut experiments = Experiments::open(self.options.experiments.as_deref())?;
-        experiments.save(name, changes)?;
-        let file = experiments.path().unwrap_or(Path::new(DEFAULT_FILE));
-        Ok(std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()))
+        let file = experiments.save(name, changes, target)?;
+        Ok(std::path::absolute(&file).unwrap_or(file))
     }
 }

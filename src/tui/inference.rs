@@ -7,6 +7,7 @@ use super::worker::catch_panic;
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::predict::Predictor;
+use crate::probes::Probe;
 use crate::spec::DeviceSpec;
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
@@ -25,6 +26,8 @@ pub(super) enum InferenceJob {
     OpenLive { request_id: u64, run_number: u64, weights: Receiver<Snapshot> },
     /// Classify a text or a pair.
     Classify { request_id: u64, text: String, text_pair: Option<String> },
+    /// Classify probes with the model that a request opened.
+    ClassifyProbes { request_id: u64, probes: Vec<Probe> },
     /// Compute attributions.
     Explain(Explain),
 }
@@ -112,6 +115,7 @@ impl InferenceWorker {
             InferenceJob::OpenLive { request_id, run_number, weights } => {
                 self.pending_weights = Some(PendingWeights { request_id, run_number, weights });
             }
+            InferenceJob::ClassifyProbes { request_id, probes } => self.classify_probes(request_id, probes),
             InferenceJob::Classify { request_id, text, text_pair } => {
                 self.classify(request_id, &text, text_pair.as_deref());
             }
@@ -149,6 +153,18 @@ impl InferenceWorker {
             let result = catch_panic("classifying a text", || predictor.predict(text, text_pair));
             self.send(Msg::ComparisonPrediction { request_id, result: result.map_err(|e| e.to_string()) });
         }
+    }
+
+    fn classify_probes(&mut self, request_id: u64, probes: Vec<Probe>) {
+        let Some(predictor) = &mut self.predictor else { return };
+        let inputs: Vec<_> =
+            probes.iter().map(|probe| (probe.text.clone(), probe.text_pair.clone())).collect();
+        let result = catch_panic("classifying the probes", || predictor.predict_all(&inputs));
+        let result = result.map_err(|e| e.to_string()).map(|predictions| {
+            let outputs = predictions.into_iter().map(|prediction| prediction.output);
+            probes.into_iter().zip(outputs).collect()
+        });
+        self.send(Msg::ProbesClassified { request_id, result });
     }
 
     /// Computes attributions. A job that arrives meanwhile interrupts this; it is started again after the job.

@@ -12,7 +12,7 @@ use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::data::Preview;
 use crate::event::Command;
-use crate::predict::{Attributions, Prediction};
+use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
@@ -20,7 +20,7 @@ use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::suggestions::Suggestions;
 use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, SaveTarget};
 use crate::terminal_caps::Background;
 use std::path::PathBuf;
 
@@ -30,6 +30,8 @@ use std::path::PathBuf;
 pub enum Msg {
     /// A key with a meaning was pressed.
     Action(Action),
+    /// A key was pressed whose action does not apply, with the reason.
+    KeyDoesNotApply(String),
     /// Text was typed or pasted, or the cursor moved in it.
     Edit(Edit),
     /// The terminal has this many columns and rows.
@@ -42,6 +44,13 @@ pub enum Msg {
         experiments: Result<Vec<ExperimentRow>, String>,
         /// The runs, newest first.
         runs: Vec<RunRow>,
+    },
+    /// The errors outside of experiments in their files, and where a new experiment can be saved.
+    ExperimentFiles {
+        /// The errors.
+        errors: Vec<String>,
+        /// The files that a new experiment can be saved to, at least one.
+        targets: Vec<(SaveTarget, PathBuf)>,
     },
     /// The disk space of runs was measured, for those where it has changed.
     DiskMeasured(Vec<(PathBuf, DiskUse)>),
@@ -120,6 +129,13 @@ pub enum Msg {
         seconds: f64,
         /// The attributions, or the error.
         result: Result<Attributions, String>,
+    },
+    /// The probes of a request were classified.
+    ProbesClassified {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The predictions, or the error.
+        result: Result<Vec<(Probe, ModelOutput)>, String>,
     },
     /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {
@@ -226,6 +242,8 @@ pub enum Effect {
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
+        /// The file of an experiment that is in none.
+        target: SaveTarget,
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),
@@ -264,6 +282,13 @@ pub enum Effect {
         text: String,
         /// The second text of a pair.
         text_pair: Option<String>,
+    },
+    /// Classify probes.
+    ClassifyProbes {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The probes.
+        probes: Vec<Probe>,
     },
     /// Read and analyze the saved predictions of a run.
     LoadPredictions(Subject),

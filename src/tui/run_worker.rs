@@ -169,7 +169,7 @@ impl RunWorker {
             TrainRequest::Spec(spec) => Start::New(*spec),
             TrainRequest::Changed { name, changes } => {
                 let experiments = Experiments::open(self.options.experiments.as_deref())?;
-                Start::New(experiments.with_changes(&name, &changes)?.resolve(&name, &[])?)
+                Start::New(experiments.with_changes(&name, &changes)?)
             }
             TrainRequest::Resume(dir) => Start::Resume(dir),
         })

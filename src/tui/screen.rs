@@ -61,11 +61,13 @@ pub enum Context {
     Question,
     /// A list to choose from.
     Choice,
+    /// The command palette.
+    Palette,
 }
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Context; 16] = [
+    pub const ALL: [Context; 17] = [
         Context::Screen(Screen::Runs),
         Context::Filter,
         Context::Form,
@@ -81,6 +83,7 @@ impl Context {
         Context::Message,
         Context::Question,
         Context::Choice,
+        Context::Palette,
         Context::Global,
     ];
 
@@ -96,6 +99,7 @@ impl Context {
             Context::Message => "Message",
             Context::Question => "Question",
             Context::Choice => "List to choose from",
+            Context::Palette => "Commands",
         }
     }
 
@@ -118,14 +122,42 @@ impl Context {
             Context::Message => "message",
             Context::Question => "question",
             Context::Choice => "choice",
+            Context::Palette => "palette",
         }
+    }
+
+    /// What to do first so that the keys of this context apply, as a sentence.
+    pub fn entered_by(self) -> &'static str {
+        match self {
+            Context::Screen(Screen::Insight) => "Open the Insight screen first, from a past run.",
+            Context::Screen(Screen::Data) => "Open the Data screen first, from an experiment.",
+            Context::Screen(Screen::Open) => "Open a file or a folder with data first.",
+            Context::Screen(Screen::Machine) => "Open the Machine screen first, from the Live screen.",
+            Context::Form => "Open the form of an experiment first.",
+            Context::FormValue => "Edit a value of a form first.",
+            Context::Filter => "Start a filter first.",
+            Context::Chart => "Show a chart on the whole screen first.",
+            Context::Message | Context::Question | Context::Choice | Context::Palette => {
+                "Open a popup of this kind first."
+            }
+            Context::Global | Context::Screen(_) => "Open the screen first.",
+        }
+    }
+
+    /// Whether it is a popup, which takes all keys.
+    pub fn is_popup(self) -> bool {
+        matches!(self, Context::Message | Context::Question | Context::Choice | Context::Palette)
     }
 
     /// Whether a character without a modifier is text here.
     pub fn takes_text(self) -> bool {
         matches!(
             self,
-            Context::Filter | Context::FormValue | Context::Screen(Screen::Infer) | Context::Choice
+            Context::Filter
+                | Context::FormValue
+                | Context::Screen(Screen::Infer)
+                | Context::Choice
+                | Context::Palette
         )
     }
 }

@@ -8,9 +8,10 @@
 //! ```
 
 use super::theme::{BUILT_IN, Charts, Scheme};
-use crate::config::{self, TomlSource, describe_value, unknown_name};
-use crate::error::{Diagnostic, Error, Result};
+use crate::config::{self, Parsed, ReadableToml, TomlSource, describe_value, unknown_name};
+use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::text::plural;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml_edit::{DocumentMut, Item, Table, value};
@@ -40,26 +41,25 @@ impl InterfaceSettings {
     /// Reads `config.toml`. Without the file, every setting is `None`.
     ///
     /// # Errors
-    /// [`Error::Config`] with every mistake in it.
-    pub fn read() -> Result<InterfaceSettings> {
-        match config::read(FILE)? {
-            None => Ok(InterfaceSettings::default()),
-            Some((path, text)) => InterfaceSettings::parse(&text, &path).map_err(Error::Config),
-        }
+    /// [`Error::Usage`] or [`Error::Config`] if the file cannot be read.
+    pub fn read() -> Result<Parsed<InterfaceSettings>> {
+        let file = config::read(FILE)?;
+        Ok(file.map_or(Parsed::default(), |(path, text)| InterfaceSettings::parse(&text, &path)))
     }
 
-    fn parse(text: &str, path: &Path) -> Result<InterfaceSettings, Vec<Diagnostic>> {
-        let mut source = TomlSource::new(text, path);
+    /// Parses the text of the file. A setting whose value has an error is `None`.
+    fn parse(text: &str, path: &Path) -> Parsed<InterfaceSettings> {
+        let readable = ReadableToml::new(text);
+        let mut source = TomlSource::new(&readable, path);
         let root = source.parse();
         let mut settings = InterfaceSettings::default();
         for (key, value) in root.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (TABLE, DeValue::Table(table)) => settings.take(&mut source, table),
-                (TABLE, _) => source
-                    .push_error_unless_syntax_error(key.span().start, "[interface] must be a table".into()),
+                (TABLE, _) => source.push_error(key.span().start, "[interface] must be a table".into()),
                 (name, _) => {
                     let problem = unknown_name("table", name, [TABLE].into_iter());
-                    source.push_error_unless_syntax_error(key.span().start, problem);
+                    source.push_error(key.span().start, problem);
                 }
             }
         }
@@ -91,43 +91,45 @@ impl InterfaceSettings {
                 ("mouse", other) => format!("`true` or `false` is expected, not {}", describe_value(other)),
                 (name, _) => {
                     let problem = unknown_name("key", name, ["theme", "charts", "mouse"].into_iter());
-                    source.push_error_unless_syntax_error(key.span().start, problem);
+                    source.push_error(key.span().start, problem);
                     continue;
                 }
             };
-            source.push_error_unless_syntax_error(at, problem);
+            source.push_error(at, problem);
         }
     }
 }
 
-/// All themes: the built-in ones, then those of the user by name. They live as long as the program.
-///
-/// # Errors
-/// [`Error::Config`] with every mistake in the files, [`Error::Usage`] for one that cannot be read.
-pub fn themes() -> Result<Vec<&'static Scheme>> {
+/// All themes: the built-in ones, then those of the user by name, with every mistake in their files. They live as long as
+/// the program.
+pub fn themes() -> (Vec<&'static Scheme>, Vec<String>) {
     let mut themes: Vec<&'static Scheme> = BUILT_IN.to_vec();
-    let mut errors = Vec::new();
-    let Some(folder) = config::folder().map(|folder| folder.join(THEMES)) else { return Ok(themes) };
+    let mut problems: Vec<String> = Vec::new();
+    let Some(folder) = config::folder().map(|folder| folder.join(THEMES)) else { return (themes, problems) };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
         .collect();
     names.sort_unstable();
     for name in names {
-        let Some((path, text)) = config::read(&format!("{THEMES}/{name}.toml"))? else { continue };
-        match Scheme::read(&name, &text, &path) {
-            Ok(scheme) => {
-                // A theme of the user replaces a built-in one with the same name.
-                let scheme: &'static Scheme = Box::leak(Box::new(scheme));
-                match themes.iter_mut().find(|known| known.name == scheme.name) {
-                    Some(known) => *known = scheme,
-                    None => themes.push(scheme),
-                }
+        let (path, text) = match config::read(&format!("{THEMES}/{name}.toml")) {
+            Ok(Some(file)) => file,
+            Ok(None) => continue,
+            Err(error) => {
+                problems.push(error.to_string());
+                continue;
             }
-            Err(found) => errors.extend(found),
+        };
+        let Parsed { value, errors } = Scheme::read(&name, &text, &path);
+        problems.extend(errors.iter().map(ToString::to_string));
+        // A theme of the user replaces a built-in one with the same name.
+        let scheme: &'static Scheme = Box::leak(Box::new(value));
+        match themes.iter_mut().find(|known| known.name == scheme.name) {
+            Some(known) => *known = scheme,
+            None => themes.push(scheme),
         }
     }
-    if errors.is_empty() { Ok(themes) } else { Err(Error::Config(errors)) }
+    (themes, problems)
 }
 
 /// The theme with this name.
@@ -140,6 +142,16 @@ pub fn theme(themes: &[&'static Scheme], name: &str, source: &str) -> Result<&'s
         let names: Vec<&str> = themes.iter().map(|scheme| scheme.name.as_ref()).collect();
         Error::Usage(format!("{source}: unknown theme `{name}`; known themes: {}", names.join(", ")))
     })
+}
+
+/// The notice about mistakes in configuration files; `None` without one.
+pub fn notice(problems: &[String]) -> Option<String> {
+    let (first, others) = problems.split_first()?;
+    let others = match others.len() {
+        0 => String::new(),
+        count => format!(" (and {})", plural(count, "more mistake")),
+    };
+    Some(format!("{first}{others}"))
 }
 
 /// Writes the theme to `config.toml` and preserves the rest of the file, including comments.
@@ -158,12 +170,14 @@ pub fn save_theme(name: &str) -> Result<()> {
 }
 
 fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {
-    // A file with errors is left unchanged for the user to correct.
-    InterfaceSettings::parse(text, path).map_err(Error::Config)?;
-    let mut document: DocumentMut =
-        text.parse().map_err(|e: toml_edit::TomlError| Error::Usage(e.message().to_owned()))?;
+    // A file with a syntax error is left unchanged for the user to correct.
+    let document: Result<DocumentMut, _> = text.parse();
+    let mut document = document.map_err(|_| Error::Config(InterfaceSettings::parse(text, path).errors))?;
     let table = document.entry(TABLE).or_insert_with(|| Item::Table(Table::new()));
-    let entry = &mut table["theme"];
+    let Some(table) = table.as_table_like_mut() else {
+        return Err(Error::Config(InterfaceSettings::parse(text, path).errors));
+    };
+    let entry = table.entry("theme").or_insert(Item::None);
     match entry.as_value_mut() {
         Some(old) => {
             let decor = old.decor().clone();
@@ -179,9 +193,9 @@ fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<InterfaceSettings, Vec<String>> {
-        let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
-        InterfaceSettings::parse(text, Path::new("config.toml")).map_err(texts)
+    fn parse(text: &str) -> (InterfaceSettings, Vec<String>) {
+        let Parsed { value, errors } = InterfaceSettings::parse(text, Path::new("config.toml"));
+        (value, errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -192,8 +206,8 @@ mod tests {
             charts: Some(Charts::Blocks),
             mouse: Some(true),
         };
-        assert_eq!(parse(all), Ok(expected));
-        assert_eq!(parse(""), Ok(InterfaceSettings::default()));
+        assert_eq!(parse(all), (expected, Vec::new()));
+        assert_eq!(parse(""), Default::default());
     }
 
     #[test]
@@ -206,7 +220,10 @@ mod tests {
             "config.toml:5:9: `true` or `false` is expected, not text",
             "config.toml:6:1: unknown key `color`",
         ];
-        assert_eq!(parse(text).unwrap_err(), expected);
+        assert_eq!(parse(text).1, expected);
+        let (settings, errors) = parse("[interface]\ntheme = \"light\"\ncharts = \nmouse = 1\n");
+        assert_eq!(settings.theme.as_deref(), Some("light"), "an error costs its entry: {errors:?}");
+        assert_eq!(errors.len(), 2);
     }
 
     #[test]
@@ -216,7 +233,11 @@ mod tests {
         let text = "# mine\n[interface]\nmouse = true # always\ntheme = \"dark\" # for now\n";
         let expected = "# mine\n[interface]\nmouse = true # always\ntheme = \"light\" # for now\n";
         assert_eq!(with_theme(text, path, "light").unwrap(), expected);
-        assert!(with_theme("[interface]\nmouse = 3\n", path, "light").is_err());
+        let wrong = "[interface]\nmouse = 3\ntheme = 4\n";
+        assert_eq!(with_theme(wrong, path, "light").unwrap(), "[interface]\nmouse = 3\ntheme = \"light\"\n");
+        let broken = with_theme("[interface]\nmouse = \n", path, "light").unwrap_err().to_string();
+        assert!(broken.starts_with("config.toml:2:"), "{broken}");
+        assert!(with_theme("interface = 3\n", path, "light").is_err());
     }
 
     #[test]

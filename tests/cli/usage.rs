@@ -69,7 +69,7 @@ fn usage_errors_are_one_sentence_and_exit_with_2() {
     assert!(workspace.run(&["runs", "--jsno"]).failure(2).contains("--jsno"));
     assert!(workspace.run(&["export", "x", "--format", "onnx", "--to", "y"]).failure(2).contains("hf"));
     let error = workspace.run(&["train", "dmeo"]).failure(2);
-    assert!(error.contains("no experiment `dmeo`") && error.contains("its experiments are demo"), "{error}");
+    assert!(error.contains("no experiment `dmeo`") && error.contains("the experiments are demo"), "{error}");
     let error = workspace.run(&["train", "demo", "--set", "lr=3e-5"]).failure(2);
     assert!(error.contains("`lr`; did you mean `learning_rate`?"), "{error}");
     let error = workspace.run(&["train", "demo", "--set", "learning_rate=-1"]).failure(2);
@@ -87,17 +87,64 @@ fn every_mistake_in_a_file_has_line_and_column() {
         "experiments.toml",
         "[experiment.a]\nlearning_rat = 1e-4\nseed = -1\n\n[experiment.b]\ntask = \"sts\"\n",
     );
-    for args in [&["check"][..], &["check", "b"], &["train", "b"]] {
+    let result = workspace.run(&["check"]);
+    assert_eq!(result.code, Some(2));
+    let lines: Vec<&str> = result.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", result.stderr);
+    assert_eq!(lines[0], "experiments.toml:2:1: unknown key `learning_rat`; did you mean `learning_rate`?");
+    assert!(lines[1].starts_with("experiments.toml:3:8: `seed`: "), "{}", lines[1]);
+    assert!(lines[2].starts_with("experiments.toml:6:8: `task`: "), "{}", lines[2]);
+    for args in [&["check", "b"], &["train", "b"]] {
         let result = workspace.run(args);
-        assert_eq!(result.code, Some(2));
-        let lines: Vec<&str> = result.stderr.lines().collect();
-        assert_eq!(lines.len(), 3, "{}", result.stderr);
-        assert_eq!(
-            lines[0],
-            "experiments.toml:2:1: unknown key `learning_rat`; did you mean `learning_rate`?"
-        );
-        assert!(lines[1].starts_with("experiments.toml:3:8: `seed`: "), "{}", lines[1]);
-        assert!(lines[2].starts_with("experiments.toml:6:8: `task`: "), "{}", lines[2]);
+        assert_eq!((result.code, result.stderr.lines().count()), (Some(2), 1), "{}", result.stderr);
+        assert!(result.stderr.starts_with("experiments.toml:6:8: `task`: "), "{}", result.stderr);
+    }
+}
+
+#[test]
+fn a_mistake_costs_its_experiment() {
+    let workspace = Workspace::new();
+    let broken = [
+        "[experiment.bad]\nseed = = 1\n",
+        "[experiment.bad\n",
+        "[experiment.bad]\nmodel = \"\"\"demo\n",
+        "[experiment.bad]\nlr = 1\n",
+        "[experimnt.bad]\n",
+    ];
+    for (number, broken) in broken.iter().enumerate() {
+        let text =
+            format!("[experiment.first]\nmax_steps = 1\n\n{broken}\n[experiment.last]\nmax_steps = 1\n");
+        workspace.write("experiments.toml", &text);
+        let check = workspace.run(&["check"]);
+        assert_eq!(check.code, Some(2), "{}", check.stderr);
+        assert!(check.stdout.contains("[experiment.first]") && check.stdout.contains("[experiment.last]"));
+        assert!(check.stderr.starts_with("experiments.toml:"), "{}", check.stderr);
+        let json = workspace.run(&["check", "--json"]).json();
+        assert_eq!(json.as_array().unwrap().len(), 2);
+        for name in ["first", "last"] {
+            workspace.run(&["check", name]).success();
+        }
+        assert_eq!(workspace.run(&["train", "bad"]).code, Some(2));
+        if number == 0 {
+            let run = train(&workspace, "last", &[]).success();
+            assert!(run.stderr.contains("warning: experiments.toml:5:"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_printed() {
+    let workspace = Workspace::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = workspace.run(&["completions", shell]).success().stdout;
+        assert!(script.contains("runs-dir") && script.contains("predict"), "{shell}");
+    }
+    assert!(workspace.run(&["completions", "sh"]).failure(2).contains("bash"));
+    let page = workspace.run(&["man"]).success().stdout;
+    assert!(page.contains(".TH") && page.contains("GLUE-TUI CONTROL PAUSE"), "{page}");
+    assert_eq!(workspace.run(&["man", "--to", "pages"]).success().stdout, "");
+    for name in ["glue-tui.1", "glue-tui-train.1", "glue-tui-control-pause.1"] {
+        assert!(workspace.path().join("pages").join(name).is_file(), "{name}");
     }
 }
 
@@ -135,7 +182,18 @@ fn missing_data_and_devices_have_their_exit_codes() {
         let error = train(&workspace, "demo", &["--device", "cuda:0"]).failure(4);
         assert!(error.contains("cuda:0"), "{error}");
     }
-    assert_eq!(workspace.run(&["predict", "no-such-run", "x"]).code, Some(3));
+    // A name without an owner needs no request to a hub, which is offline in these tests.
+    let error = workspace.run(&["predict", "no-such-run", "x"]).failure(3);
+    assert!(error.contains("no-such-run: is neither a model folder nor a hub id"), "{error}");
+    assert!(error.contains("no run no-such-run in runs") && !error.contains("OFFLINE"), "{error}");
+    let error = workspace.run(&["predict", "distilbert-base-uncasde", "x"]).failure(3);
+    assert!(error.contains("did you mean distilbert/distilbert-base-uncased?"), "{error}");
+    let error = workspace.run(&["predict", "someone/some-model", "x"]).failure(3);
+    assert!(error.contains("OFFLINE") && error.contains("no run someone/some-model"), "{error}");
+    let error = workspace.run(&["predict", "bert-base-uncased", "x"]).failure(3);
+    assert!(error.contains("OFFLINE"), "a short id of the hub's early days is known: {error}");
+    let error = train(&workspace, "demo", &["--set", "model=nope"]).failure(3);
+    assert!(error.contains("nope: is neither a model folder nor a hub id"), "{error}");
 }
 
 #[test]
@@ -205,9 +263,9 @@ fn keys_exports_the_bindings_and_reports_every_mistake_in_the_file() {
     assert_eq!(of("everywhere", "quit"), serde_json::json!(["ctrl-q"]));
 
     std::fs::write(&file, "quit = \"ctl-q\"\n[live]\npuase = \"p\"\n").unwrap();
-    // The interface reports the errors too, before it checks for a terminal.
-    for args in [&["keys"][..], &[]] {
-        let result = workspace.run(args);
+    // The interface shows a notice instead.
+    {
+        let result = workspace.run(&["keys"]);
         assert_eq!((result.code, result.stdout.as_str()), (Some(2), ""), "{}", result.stderr);
         let lines: Vec<&str> = result.stderr.lines().collect();
         let at = file.display();

@@ -67,14 +67,7 @@ pub(crate) fn experiments() -> Vec<ExperimentRow> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("experiments.toml");
     std::fs::write(&path, FILE).unwrap();
-    let experiments = Experiments::open(Some(&path)).unwrap();
-    let row = |name: &&str| ExperimentRow {
-        name: (*name).to_string(),
-        description: experiments.description(name),
-        values: experiments.values(name),
-        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-    };
-    experiments.names().iter().map(row).collect()
+    ExperimentRow::all(&Experiments::open(Some(&path)).unwrap())
 }
 
 pub(crate) fn run(
@@ -209,6 +202,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
         "f1" => KeyCode::F(1),
+        "f4" => KeyCode::F(4),
         "f5" => KeyCode::F(5),
         _ => {
             let letter = name.strip_prefix('^').and_then(|rest| rest.chars().next());

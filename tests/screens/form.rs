@@ -2,11 +2,13 @@
 
 use super::fixtures::*;
 
+use glue_tui::spec::SaveTarget;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
 use glue_tui::tui::state::form::FormLine;
 use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
+use std::path::PathBuf;
 
 /// Moves the cursor down to the line of a key.
 fn go_to(app: &mut App, key: &str) {
@@ -45,7 +47,10 @@ fn form_value_is_checked_while_typing_and_starts_without_saving() {
     assert_eq!(press_keys(&mut app, "<^r>"), [started]);
     assert_eq!(press_keys(&mut app, "<esc>"), []);
     assert_shows(&app, "Unsaved changes");
-    assert_eq!(press_keys(&mut app, "s"), [Effect::SaveExperiment { name: "demo".into(), changes }]);
+    assert_eq!(
+        press_keys(&mut app, "s"),
+        [Effect::SaveExperiment { name: "demo".into(), changes, target: SaveTarget::Local }]
+    );
     update(&mut app, Msg::ExperimentSaved { name: "demo".into(), path: "/data/experiments.toml".into() });
     assert!(app.form.is_none());
     assert_shows(&app, "demo is saved in /data/experiments.toml");
@@ -68,11 +73,31 @@ fn form_changes_are_kept_until_discarded() {
 }
 
 #[test]
+fn a_new_experiment_is_saved_to_the_file_of_choice() {
+    let mut app = app(120, 40);
+    let own = PathBuf::from("/home/a/.config/glue-tui/experiments.toml");
+    let targets = vec![(SaveTarget::Local, "experiments.toml".into()), (SaveTarget::User, own)];
+    update(&mut app, Msg::ExperimentFiles { errors: Vec::new(), targets });
+    assert_eq!(press_keys(&mut app, "ns"), []);
+    assert_shows(&app, "/home/a/.config/glue-tui/experiments.toml");
+    let effects = press_keys(&mut app, "c");
+    assert!(
+        matches!(effects.last(), Some(Effect::SaveExperiment { target: SaveTarget::User, .. })),
+        "{effects:?}"
+    );
+    let effects = press_keys(&mut app, "<esc>es");
+    assert!(
+        matches!(effects.last(), Some(Effect::SaveExperiment { .. })),
+        "it is saved to its own file: {effects:?}"
+    );
+}
+
+#[test]
 fn copy_has_the_values_of_the_original() {
     let mut app = app(120, 40);
     press_keys(&mut app, "jjc");
     let effects = press_keys(&mut app, "s");
-    let Some(Effect::SaveExperiment { name, changes }) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::SaveExperiment { name, changes, .. }) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(name, "sst-distilbert-2");
     assert!(changes.contains(&("repeats", "8".into())), "{changes:?}");
     assert!(!changes.iter().any(|(key, _)| *key == "seed"), "{changes:?}");

@@ -71,6 +71,30 @@ fn up_recalls_earlier_texts_and_down_restores_the_draft() {
 }
 
 #[test]
+fn history_names_the_model_of_each_answer() {
+    let mut app = classifying(120, 40, "x");
+    press_keys(&mut app, "<^u>");
+    assert!(!text(&app).contains("other-model"));
+    let effects = press_keys(&mut app, "<^o>other-model<enter>");
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = OpenedModel { name: "other-model".into(), pair: Some(false), step: None };
+    update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
+    let effects = press_keys(&mut app, "i have seen worse");
+    let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+    update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.01, result: Ok(prediction(0.2)) });
+    press_keys(&mut app, "<enter>");
+    let models: Vec<&str> = app.infer.history.iter().map(|entry| entry.model.as_str()).collect();
+    assert_eq!(models, ["other-model", "demo"], "answers of two models to one text");
+    let lines: Vec<String> = text(&app).lines().map(str::to_owned).collect();
+    for model in ["other-model", "demo"] {
+        assert!(
+            lines.iter().any(|line| line.contains("i have seen worse") && line.contains(model)),
+            "{model}"
+        );
+    }
+}
+
+#[test]
 fn large_paste_is_fast() {
     let mut app = classifying(120, 40, "x");
     let started = std::time::Instant::now();

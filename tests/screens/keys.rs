@@ -130,7 +130,7 @@ fn active_bindings_have_unique_keys_and_a_description() {
 #[test]
 fn keys_of_the_user_file_are_used_and_shown() {
     let text = "quit = \"ctrl-q\"\nhelp = [\"H\", \"f1\"]\n[runs]\nnew = \"+\"\n[live]\npause = \"p\"\n[compare]\nmark = \"m\"\nsame_model = []\n";
-    let keymap = Keymap::read(text, Path::new("keys.toml")).unwrap();
+    let keymap = Keymap::read(text, Path::new("keys.toml")).complete().unwrap();
     let with = |app: App| App { keymap: keymap.clone(), ..app };
     let mut app = with(training(120, 40, "demo", 200));
     assert_shows(&app, " p pause ");

@@ -20,10 +20,12 @@ mod machine;
 mod mouse;
 mod multi_label;
 mod open;
+mod palette;
 mod pictures;
 mod probes;
 mod queue;
 mod recording;
+mod reference;
 mod regression;
 mod runs;
 mod svg;
@@ -125,9 +127,14 @@ fn runs_screen_on_several_seeds() {
 fn runs_screen_with_an_invalid_file() {
     snapshot("runs-empty", |width, height| {
         let mut app = App::new(THEME, (width, height), STARTED_AT, "x86_64, 2 threads".into());
-        let experiments =
-            Err("experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?".into());
-        update(&mut app, Msg::Listed { experiments, runs: Vec::new() });
+        let error = "experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?";
+        let mut experiments = experiments();
+        experiments[1].spec = Err(error.into());
+        update(&mut app, Msg::Listed { experiments: Ok(experiments), runs: Vec::new() });
+        let errors =
+            vec!["experiments.toml:3:2: unknown table `experimnt`; did you mean `experiment`?".into()];
+        update(&mut app, Msg::ExperimentFiles { errors, targets: Vec::new() });
+        press_keys(&mut app, "j");
         app
     });
 }

@@ -194,7 +194,7 @@ fn columns_are_changed_with_the_rows_in_view() {
 fn experiment_is_saved_or_edited_instead() {
     let mut app = on_reviews(120, 40);
     let effects = press_keys(&mut app, "s");
-    let [Effect::SaveExperiment { name, changes }] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::SaveExperiment { name, changes, .. }] = &effects[..] else { panic!("{effects:?}") };
     assert!(name == "kunden" && changes.contains(&("label_column", "Stimmung".into())), "{changes:?}");
     let effects = press_keys(&mut app, "e");
     assert!(

@@ -32,13 +32,7 @@ fn opened() -> App {
     let mut app = App::new(THEME, SIZE, now, "x86_64, 2 threads".into());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments.toml");
     let experiments = Experiments::open(Some(&file)).unwrap();
-    let row = |name: &&str| ExperimentRow {
-        name: (*name).to_string(),
-        description: experiments.description(name),
-        values: experiments.values(name),
-        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-    };
-    let rows = experiments.names().iter().map(row).collect();
+    let rows = ExperimentRow::all(&experiments);
     let effects = update(&mut app, Msg::Listed { experiments: Ok(rows), runs });
     run_effects(&mut app, effects);
     app

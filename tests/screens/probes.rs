@@ -3,6 +3,7 @@
 use super::fixtures::*;
 
 use glue_tui::event::{Event, ProbePrediction, ProbeResult, SplitName};
+use glue_tui::predict::Prediction;
 use glue_tui::probes::{MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::tui::msg::{Effect, Msg};
@@ -113,7 +114,7 @@ fn one_key_adds_and_removes_a_probe() {
     let effects = press_keys(&mut app, "<^p>");
     assert_eq!(effects, [Effect::ToggleProbe(probe("not bad at all"))]);
     update(&mut app, Msg::ProbesLoaded(Ok(vec![probe("not bad at all")])));
-    assert_shows(&app, "no predictions");
+    assert_shows(&app, "new: ^R classifies it");
     // Adding the text to the history keeps the probe; probes are recalled after the history.
     press_keys(&mut app, "<enter><up><up><up>");
     assert_eq!(app.infer.fields[0].text(), "not bad at all");
@@ -122,6 +123,23 @@ fn one_key_adds_and_removes_a_probe() {
     assert!(!text(&app).contains("Probes"));
     assert_eq!(press_keys(&mut app, "<^u><^p>"), []);
     assert_shows(&app, "type a text first");
+}
+
+#[test]
+fn a_probe_added_after_the_run_is_classified_on_request() {
+    let mut app = infer_with_probes(120, 40);
+    assert_shows(&app, "new: ^R classifies it");
+    let effects = press_keys(&mut app, "<^r>");
+    let [Effect::ClassifyProbes { request_id, probes }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(probes, &[probe("added after the run")], "the others have predictions of the evaluations");
+    let classified = |output: &Prediction| vec![(probe("added after the run"), output.output.clone())];
+    let result = Ok(classified(&prediction(0.9)));
+    update(&mut app, Msg::ProbesClassified { request_id: request_id + 1, result: result.clone() });
+    assert_shows(&app, "new: ^R classifies it");
+    update(&mut app, Msg::ProbesClassified { request_id: *request_id, result });
+    assert_shows(&app, "90.0 %  positive");
+    assert_eq!(press_keys(&mut app, "<^r>"), []);
+    assert_shows(&app, "The model is not being trained.");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub fn experiments(folder: &Path, data: &[u8]) {
             check_text(&spec);
         }
         if let Ok(changed) = experiments.with_changes(name, &[("seed", "7".to_owned())]) {
-            assert_eq!(changed.resolve(name, &[]).map(|spec| spec.seed).ok(), Some(7), "the key is saved");
+            assert_eq!(changed.seed, 7);
         }
     }
 }
@@ -52,7 +52,7 @@ pub fn keys(_: &Path, data: &[u8]) {
 /// A theme.
 pub fn themes(_: &Path, data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(scheme) = Scheme::read("fuzz", text, Path::new("fuzz.toml")) {
+    if let Ok(scheme) = Scheme::read("fuzz", text, Path::new("fuzz.toml")).complete() {
         for role in Role::all() {
             let _ = scheme.paint(role);
         }

@@ -3,6 +3,7 @@
 mod mouse;
 
 use super::action::{Action, PopupAction};
+use super::keymap::Condition;
 use super::msg::Msg;
 use super::screen::Context;
 use super::state::App;
@@ -41,7 +42,13 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
     {
         return Some(Msg::Edit(edit));
     }
-    found(Context::Global).map(Msg::Action)
+    if let Some(action) = found(Context::Global) {
+        return Some(Msg::Action(action));
+    }
+    let here = contexts.iter().chain([&Context::Global]).flat_map(|context| app.keymap.of(*context));
+    let conditions: Vec<Condition> =
+        here.filter(|binding| binding.matches(key)).map(|binding| binding.condition).collect();
+    app.unmet(&conditions).map(Msg::KeyDoesNotApply)
 }
 
 /// The edit of a text field for a key.

@@ -24,6 +24,8 @@ pub struct Binding {
     pub description: &'static str,
     /// When the binding is active.
     pub condition: Condition,
+    /// Whether the footer keeps it when not all bindings fit.
+    pub is_primary: bool,
 }
 
 impl Binding {
@@ -35,8 +37,12 @@ impl Binding {
 
     /// The label of the first key, or with `takes_text` of the first key that is not text; empty without one.
     pub fn key(&self, theme: Theme, takes_text: bool) -> String {
-        let mut usable = self.keys.iter().filter(|key| !(takes_text && key.is_text()));
-        usable.next().map_or(String::new(), |key| key.label(theme))
+        self.first_key(takes_text).map_or(String::new(), |key| key.label(theme))
+    }
+
+    /// The first key, or with `takes_text` the first key that is not text.
+    pub fn first_key(&self, takes_text: bool) -> Option<KeyChord> {
+        self.keys.iter().find(|key| !(takes_text && key.is_text())).copied()
     }
 
     /// Whether `key` is one of the keys.
@@ -62,6 +68,7 @@ impl Default for Keymap {
                 label: row.label,
                 description: row.description,
                 condition: row.condition,
+                is_primary: row.is_primary,
             })
         });
         Keymap { bindings: bindings.collect() }

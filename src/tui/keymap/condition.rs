@@ -1,4 +1,5 @@
-//! The conditions under which a binding is active, as data. The state of the interface evaluates them.
+//! The conditions under which a binding is active, as data, each with a sentence for a key that does not apply. The
+//! state of the interface evaluates them.
 
 /// When a binding is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Condition {
     OnStartedEntry,
     /// The cursor is on something that can be added to the queue.
     CanEnqueue,
+    /// The queue has entries.
+    HasQueue,
     /// The queue has entries and is held.
     IsQueueHeld,
     /// The queue has entries and is not held.
@@ -69,6 +72,8 @@ pub enum Condition {
     IsTextPair,
     /// The model is being trained.
     IsLiveModel,
+    /// The model is not being trained, and has no predictions for some probes.
+    HasUnscoredProbes,
     /// The Data screen shows either lengths or rows.
     HasOneDataPane,
     /// The columns of the data on the Open screen can have other roles.
@@ -77,4 +82,104 @@ pub enum Condition {
     HasPaths,
     /// The help is open.
     IsHelp,
+}
+
+/// What is missing where a condition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The cursor has to be on this, with an article.
+    Cursor(&'static str),
+    /// A sentence.
+    Sentence(&'static str),
+}
+
+impl Condition {
+    /// The more general condition that holds wherever this one does. If that does not hold either, it is the reason.
+    pub fn requires(self) -> Option<Condition> {
+        match self {
+            Condition::OnReadableRun | Condition::OnResumableRun | Condition::OnScoredRun => {
+                Some(Condition::OnRun)
+            }
+            Condition::OnWaitingEntry | Condition::OnStartedEntry => Some(Condition::OnQueueEntry),
+            Condition::IsQueueHeld | Condition::IsQueueReleased => Some(Condition::HasQueue),
+            Condition::IsPaused | Condition::IsRunning => Some(Condition::IsControllable),
+            Condition::IsControllable
+            | Condition::HasSeeds
+            | Condition::HasOneChart
+            | Condition::IsFullChart
+            | Condition::HasPanes => Some(Condition::HasRun),
+            Condition::HasMarkedSeeds => Some(Condition::HasMarks),
+            Condition::HasMatrix | Condition::HasInsightSeeds | Condition::OnRowWithText => {
+                Some(Condition::HasPredictions)
+            }
+            Condition::Always
+            | Condition::OnExperiment
+            | Condition::OnRun
+            | Condition::OnQueueEntry
+            | Condition::CanEnqueue
+            | Condition::HasQueue
+            | Condition::CanLeaveLive
+            | Condition::HasChart
+            | Condition::HasPastRuns
+            | Condition::OnComparedRun
+            | Condition::HasMarks
+            | Condition::HasOnePane
+            | Condition::HasRun
+            | Condition::HasPredictions
+            | Condition::IsTextPair
+            | Condition::IsLiveModel
+            | Condition::HasUnscoredProbes
+            | Condition::HasOneDataPane
+            | Condition::HasFreeColumns
+            | Condition::HasPaths
+            | Condition::IsHelp => None,
+        }
+    }
+
+    /// What is missing where the condition does not hold, although [`Condition::requires`] does.
+    pub fn missing(self) -> Missing {
+        use Missing::{Cursor, Sentence};
+        match self {
+            Condition::Always => Sentence("This key does not apply here."),
+            Condition::OnExperiment => Cursor("an experiment"),
+            Condition::OnRun => Cursor("a past run"),
+            Condition::OnReadableRun => Sentence("The files of this run cannot be read."),
+            Condition::OnResumableRun => {
+                Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
+            }
+            Condition::OnScoredRun => Sentence("The run has no best weights yet."),
+            Condition::OnQueueEntry => Cursor("a queue entry"),
+            Condition::OnWaitingEntry => Sentence("This queue entry has started."),
+            Condition::OnStartedEntry => Sentence("This queue entry has not started yet."),
+            Condition::CanEnqueue => Cursor("an experiment or a run that can be resumed"),
+            Condition::HasQueue => Sentence("The queue is empty."),
+            Condition::IsQueueHeld => Sentence("The queue is not held."),
+            Condition::IsQueueReleased => Sentence("The queue is held already."),
+            Condition::IsControllable => Sentence("The run is not being trained."),
+            Condition::IsPaused => Sentence("The run is not paused."),
+            Condition::IsRunning => Sentence("The run is paused."),
+            Condition::CanLeaveLive => Sentence("There is no screen to go back to."),
+            Condition::HasSeeds | Condition::HasInsightSeeds => Sentence("The run has only one seed."),
+            Condition::HasOneChart => Sentence("All charts are visible already."),
+            Condition::IsFullChart => Sentence("No chart has the whole screen."),
+            Condition::HasPanes => Sentence("A chart has the whole screen already."),
+            Condition::HasChart => Sentence("There is no chart: open a run, or mark one to compare."),
+            Condition::HasPastRuns => Sentence("There are no past runs yet."),
+            Condition::OnComparedRun => Cursor("a run"),
+            Condition::HasMarks => Sentence("No run is marked."),
+            Condition::HasMarkedSeeds => Sentence("No marked run has several seeds."),
+            Condition::HasOnePane => Sentence("Curves and differences are both visible already."),
+            Condition::HasRun => Sentence("No run is open."),
+            Condition::HasPredictions => Sentence("The run has no predictions yet."),
+            Condition::HasMatrix => Sentence("The run has no confusion matrix."),
+            Condition::OnRowWithText => Cursor("a row with a text"),
+            Condition::IsTextPair => Sentence("The model takes a single text."),
+            Condition::IsLiveModel => Sentence("The model is not being trained."),
+            Condition::HasUnscoredProbes => Sentence("There is no probe without a prediction."),
+            Condition::HasOneDataPane => Sentence("Lengths and rows are both visible already."),
+            Condition::HasFreeColumns => Sentence("The columns of these data have fixed roles."),
+            Condition::HasPaths => Sentence("The list has no paths."),
+            Condition::IsHelp => Sentence("Only the help can be searched."),
+        }
+    }
 }

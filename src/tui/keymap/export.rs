@@ -19,7 +19,7 @@ const WIDTH: usize = 100;
 /// # Errors
 /// [`crate::error::Error::Config`] with every error in the current `keys.toml`.
 pub fn export() -> Result<(String, serde_json::Value)> {
-    let keymap = Keymap::open()?;
+    let keymap = Keymap::open()?.complete()?;
     let data = serde_json::to_value(keymap.actions()).expect("plain values become JSON");
     Ok((keymap.document(), data))
 }
@@ -154,7 +154,9 @@ mod tests {
     use std::path::Path;
 
     fn read(text: &str) -> Keymap {
-        Keymap::read(text, Path::new("keys.toml")).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"))
+        Keymap::read(text, Path::new("keys.toml"))
+            .complete()
+            .unwrap_or_else(|errors| panic!("{errors}\n{text}"))
     }
 
     fn data(keymap: &Keymap) -> String {

@@ -1,12 +1,12 @@
-//! Reads `keys.toml`, the user's key bindings. Every error is reported with line and column.
+//! Reads `keys.toml`, the user's key bindings. Every error is reported with line and column, and costs its entry.
 //!
 //! A binding above the first table applies to every screen that has the action; a binding in the table of a screen
 //! applies to that screen only, and takes precedence.
 
 use super::bindings::{Binding, Keymap};
 use super::key_chord::KeyChord;
-use crate::config::{TomlSource, closest_match, describe_value, ranked_by_similarity};
-use crate::error::{Diagnostic, Error, Result};
+use crate::config::{Parsed, ReadableToml, TomlSource, closest_match, describe_value, ranked_by_similarity};
+use crate::error::Result;
 use crate::tui::screen::{Context, Screen};
 use std::borrow::Cow;
 use std::path::Path;
@@ -20,17 +20,17 @@ impl Keymap {
     /// The bindings of the user's file, or the default ones if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Config`] with every error in the file.
-    pub fn open() -> Result<Keymap> {
-        match crate::config::read(FILE)? {
-            Some((path, text)) => Keymap::read(&text, &path).map_err(Error::Config),
-            None => Ok(Keymap::default()),
-        }
+    /// [`Error::Usage`] or [`Error::Config`](crate::error::Error::Config) if the file cannot be read.
+    ///
+    /// [`Error::Usage`]: crate::error::Error::Usage
+    pub fn open() -> Result<Parsed<Keymap>> {
+        Ok(crate::config::read(FILE)?.map_or(Parsed::default(), |(path, text)| Keymap::read(&text, &path)))
     }
 
-    /// Parses the text of a file. Returns every error in it, in the order of the lines.
-    pub fn read(text: &str, path: &Path) -> Result<Keymap, Vec<Diagnostic>> {
-        let source = TomlSource::new(text, path);
+    /// Parses the text of a file. An action whose value has an error keeps its default keys.
+    pub fn read(text: &str, path: &Path) -> Parsed<Keymap> {
+        let readable = ReadableToml::new(text);
+        let source = TomlSource::new(&readable, path);
         let mut reader = Reader { source, keymap: Keymap::default(), assignments: Vec::new() };
         let root = reader.source.parse();
         let (tables, actions): (Vec<_>, Vec<_>) =
@@ -44,9 +44,7 @@ impl Keymap {
                 reader.table(name, table);
             }
         }
-        if reader.source.is_ok() {
-            reader.check_conflicts();
-        }
+        reader.drop_conflicts();
         reader.source.finish(reader.keymap)
     }
 }
@@ -82,7 +80,7 @@ impl Reader<'_> {
                     format!("unknown screen `{}`; the screens are {}", name.get_ref(), names.join(", "))
                 }
             };
-            self.source.push_error_unless_syntax_error(name.span().start, problem);
+            self.source.push_error(name.span().start, problem);
             return;
         };
         for (name, value) in table {
@@ -99,7 +97,7 @@ impl Reader<'_> {
             contexts.filter_map(|context| Some((context, binding(context)?.name))).collect();
         if found.is_empty() {
             let problem = unknown(&self.keymap, context, name.get_ref());
-            self.source.push_error_unless_syntax_error(name.span().start, problem);
+            self.source.push_error(name.span().start, problem);
             return;
         }
         let Some(keys) = self.keys(value) else { return };
@@ -133,7 +131,7 @@ impl Reader<'_> {
                 Err(problem) => problem,
             };
             is_valid = false;
-            self.source.push_error_unless_syntax_error(offset, problem);
+            self.source.push_error(offset, problem);
         }
         is_valid.then_some(keys)
     }
@@ -152,7 +150,7 @@ impl Reader<'_> {
         let mut bindings = self.keymap.bindings.iter_mut().filter(is_this);
         let requires_key = bindings.any(|one| one.action.requires_key());
         if keys.is_empty() && requires_key {
-            self.source.push_error_unless_syntax_error(offset, format!("`{name}` needs at least one key"));
+            self.source.push_error(offset, format!("`{name}` needs at least one key"));
             return;
         }
         let is_key = |key: KeyChord| !(context.takes_text() && key.is_text());
@@ -161,7 +159,7 @@ impl Reader<'_> {
             if let (true, Some((key, offset))) = (is_explicit, keys.iter().find(|(key, _)| !is_key(*key))) {
                 let (key, context) = (key.text(), context.name());
                 let problem = format!("`{key}` is text in [{context}]; add ctrl- or alt-");
-                self.source.push_error_unless_syntax_error(*offset, problem);
+                self.source.push_error(*offset, problem);
                 return;
             }
             // The value is for other screens, where letters are keys.
@@ -181,33 +179,58 @@ impl Reader<'_> {
         }));
     }
 
-    /// Reports keys that two actions of the same screen share: only one of the actions would be triggered.
-    fn check_conflicts(&mut self) {
+    /// Reports keys that two actions of the same screen share, since only one of the actions would be triggered. The
+    /// action of which the error is reported gets its default keys back.
+    fn drop_conflicts(&mut self) {
         let built_in = Keymap::default();
         let mut reported: Vec<usize> = Vec::new();
-        for assignment in self.assignments.clone() {
-            let Some((other, offset)) = self.conflict(&built_in, assignment) else { continue };
-            // Of two keys in the file the later one is reported; a key for several screens is reported once.
-            if offset.is_some_and(|offset| offset > assignment.offset)
-                || reported.contains(&assignment.offset)
-            {
-                continue;
-            }
-            reported.push(assignment.offset);
-            let (context, name) = other;
-            let context = if context == Context::Global {
-                "on every screen".into()
-            } else {
-                format!("in [{}]", context.name())
+        // Of two keys in the file the later one is reported; a key for several screens is reported once.
+        let is_first = |assignment: &Assignment, offset: Option<usize>| {
+            offset.is_none_or(|offset| offset <= assignment.offset)
+        };
+        loop {
+            let conflict = |assignment: &Assignment| {
+                let (other, offset) = self.conflict(&built_in, *assignment)?;
+                is_first(assignment, offset).then_some((*assignment, other, offset))
             };
-            let line = offset
-                .map_or(String::new(), |offset| format!(", line {}", self.source.line_column(offset).0));
-            let key = assignment.key.text();
-            let problem = format!(
-                "`{key}` is already the key of `{name}` {context}{line}; use another key for one of them"
-            );
-            self.source.push_error(assignment.offset, problem);
+            let Some((assignment, other, offset)) = self.assignments.iter().find_map(conflict) else {
+                return;
+            };
+            if !reported.contains(&assignment.offset) {
+                reported.push(assignment.offset);
+                self.report_conflict(assignment, other, offset);
+            }
+            let Assignment { context, name, .. } = assignment;
+            for binding in self.keymap.bindings.iter_mut() {
+                if (binding.context, binding.name) == (context, name)
+                    && let Some(original) = built_in.of(context).find(|one| one.name == name)
+                {
+                    binding.keys.clone_from(&original.keys);
+                }
+            }
+            self.assignments.retain(|one| (one.context, one.name) != (context, name));
         }
+    }
+
+    /// Reports a key that `other` has already; `offset` is the byte offset of that if it is in the file.
+    fn report_conflict(
+        &mut self,
+        assignment: Assignment,
+        (context, name): (Context, &'static str),
+        offset: Option<usize>,
+    ) {
+        let context = if context == Context::Global {
+            "on every screen".into()
+        } else {
+            format!("in [{}]", context.name())
+        };
+        let line =
+            offset.map_or(String::new(), |offset| format!(", line {}", self.source.line_column(offset).0));
+        let key = assignment.key.text();
+        let problem = format!(
+            "`{key}` is already the key of `{name}` {context}{line}; use another key for one of them"
+        );
+        self.source.push_error(assignment.offset, problem);
     }
 
     /// Another action with the same key in an overlapping context, and its byte offset if the file assigns it. Actions
@@ -272,12 +295,11 @@ mod tests {
     use crate::tui::keymap::Binding;
 
     fn read(text: &str) -> Keymap {
-        Keymap::read(text, Path::new("k.toml")).unwrap_or_else(|errors| panic!("{errors:?}"))
+        Keymap::read(text, Path::new("k.toml")).complete().unwrap()
     }
 
     fn errors(text: &str) -> Vec<String> {
-        let found = Keymap::read(text, Path::new("k.toml")).unwrap_err();
-        found.iter().map(ToString::to_string).collect()
+        Keymap::read(text, Path::new("k.toml")).errors.iter().map(ToString::to_string).collect()
     }
 
     fn keys(keymap: &Keymap, context: Context, name: &str) -> Vec<String> {
@@ -324,6 +346,20 @@ mod tests {
             "k.toml:13:2: keys of every screen belong above the first table, not in a table",
         ];
         assert_eq!(found, expected, "{found:#?}");
+    }
+
+    #[test]
+    fn an_error_costs_its_action() {
+        let text = "quit = \"ctrl-q\"\nhelp = \n[live]\npause = \"p\"\nstop = \"p\"\nsave = \"ctl-s\"\n";
+        let parsed = Keymap::read(text, Path::new("k.toml"));
+        assert_eq!(parsed.errors.iter().map(|error| error.line).collect::<Vec<_>>(), [2, 5, 6]);
+        let live = |name| keys(&parsed.value, Context::Screen(Screen::Live), name);
+        assert_eq!(
+            (live("pause"), live("stop"), live("save")),
+            (vec!["p".into()], vec!["x".into()], vec!["s".into()])
+        );
+        assert_eq!(keys(&parsed.value, Context::Global, "quit"), ["ctrl-q"]);
+        assert_eq!(keys(&parsed.value, Context::Global, "help"), ["?", "f1"]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) const KEYS: &str = "a character, or enter esc tab shift-tab space up 
 
 impl KeyChord {
     /// The label on keyboards.
-    pub(super) fn label(self, theme: Theme) -> String {
+    pub fn label(self, theme: Theme) -> String {
         let alt = String::from(if self.1.contains(KeyModifiers::ALT) { "alt-" } else { "" });
         let is_control = self.1.contains(KeyModifiers::CONTROL);
         let key = match self.0 {

@@ -9,6 +9,6 @@ mod key_chord;
 mod table;
 
 pub use bindings::{Binding, Keymap};
-pub use condition::Condition;
+pub use condition::{Condition, Missing};
 pub use export::{ActionKeys, export};
 pub use key_chord::KeyChord;

@@ -5,13 +5,18 @@ use super::popup::Popup;
 use super::runs::{ListLine, can_resume};
 use crate::data::Preview;
 use crate::run::history::Phase;
-use crate::tui::keymap::Condition;
+use crate::tui::keymap::{Condition, Missing};
 use crate::tui::layout;
 use crate::tui::screen::Screen;
 
 impl App {
     /// Whether `condition` holds.
     pub fn holds(&self, condition: Condition) -> bool {
+        self.holds_on(self.screen, condition)
+    }
+
+    /// Whether `condition` holds on a screen, which need not be the current one.
+    fn holds_on(&self, screen: Screen, condition: Condition) -> bool {
         let has_queue = || !self.runs.queue.list.entries.is_empty();
         let has_run = || self.shown_run().is_some();
         let is_resumable = || self.runs.run().is_some_and(can_resume);
@@ -31,17 +36,18 @@ impl App {
                 matches!(self.runs.line(), Some(ListLine::Queued(entry)) if entry.is_started)
             }
             Condition::CanEnqueue => self.runs.experiment().is_some() || is_resumable(),
+            Condition::HasQueue => has_queue(),
             Condition::IsQueueHeld => has_queue() && self.runs.queue.list.is_held,
             Condition::IsQueueReleased => has_queue() && !self.runs.queue.list.is_held,
             Condition::IsControllable => self.controllable_run().is_some(),
             Condition::IsPaused => is_paused(),
             Condition::IsRunning => self.controllable_run().is_some() && !is_paused(),
-            Condition::CanLeaveLive => self.viewed.is_some() || self.screen == Screen::Live,
+            Condition::CanLeaveLive => self.viewed.is_some() || screen == Screen::Live,
             Condition::HasSeeds => self.shown_run().is_some_and(|run| run.seeds.len() > 1),
             Condition::HasOneChart => has_run() && (self.live.is_full || self.size.0 < layout::LIVE_WIDE),
             Condition::IsFullChart => self.live.is_full,
             Condition::HasPanes => has_run() && !self.live.is_full,
-            Condition::HasChart if self.screen == Screen::Compare => !self.compare.marks.is_empty(),
+            Condition::HasChart if screen == Screen::Compare => !self.compare.marks.is_empty(),
             Condition::HasChart | Condition::HasRun => has_run(),
             Condition::HasPastRuns => !self.runs.runs.is_empty(),
             Condition::OnComparedRun => self.compare.has_rows(&self.runs.runs),
@@ -54,6 +60,10 @@ impl App {
             Condition::OnRowWithText => self.insight.is_on_text(),
             Condition::IsTextPair => self.infer.is_pair(),
             Condition::IsLiveModel => self.infer.is_live(),
+            Condition::HasUnscoredProbes => {
+                let is_open = self.infer.opened.is_some() && !self.infer.is_live();
+                is_open && !self.infer.unscored_probes(self.training.as_ref()).is_empty()
+            }
             Condition::HasOneDataPane => !layout::has_data_rows(self.size),
             Condition::HasFreeColumns => self.open.preview().is_some_and(Preview::has_free_roles),
             Condition::HasPaths => {
@@ -61,5 +71,49 @@ impl App {
             }
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }
+    }
+
+    /// Why none of `conditions` holds, as a sentence; those of bindings that share a key. `None` if one holds.
+    pub fn unmet(&self, conditions: &[Condition]) -> Option<String> {
+        self.unmet_on(self.screen, conditions)
+    }
+
+    /// As [`App::unmet`], on a screen that need not be the current one.
+    pub(in crate::tui) fn unmet_on(&self, screen: Screen, conditions: &[Condition]) -> Option<String> {
+        let mut closest: Vec<Missing> = Vec::new();
+        let mut most_met = 0;
+        for condition in conditions {
+            let (met, missing) = self.first_unmet(screen, *condition)?;
+            if met > most_met {
+                most_met = met;
+                closest.clear();
+            }
+            if met == most_met && !closest.contains(&missing) {
+                closest.push(missing);
+            }
+        }
+        let sentence = closest.iter().find_map(|missing| match missing {
+            Missing::Sentence(sentence) => Some((*sentence).to_string()),
+            Missing::Cursor(_) => None,
+        });
+        let places = closest.iter().filter_map(|missing| match missing {
+            Missing::Cursor(place) => Some(*place),
+            Missing::Sentence(_) => None,
+        });
+        let places: Vec<&str> = places.collect();
+        sentence.or_else(|| match places.split_last()? {
+            (last, []) => Some(format!("The cursor is not on {last}.")),
+            (last, rest) => Some(format!("The cursor is not on {} or {last}.", rest.join(", "))),
+        })
+    }
+
+    /// How many of the conditions that a condition requires hold, from the most general one, and what is missing;
+    /// `None` if the condition holds.
+    fn first_unmet(&self, screen: Screen, condition: Condition) -> Option<(usize, Missing)> {
+        let mut chain: Vec<Condition> =
+            std::iter::successors(Some(condition), |condition| condition.requires()).collect();
+        chain.reverse();
+        let met = chain.iter().position(|condition| !self.holds_on(screen, *condition))?;
+        Some((met, chain[met].missing()))
     }
 }

@@ -17,6 +17,7 @@ impl App {
             Some(Popup::Message { .. } | Popup::Help(_)) => &[Context::Message],
             Some(Popup::Question(_)) => &[Context::Question],
             Some(Popup::Choice(_)) => &[Context::Choice],
+            Some(Popup::Palette(_)) => &[Context::Palette],
             None => self.contexts_behind_popup(),
         }
     }

@@ -101,7 +101,14 @@ impl Form {
             KeyValue { key, text: text.to_string(), origin }
         });
         let spec = Err(String::new());
-        let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
+        let row = ExperimentRow {
+            name: String::new(),
+            description: None,
+            file: None,
+            note: None,
+            values: values.collect(),
+            spec,
+        };
         let mut form =
             Form { follows_recommendation: true, ..Form::filled(free_name("mine", all), &row, all) };
         form.recommend();

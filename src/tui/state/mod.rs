@@ -21,6 +21,8 @@ pub mod live_row;
 pub mod model_name;
 pub mod open;
 mod open_experiment;
+pub mod palette;
+pub mod palette_entries;
 pub mod path_choice;
 pub mod popup;
 pub mod published;

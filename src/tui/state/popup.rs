@@ -1,12 +1,14 @@
-//! Popups: messages, questions, lists to choose from, the help.
+//! Popups: messages, questions, lists to choose from, the help, the command palette.
 
 use super::export_request::ChartFormat;
 use super::help::HelpState;
+use super::palette::Palette;
 pub use super::path_choice::Item;
 use super::path_choice::PathChoice;
 use super::published;
 use super::train_request::TrainRequest;
 use crate::run::{PruneScope, Reproduction};
+use crate::spec::SaveTarget;
 use crate::tui::action::NotesPart;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::TextField;
@@ -31,6 +33,8 @@ pub enum Popup {
     Choice(Choice),
     /// The list of all keys.
     Help(HelpState),
+    /// The command palette.
+    Palette(Palette),
 }
 
 /// The text of a message.
@@ -97,6 +101,8 @@ pub enum Reply {
     Prune(Vec<(PathBuf, PruneScope)>),
     /// Save the form to the experiments file and close it.
     SaveForm,
+    /// Save the form to that file and close it.
+    SaveFormTo(SaveTarget),
     /// Close the form and discard the changes.
     DiscardForm,
 }

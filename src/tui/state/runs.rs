@@ -8,6 +8,7 @@ use crate::run::filter::Candidate;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry};
 use crate::run::{RunRow, RunStatus};
+use crate::spec::SaveTarget;
 use std::path::{Path, PathBuf};
 
 /// The state of the Runs screen.
@@ -19,8 +20,10 @@ pub struct RunsState {
     pub runs: Vec<RunRow>,
     /// The queue.
     pub queue: QueueState,
-    /// The errors of the experiments file.
+    /// The errors of the experiments files that concern no experiment.
     pub error: Option<String>,
+    /// The files that a new experiment can be saved to.
+    pub save_targets: Vec<(SaveTarget, PathBuf)>,
     /// Whether experiments and runs were listed.
     pub is_listed: bool,
     /// The filter of all lists.

@@ -12,8 +12,7 @@
 use super::built_in::BUILT_IN;
 use super::role::{CURVES, Role};
 use super::scheme::{Paint, Scheme};
-use crate::config::{TomlSource, describe_value, unknown_name};
-use crate::error::Diagnostic;
+use crate::config::{Parsed, ReadableToml, TomlSource, describe_value, unknown_name};
 use ratatui::style::{Color, Modifier};
 use std::borrow::Cow;
 use std::path::Path;
@@ -53,10 +52,11 @@ const MODIFIERS: [(&str, Modifier); 5] = [
 type Entry<'t, 'a> = (&'t Spanned<Cow<'a, str>>, &'t Spanned<DeValue<'a>>);
 
 impl Scheme {
-    /// Parses the theme `name` from the contents `text` of the file `path`.\n\n# Errors\nAll mistakes in it, with
-    /// line and column.
-    pub fn read(name: &str, text: &str, path: &Path) -> Result<Scheme, Vec<Diagnostic>> {
-        let mut source = TomlSource::new(text, path);
+    /// Parses the theme `name` from the contents `text` of the file `path`. A role whose value has an error keeps that of
+    /// the base.
+    pub fn read(name: &str, text: &str, path: &Path) -> Parsed<Scheme> {
+        let readable = ReadableToml::new(text);
+        let mut source = TomlSource::new(&readable, path);
         let root = source.parse();
         let mut scheme = Scheme {
             name: Cow::Owned(name.to_owned()),
@@ -81,10 +81,7 @@ impl Scheme {
                     self.base = base.base;
                 } else {
                     let names = BUILT_IN.iter().map(|scheme| scheme.name.as_ref());
-                    source.push_error_unless_syntax_error(
-                        value.span().start,
-                        unknown_name("theme", text, names),
-                    );
+                    source.push_error(value.span().start, unknown_name("theme", text, names));
                 }
             }
             ("about", _) => {
@@ -93,18 +90,28 @@ impl Scheme {
                 }
             }
             ("curves", _) => {
-                let colors = curves(source, value);
+                let Some(colors) = if_valid(source, |source| curves(source, value)) else { return };
                 // Fewer colors than runs are used again.
                 let own = (0..CURVES).zip(colors.iter().cycle());
                 self.overrides.extend(own.map(|(number, paint)| (Role::Curve(number), *paint)));
             }
-            (_, Some((_, role))) => self.overrides.push((*role, paint(source, value))),
+            (_, Some((_, role))) => {
+                let paint = if_valid(source, |source| paint(source, value));
+                self.overrides.extend(paint.map(|paint| (*role, paint)));
+            }
             (_, None) => {
                 let known = Role::NAMED.iter().map(|(known, _)| *known).chain(["base", "about", "curves"]);
-                source.push_error_unless_syntax_error(key.span().start, unknown_name("role", name, known));
+                source.push_error(key.span().start, unknown_name("role", name, known));
             }
         }
     }
+}
+
+/// What `parse` returns, unless it records an error.
+fn if_valid<T>(source: &mut TomlSource<'_>, parse: impl FnOnce(&mut TomlSource<'_>) -> T) -> Option<T> {
+    let before = source.errors().len();
+    let value = parse(source);
+    (source.errors().len() == before).then_some(value)
 }
 
 fn curves(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Paint> {
@@ -115,7 +122,7 @@ fn curves(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Pain
         DeValue::Array(list) => format!("expected 1 to {CURVES} colors, found {}", list.len()),
         other => format!("expected a list of colors, found {}", describe_value(other)),
     };
-    source.push_error_unless_syntax_error(value.span().start, problem);
+    source.push_error(value.span().start, problem);
     Vec::new()
 }
 
@@ -134,11 +141,11 @@ fn paint(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
             (_, Some((_, modifier)), DeValue::Boolean(is_on)) => paint.modifiers.set(*modifier, *is_on),
             (_, Some(_), other) => {
                 let problem = format!("expected `true` or `false`, found {}", describe_value(other));
-                source.push_error_unless_syntax_error(value.span().start, problem);
+                source.push_error(value.span().start, problem);
             }
             (_, None, _) => {
                 let known = MODIFIERS.iter().map(|(known, _)| *known).chain(["fg", "bg"]);
-                source.push_error_unless_syntax_error(key.span().start, unknown_name("entry", name, known));
+                source.push_error(key.span().start, unknown_name("entry", name, known));
             }
         }
     }
@@ -164,7 +171,7 @@ fn color(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Option<Co
         },
         other => format!("expected {expected}, found {}", describe_value(other)),
     };
-    source.push_error_unless_syntax_error(value.span().start, problem);
+    source.push_error(value.span().start, problem);
     None
 }
 
@@ -173,7 +180,7 @@ fn text_of<'t>(source: &mut TomlSource<'_>, value: &'t Spanned<DeValue<'_>>) -> 
         DeValue::String(text) => Some(text),
         other => {
             let problem = format!("expected text in quotes, found {}", describe_value(other));
-            source.push_error_unless_syntax_error(value.span().start, problem);
+            source.push_error(value.span().start, problem);
             None
         }
     }
@@ -185,15 +192,14 @@ mod tests {
     use crate::terminal_caps::ColorDepth;
 
     fn mistakes(text: &str) -> Vec<String> {
-        let found = Scheme::read("mine", text, Path::new("mine.toml")).unwrap_err();
-        found.iter().map(ToString::to_string).collect()
+        Scheme::read("mine", text, Path::new("mine.toml")).errors.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn unset_roles_have_colors_of_base() {
         let text = "base = \"light\"\ntrain = \"#56b4e9\"\nvalidation = { fg = 214, bold = true }\n\
                     selected = { fg = \"white\", bg = \"dark-gray\" }\ncurves = [\"red\", 33]\n";
-        let scheme = Scheme::read("mine", text, Path::new("mine.toml")).unwrap();
+        let scheme = Scheme::read("mine", text, Path::new("mine.toml")).complete().unwrap();
         assert_eq!(scheme.paint(Role::Train).fg, Some(Color::Rgb(0x56, 0xb4, 0xe9)));
         assert_eq!(scheme.paint(Role::Test), BUILT_IN[1].paint(Role::Test));
         let validation = scheme.paint(Role::Validation).style(ColorDepth::Ansi256);
@@ -218,6 +224,10 @@ mod tests {
             "mine.toml:8:7: expected #rrggbb, a number from 0 to 255, or the name of a color, found a list",
         ];
         assert_eq!(mistakes(text), expected);
+        let scheme =
+            Scheme::read("mine", "test = \"gren\"\ntrain = \nbest = 33\n", Path::new("mine.toml")).value;
+        assert_eq!(scheme.paint(Role::Test), BUILT_IN[0].paint(Role::Test), "an error costs its role");
+        assert_eq!(scheme.paint(Role::Best).fg, Some(Color::Indexed(33)));
         assert!(mistakes("train = ").iter().all(|mistake| mistake.starts_with("mine.toml:1:")));
     }
 }

@@ -4,9 +4,10 @@ use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::path_choice;
 use crate::catalog::TASKS;
-use crate::spec::{Key, ValueKind};
+use crate::spec::{Key, SaveTarget, ValueKind};
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::form::{Form, FormCheck, FormLine};
 use crate::tui::state::path_choice::PathKind;
@@ -52,6 +53,22 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         FormAction::AcceptAndNext => return effects(move_cursor(app, ListAction::Down)),
     }
     effects(check(app))
+}
+
+/// Opens the form of the experiment `name` with the cursor on a key; in an open form, moves the cursor there.
+pub(super) fn open_at(app: &mut App, name: &str, key: &str) {
+    if app.form.is_none() {
+        let row = app.runs.experiments.iter().find(|row| row.name == name);
+        app.form = row.map(|row| Form::edit(row, &app.runs.experiments));
+    }
+    app.go_to(Screen::Runs);
+    let Some(form) = &mut app.form else { return };
+    form.editing = None;
+    let is_key =
+        |line: &FormLine| matches!(line, FormLine::Field(number) if form.fields[*number].key.name == key);
+    if let Some(at) = form.lines().iter().position(is_key) {
+        form.selected = at;
+    }
 }
 
 /// Edits the value of a line, or starts.
@@ -260,7 +277,35 @@ pub(super) fn save(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(form) = &app.form else { return Vec::new() };
-    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes() }]
+    let mut rows = app.runs.experiments.iter();
+    let is_in_file = rows.any(|row| form.experiment.as_ref() == Some(&row.name) && row.file.is_some());
+    if is_in_file || app.runs.save_targets.len() < 2 {
+        return save_to(app, SaveTarget::Local);
+    }
+    let path = |wanted: SaveTarget| {
+        let mut targets = app.runs.save_targets.iter().filter(|(target, _)| *target == wanted);
+        targets.next().map_or(String::new(), |(_, path)| path.display().to_string())
+    };
+    let (local, user) = (path(SaveTarget::Local), path(SaveTarget::User));
+    app.popup = Some(Popup::question(
+        "Save the experiment",
+        format!(
+            "{} can be saved to {local} in this folder, or to {user}, which every folder uses.",
+            form.name
+        ),
+        vec![
+            ('s', "save in this folder", Reply::SaveFormTo(SaveTarget::Local)),
+            ('c', "save in the configuration folder", Reply::SaveFormTo(SaveTarget::User)),
+            ('k', "keep editing", Reply::Nothing),
+        ],
+    ));
+    Vec::new()
+}
+
+/// Writes the form to the file of the experiment, or to `target` if the experiment is in none.
+pub(super) fn save_to(app: &App, target: SaveTarget) -> Vec<Effect> {
+    let Some(form) = &app.form else { return Vec::new() };
+    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes(), target }]
 }
 
 fn close(app: &mut App) {

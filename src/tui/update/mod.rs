@@ -16,6 +16,7 @@ mod live;
 mod machine;
 mod navigate;
 mod open;
+mod palette;
 mod path_choice;
 mod popup;
 mod queue;
@@ -27,8 +28,10 @@ use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::infer::ModelSource;
+use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -47,6 +50,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Action(action) => act(app, action),
         Msg::Edit(edit) => type_in(app, &edit),
+        Msg::KeyDoesNotApply(reason) => {
+            app.notice = Some(reason);
+            Vec::new()
+        }
         Msg::Resize(width, height) => {
             app.size = (width, height);
             Vec::new()
@@ -75,6 +82,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
+        Msg::ExperimentFiles { errors, targets } => {
+            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+            app.runs.save_targets = targets;
+            Vec::new()
+        }
         Msg::ExperimentSaved { name, path } => {
             app.form = None;
             if app.screen == Screen::Open {
@@ -95,6 +107,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Explanation { request_id, seconds, result } => {
             app.infer.attribution.insert(request_id, seconds, result, app.now);
+            Vec::new()
+        }
+        Msg::ProbesClassified { request_id, result } => {
+            infer::probes_classified(app, request_id, result);
             Vec::new()
         }
         Msg::PredictionsLoaded { subject, result } => {
@@ -240,14 +256,60 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             popup::toggle_help(app);
             Vec::new()
         }
+        GlobalAction::Palette => {
+            palette::toggle(app);
+            Vec::new()
+        }
         GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
-        GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
-        GlobalAction::GoTo(Screen::Compare) => compare::enter(app),
-        GlobalAction::GoTo(Screen::Runs) => runs::enter(app),
-        GlobalAction::GoTo(screen) => {
+        GlobalAction::GoTo(screen) => go_to(app, screen),
+    }
+}
+
+/// Shows a screen that has a tab.
+fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
+    match screen {
+        Screen::Infer => infer::enter(app),
+        Screen::Compare => compare::enter(app),
+        Screen::Runs => runs::enter(app),
+        screen => {
             app.go_to(screen);
             Vec::new()
         }
+    }
+}
+
+/// Does what an entry of the command palette stands for.
+fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
+    let experiment = |app: &App, name: &str| {
+        let mut rows = app.runs.experiments.iter().filter(|row| row.name == name);
+        rows.next().map(|row| row.spec.clone())
+    };
+    match target {
+        Target::Binding { context, action, condition } => {
+            let mut effects = match context {
+                Context::Screen(screen) if screen != app.screen => go_to(app, screen),
+                _ => Vec::new(),
+            };
+            // Something may have changed while the palette was open, or with the screen.
+            match app.why_inapplicable(context, condition) {
+                Some(reason) => app.notice = Some(reason),
+                None => effects.extend(act(app, action)),
+            }
+            effects
+        }
+        Target::Setting { experiment, key } => {
+            form::open_at(app, &experiment, key);
+            Vec::new()
+        }
+        Target::Experiment(name) => match experiment(app, &name) {
+            Some(Ok(spec)) => navigate_to(app, Navigate::Train(TrainRequest::Spec(Box::new(spec)))),
+            Some(Err(error)) => {
+                app.show_error("Cannot start this experiment", error);
+                Vec::new()
+            }
+            None => Vec::new(),
+        },
+        Target::Run(dir) => navigate_to(app, Navigate::Run(dir)),
     }
 }
 
@@ -325,6 +387,7 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => apply_reply(app, reply),
+        Outcome::Target(target) => apply_target(app, target),
         Outcome::Folder => path_choice::list(app).into_iter().collect(),
         Outcome::Choice(purpose, value) => match purpose {
             Purpose::FormField(line) => form::choose(app, line, value),
@@ -362,6 +425,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),
+        Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {
             app.form = None;
             Vec::new()

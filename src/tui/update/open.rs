@@ -4,6 +4,7 @@ use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::path_choice;
 use crate::data::Preview;
+use crate::spec::SaveTarget;
 use crate::tui::action::{ListAction, OpenAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -133,7 +134,11 @@ fn train(app: &mut App) -> Vec<Step> {
 }
 
 fn save(app: &mut App) -> Vec<Step> {
-    effects(experiment(app).map(|(name, changes)| Effect::SaveExperiment { name, changes }))
+    effects(experiment(app).map(|(name, changes)| Effect::SaveExperiment {
+        name,
+        changes,
+        target: SaveTarget::Local,
+    }))
 }
 
 /// Opens the form of a new experiment with the settings.

@@ -1,8 +1,7 @@
 //! Actions of popups.
 
-use super::help;
 use super::list::moved;
-use super::path_choice;
+use super::{help, palette, path_choice};
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction, RunsAction};
 use crate::tui::layout::message_width;
 use crate::tui::msg::Effect;
@@ -10,6 +9,7 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::form::Form;
 use crate::tui::state::help::HelpState;
+use crate::tui::state::palette::Target;
 use crate::tui::state::popup::{Item, Popup, Purpose, Question, Reply};
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
@@ -22,6 +22,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// A chosen value.
     Choice(Purpose, String),
+    /// A chosen entry of the command palette.
+    Target(Target),
     /// Another folder is listed.
     Folder,
 }
@@ -47,6 +49,7 @@ fn accept(app: &mut App) -> Outcome {
             answer(app, number)
         }
         Some(Popup::Choice(_)) => accept_choice(app),
+        Some(Popup::Palette(_)) => palette::accept(app).map_or(Outcome::Nothing, Outcome::Target),
         Some(Popup::Message { .. } | Popup::Help(_)) => {
             app.popup = None;
             Outcome::Nothing
@@ -96,6 +99,11 @@ fn select(app: &mut App, line: usize) -> Outcome {
             choice.selected = line.min(choice.visible_items().len().saturating_sub(1));
             Outcome::Nothing
         }
+        Some(Popup::Palette(palette)) if line == palette.selected => accept(app),
+        Some(Popup::Palette(palette)) => {
+            palette.selected = line.min(palette.count().saturating_sub(1));
+            Outcome::Nothing
+        }
         Some(Popup::Question(question)) if line < question.answers.len() => answer(app, line),
         Some(Popup::Question(_) | Popup::Message { .. } | Popup::Help(_)) | None => Outcome::Nothing,
     }
@@ -106,13 +114,15 @@ pub(super) fn toggle_help(app: &mut App) {
     match &app.popup {
         None => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Message { .. } | Popup::Help(_)) => app.popup = None,
+        Some(Popup::Palette(_)) => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Question(_) | Popup::Choice(_)) => {}
     }
 }
 
 /// Moves the cursor, or scrolls.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
-    if let Some(Popup::Help(mut help)) = app.popup.clone() {
+    if let Some(Popup::Help(help)) = &app.popup {
+        let mut help = help.clone();
         help::scroll(app, &mut help, action);
         app.popup = Some(Popup::Help(help));
         return;
@@ -125,6 +135,7 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
         Some(Popup::Choice(choice)) => {
             choice.selected = moved(choice.selected, choice.visible_items().len(), action);
         }
+        Some(Popup::Palette(palette)) => palette::move_cursor(palette, action),
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}
     }
@@ -154,6 +165,7 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
                 choice.selected = 0;
             }
         }
+        Some(Popup::Palette(palette)) => palette.edit(edit),
         Some(Popup::Help(help)) => help::type_in(help, edit),
         Some(Popup::Message { .. } | Popup::Question(_)) | None => {}
     }

@@ -8,7 +8,7 @@ use crate::tui::layout::SMALL;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::Role;
-use crate::tui::widgets::{draw_text, draw_text_right};
+use crate::tui::widgets::{draw_text, draw_text_right, fit_width, wrap};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -79,6 +79,7 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         }
     };
     let cursor = if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor };
+    draw_notice(app, area, buffer);
     app.theme.finish(buffer);
     cursor
 }
@@ -144,12 +145,8 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// What may stand in the corner, the fullest first: what was just changed, what is being trained and waits,
-/// or else the machine.
+/// What may stand in the corner, the fullest first: what is being trained and waits, or else the machine.
 fn corner(app: &App) -> Vec<(String, Role)> {
-    if let Some(notice) = &app.notice {
-        return vec![(notice.clone(), Role::Key)];
-    }
     let run = run_header::summary(app).filter(|_| app.screen != Screen::Live);
     let queue = queue::summary(app);
     let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
@@ -162,53 +159,73 @@ fn corner(app: &App) -> Vec<(String, Role)> {
     texts
 }
 
+/// Maximum number of lines of a notice.
+const NOTICE: usize = 4;
+
+/// Draws the notice in place of the keys at the bottom. It covers the lines above if it is longer than one line.
+fn draw_notice(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(notice) = &app.notice else { return };
+    let lines = wrap(notice, usize::from(area.width.saturating_sub(2)));
+    let shown = lines.len().min(NOTICE).min(usize::from(area.height));
+    let top = area.bottom() - shown as u16;
+    for (line, y) in lines.iter().take(shown).zip(top..) {
+        let text = fit_width(app.theme, &format!(" {line}"), usize::from(area.width));
+        draw_text(buffer, area.x, y, area.width, &text, app.theme.style(Role::Key));
+    }
+}
+
 /// A key in the footer.
 struct FooterItem {
     rect: Rect,
     key: String,
-    short: String,
+    label: &'static str,
     action: Action,
+    is_primary: bool,
 }
 
-/// The active keys with short descriptions, as many as fit.
+/// Below this many columns, the keys of the footer are closer together.
+const DENSE: u16 = 60;
+
+/// The active keys with short descriptions: those of the context, then those of every screen. Primary ones are kept
+/// where not all fit, then the first ones; an item is drawn whole or not at all.
 fn footer_items(app: &App, area: Rect) -> Vec<FooterItem> {
-    let theme = app.theme;
     let contexts = app.contexts();
-    let context = contexts[0];
-    let shown = |wanted: Context| {
-        app.keymap.of(wanted).filter(|binding| !binding.label.is_empty() && app.holds(binding.condition))
-    };
+    let takes_text = contexts[0].takes_text();
+    let global: &[Context] = if app.popup.is_some() { &[] } else { &[Context::Global] };
+    let bindings = contexts.iter().chain(global).flat_map(|context| app.keymap.of(*context));
+    let shown = bindings.filter(|binding| !binding.label.is_empty() && app.holds(binding.condition));
     let item = |binding: &Binding| {
-        let key = binding.key(theme, context.takes_text());
-        let short = format!(" {}   ", binding.label);
-        let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
-        (!key.is_empty()).then_some(FooterItem { rect, key, short, action: binding.action })
+        let (key, label) = (binding.key(app.theme, takes_text), binding.label);
+        let rect = Rect { width: (width(&key) + 1 + width(label)) as u16, ..area };
+        let is_primary = binding.is_primary;
+        (!key.is_empty()).then_some(FooterItem { rect, key, label, action: binding.action, is_primary })
     };
-    let tail: Vec<_> =
-        if app.popup.is_some() { Vec::new() } else { shown(Context::Global).filter_map(item).collect() };
-    let reserved: u16 = tail.iter().map(|item| item.rect.width).sum();
-    let mut available = area.width.saturating_sub(reserved + 1);
-    let mut items = Vec::new();
-    for item in contexts.iter().flat_map(|context| shown(*context)).filter_map(item) {
-        if item.rect.width <= available {
-            available -= item.rect.width;
-            items.push(item);
+    let mut items: Vec<FooterItem> = shown.filter_map(item).collect();
+    let gap = if area.width < DENSE { 2 } else { 3 };
+    let mut available = area.width.saturating_sub(1) + gap;
+    let mut fits = vec![false; items.len()];
+    for wants_primary in [true, false] {
+        for (item, fits) in items.iter().zip(&mut fits) {
+            if item.is_primary == wants_primary && item.rect.width + gap <= available {
+                available -= item.rect.width + gap;
+                *fits = true;
+            }
         }
     }
-    items.extend(tail);
+    let mut fits = fits.into_iter();
+    items.retain(|_| fits.next().unwrap_or(false));
     let mut x = area.x + 1;
     for item in &mut items {
         item.rect.x = x;
-        x += item.rect.width;
+        x += item.rect.width + gap;
     }
     items
 }
 
 fn draw_footer(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    for FooterItem { rect, key, short, .. } in footer_items(app, area) {
-        let available = |x: u16| area.right().saturating_sub(x);
-        let x = draw_text(buffer, rect.x, area.y, available(rect.x), &key, theme.style(Role::Key));
-        draw_text(buffer, x, area.y, available(x), &short, theme.style(Role::Muted));
+    for FooterItem { rect, key, label, .. } in footer_items(app, area) {
+        let x = draw_text(buffer, rect.x, area.y, rect.width, &key, theme.style(Role::Key));
+        draw_text(buffer, x + 1, area.y, rect.right().saturating_sub(x + 1), label, theme.style(Role::Muted));
     }
 }

@@ -17,6 +17,7 @@ pub mod live;
 mod machine;
 pub mod open;
 mod open_rows;
+mod palette;
 mod panes;
 mod placeholder;
 pub mod popup;

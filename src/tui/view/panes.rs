@@ -149,9 +149,14 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     block.render(area, buffer);
     let newest = history.probes.newest();
     let lines: Vec<_> = newest
-        .map(|series| probes::ProbeLine { probe: &series.probe, series: Some(series), is_selected: false })
+        .map(|series| probes::ProbeLine {
+            probe: &series.probe,
+            series: Some(series),
+            classified: None,
+            is_selected: false,
+        })
         .collect();
-    probes::draw(&lines, Some(history), app.theme, inner, buffer);
+    probes::draw(&lines, Some(history), None, app.theme, inner, buffer);
 }
 
 pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {

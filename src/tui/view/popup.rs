@@ -1,7 +1,7 @@
-//! Popups: messages, questions, choices and help.
+//! Popups: messages, questions, choices, help and the command palette.
 
-use super::help;
 use super::popup_box::{inside, open_box};
+use super::{help, palette};
 use crate::text::width;
 use crate::tui::action::{Action, PopupAction};
 use crate::tui::layout::message_width;
@@ -26,6 +26,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         }
         Popup::Choice(choice) => Some(draw_choice(app, area, buffer, choice)),
         Popup::Help(help) => help::draw(app, help, area, buffer),
+        Popup::Palette(palette) => Some(palette::draw(app, palette, area, buffer)),
     }
 }
 
@@ -41,6 +42,7 @@ pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
             let (list, first) = items(choice, inside(app, area, width, height));
             line_at_position(list, first, position).filter(|line| *line < choice.visible_items().len())
         }
+        Popup::Palette(palette) => palette::line_at(app, palette, area, position),
         Popup::Message { .. } | Popup::Help { .. } => None,
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct ProbeLine<'a> {
     pub probe: &'a Probe,
     /// Its predictions in the selected run, if there are any.
     pub series: Option<&'a ProbeSeries>,
+    /// A prediction outside of the evaluations as text, if there is one.
+    pub classified: Option<String>,
     /// Whether it is selected.
     pub is_selected: bool,
 }
@@ -62,10 +64,11 @@ impl Columns {
 }
 
 /// Draws a line for each probe: the text, a sparkline, the latest number and label and, if there is enough space, the
-/// step of the last flip.
+/// step of the last flip. `unscored` is the note on a probe without predictions.
 pub(super) fn draw(
     lines: &[ProbeLine<'_>],
     history: Option<&History>,
+    unscored: Option<&str>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -74,7 +77,8 @@ pub(super) fn draw(
     let scale = history.and_then(|history| history.started.as_ref()?.labels().scale());
     let ends = scale.map_or((0.0, 1.0), |(low, high)| (f64::from(low), f64::from(high)));
     let is_running = history.is_some_and(|history| !history.is_over());
-    let note = if is_running { "waiting for evaluation" } else { "no predictions" };
+    let note = if is_running { "waiting for evaluation" } else { "added after the run" };
+    let note = unscored.unwrap_or(note);
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         let role = if line.is_selected { Role::Selected } else { Role::Text };
         let text = fit_width(theme, &line.probe.line(), usize::from(columns.text));
@@ -82,6 +86,9 @@ pub(super) fn draw(
         let row = Rect { x, y, width: area.right().saturating_sub(x), height: 1 };
         if let Some(series) = line.series {
             draw_series(series, ends, &columns, theme, row, buffer);
+        } else if let Some(text) = &line.classified {
+            let text = truncate(theme, text, usize::from(row.width));
+            draw_text(buffer, x, y, row.width, &text, theme.style(Role::Text));
         } else {
             let text = truncate(theme, note, usize::from(row.width));
             draw_text(buffer, x, y, row.width, &text, theme.style(Role::Muted));

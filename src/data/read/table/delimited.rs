@@ -9,6 +9,22 @@ use crate::text::plural;
 use csv::{ByteRecord, QuoteStyle, Reader, ReaderBuilder, WriterBuilder};
 use std::io::{BufRead, Read};
 
+/// The problem of a double quote without a second one.
+const NOT_CLOSED: &str =
+    "a double quote opens a cell and none closes it; close it, or double a quote that is text";
+
+/// The problem of a row with another number of columns, one of whose cells spans lines: most likely its quote is not
+/// closed, and the cell goes on to the next quote in the file.
+fn long_cell(row: &ByteRecord) -> String {
+    let breaks = |cell: &[u8]| cell.iter().filter(|byte| **byte == b'\n').count();
+    let lines = row.iter().map(breaks).max().unwrap_or(0) + 1;
+    let (lines, columns) = (plural(lines, "line"), plural(row.len(), "column"));
+    format!(
+        "a double quote opens a cell of {lines} in a row of {columns}; close the quote where the cell ends, or double a \
+         quote that is text"
+    )
+}
+
 /// What a row of cells is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowKind {
@@ -31,6 +47,12 @@ impl<'p> Delimited<'p> {
         let dialect = Dialect::detect(&file, hints)?;
         if dialect.names.is_empty() {
             return Err(Error::data(file.path(), None, "is empty; its first line should name the columns"));
+        }
+        if dialect.has_header
+            && dialect.has_quotes
+            && dialect.names.iter().any(|name| name.lines().count() > 3)
+        {
+            return Err(Error::data(file.path(), Some(1), NOT_CLOSED));
         }
         let mut notes = Vec::new();
         let found = [file.note(), dialect.note(hints)].concat();
@@ -130,11 +152,9 @@ impl<'p> Delimited<'p> {
             let line = reader.get_ref().row_line();
             if !has_row {
                 return match spanning_lines {
-                    Some(line) if reader.get_ref().last_row_quotes() % 2 == 1 => Err(row_error(
-                        path,
-                        Position::Line(line),
-                        "a double quote opens a cell and none closes it",
-                    )),
+                    Some(line) if reader.get_ref().last_row_quotes() % 2 == 1 => {
+                        Err(row_error(path, Position::Line(line), NOT_CLOSED))
+                    }
                     _ => Ok(()),
                 };
             }
@@ -145,7 +165,14 @@ impl<'p> Delimited<'p> {
                 continue;
             }
             if row.len() != self.names().len() {
-                return Err(row_error(path, Position::Line(line), &self.wrong_length(row.len())));
+                let end = reader.position().byte();
+                reader.get_mut().begin_row(end);
+                let problem = match spans_lines {
+                    true if reader.get_ref().last_row_quotes() % 2 == 1 => NOT_CLOSED.to_owned(),
+                    true => long_cell(&row),
+                    false => self.wrong_length(row.len()),
+                };
+                return Err(row_error(path, Position::Line(line), &problem));
             }
             on_row(RowKind::Row, line, &row)?;
         }

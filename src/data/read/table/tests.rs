@@ -114,7 +114,15 @@ fn errors_of_delimited_text_have_line_and_column() {
     );
     assert_eq!(error("rows.csv", ""), "rows.csv: is empty; its first line should name the columns");
     let open = error("rows.csv", "label,text\nx,a\nx,\"never closed\ny,b\ny,c\n");
-    assert_eq!(open, "rows.csv:3: a double quote opens a cell and none closes it");
+    let not_closed =
+        "a double quote opens a cell and none closes it; close it, or double a quote that is text";
+    assert_eq!(open, format!("rows.csv:3: {not_closed}"));
+    let first = error("rows.csv", "text,label\na,x\n\"never closed,x\nb,y\nc,y\n");
+    assert_eq!(first, format!("rows.csv:3: {not_closed}"), "the row would have one column");
+    let header = error("rows.csv", "\"text,label\na,x\nb,x\nc,y\n");
+    assert_eq!(header, format!("rows.csv:1: {not_closed}"));
+    let next = error("rows.csv", "text,label\na,x\n\"open,x\nb,y\n\"c,d\",y\ne,x\n");
+    assert!(next.starts_with("rows.csv:3: a double quote opens a cell of 3 lines in a row of"), "{next}");
     let label = "utf-8".parse().unwrap();
     let utf8 = TableOptions { encoding: Some(&label), ..TableOptions::default() };
     let invalid = read_as("rows.csv", b"text,label\na,x\n\xff,y\n", &utf8).unwrap_err();

@@ -15,6 +15,7 @@ pub(super) static COMPARE: &[Row] = &[
         "mark",
         "mark the run to draw its curves, or unmark it",
     )
+    .primary()
     .when(Condition::OnComparedRun),
     bind(
         "next",

@@ -35,5 +35,5 @@ pub(super) static DATA: &[Row] = &[
         "refresh",
         "profile the data again",
     ),
-    bind("back", ESC, Action::Data(DataAction::Back), "back", "back to the Runs screen"),
+    bind("back", ESC, Action::Data(DataAction::Back), "back", "back to the Runs screen").primary(),
 ];

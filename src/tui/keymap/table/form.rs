@@ -9,7 +9,8 @@ use crossterm::event::KeyCode;
 
 /// The bindings of the form.
 pub(super) static FORM: &[Row] = &[
-    bind("open", ENTER, Action::Form(FormAction::Open), "edit", "edit the value under the cursor, or start"),
+    bind("open", ENTER, Action::Form(FormAction::Open), "edit", "edit the value under the cursor, or start")
+        .primary(),
     bind(
         "start",
         &[ctrl('r')],
@@ -55,8 +56,8 @@ pub(super) static FORM: &[Row] = &[
 
 /// The bindings while a value of the form is being typed.
 pub(super) static FORM_VALUE: &[Row] = &[
-    bind("accept", ENTER, Action::Form(FormAction::Accept), "accept", "accept the value"),
-    bind("back", ESC, Action::Form(FormAction::Discard), "undo", "discard the typed value"),
+    bind("accept", ENTER, Action::Form(FormAction::Accept), "accept", "accept the value").primary(),
+    bind("back", ESC, Action::Form(FormAction::Discard), "undo", "discard the typed value").primary(),
     bind(
         "next",
         TAB,

@@ -36,19 +36,29 @@ pub(super) static GLOBAL: &[Row] = &[
         "show the Compare screen",
     ),
     bind(
+        "commands",
+        &[char(':'), key(KeyCode::F(4))],
+        Action::Global(GlobalAction::Palette),
+        "commands",
+        "search every action, setting, experiment and run (F4 also while typing)",
+    )
+    .primary(),
+    bind(
         "help",
         &[char('?'), key(KeyCode::F(1))],
         Action::Global(GlobalAction::Help),
         "help",
         "show all keys",
-    ),
+    )
+    .primary(),
     bind(
         "quit",
         &[char('q'), ctrl('c')],
         Action::Global(GlobalAction::Quit),
         "quit",
         "quit; asks for confirmation while a run is being trained",
-    ),
+    )
+    .primary(),
     bind(
         "next_theme",
         &[char('T'), key(KeyCode::F(2))],

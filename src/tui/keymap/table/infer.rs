@@ -12,7 +12,8 @@ pub(super) static INFER: &[Row] = &[
         Action::Infer(InferAction::AddToHistory),
         "add",
         "add the text to the history and clear the input",
-    ),
+    )
+    .primary(),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "recall", "recall the previous text"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
     bind(
@@ -46,5 +47,13 @@ pub(super) static INFER: &[Row] = &[
         "load the current weights of the run",
     )
     .when(Condition::IsLiveModel),
+    bind(
+        "fresh",
+        &[ctrl('r')],
+        Action::Infer(InferAction::ClassifyProbes),
+        "classify probes",
+        "classify the probes that no evaluation of this model classified",
+    )
+    .when(Condition::HasUnscoredProbes),
     bind("back", ESC, Action::Infer(InferAction::Back), "back", "back to the previous screen"),
 ];

@@ -14,6 +14,7 @@ pub(super) static INSIGHT: &[Row] = &[
         "open",
         "list the rows of the cell, or show the details of the row",
     )
+    .primary()
     .when(Condition::HasPredictions),
     bind(
         "next",

@@ -17,6 +17,7 @@ pub(super) static LIVE: &[Row] = &[
         "pause",
         "pause the training",
     )
+    .primary()
     .when(Condition::IsRunning),
     bind(
         "pause",
@@ -25,6 +26,7 @@ pub(super) static LIVE: &[Row] = &[
         "resume",
         "resume the paused training",
     )
+    .primary()
     .when(Condition::IsPaused),
     bind(
         "eval",

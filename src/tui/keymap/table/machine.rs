@@ -38,5 +38,6 @@ pub(super) static MACHINE: &[Row] = &[
         Action::Machine(MachineAction::Back),
         "back",
         "back to the Live screen",
-    ),
+    )
+    .primary(),
 ];

@@ -39,5 +39,6 @@ pub(super) fn rows(context: Context) -> &'static [Row] {
         Context::Message => popups::MESSAGE,
         Context::Question => popups::QUESTION,
         Context::Choice => popups::CHOICE,
+        Context::Palette => popups::PALETTE,
     }
 }

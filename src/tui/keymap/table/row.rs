@@ -15,9 +15,16 @@ pub(in crate::tui::keymap) struct Row {
     pub(in crate::tui::keymap) label: &'static str,
     pub(in crate::tui::keymap) description: &'static str,
     pub(in crate::tui::keymap) condition: Condition,
+    pub(in crate::tui::keymap) is_primary: bool,
 }
 
 impl Row {
+    /// The same row, which the footer keeps when not all rows fit.
+    pub(super) const fn primary(mut self) -> Row {
+        self.is_primary = true;
+        self
+    }
+
     /// The same row, active only under `condition`.
     pub(super) const fn when(mut self, condition: Condition) -> Row {
         self.condition = condition;
@@ -34,7 +41,7 @@ pub(super) const fn bind(
     label: &'static str,
     description: &'static str,
 ) -> Row {
-    Row { name, keys, action, label, description, condition: Condition::Always }
+    Row { name, keys, action, label, description, condition: Condition::Always, is_primary: false }
 }
 
 pub(super) const fn key(code: KeyCode) -> KeyChord {

@@ -11,12 +11,16 @@ use crossterm::event::KeyCode;
 /// The bindings of the list of experiments, queue entries and past runs.
 pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
+        .primary()
         .when(Condition::OnExperiment),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .primary()
         .when(Condition::OnReadableRun),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "next", "move to the front of the queue")
+        .primary()
         .when(Condition::OnWaitingEntry),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .primary()
         .when(Condition::OnStartedEntry),
     bind(
         "next",
@@ -185,8 +189,8 @@ pub(super) static RUNS: &[Row] = &[
 
 /// The bindings while a filter is being typed.
 pub(super) static FILTER: &[Row] = &[
-    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "apply", "apply the filter"),
-    bind("back", ESC, Action::Filter(FilterAction::Clear), "clear", "clear the filter"),
+    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "apply", "apply the filter").primary(),
+    bind("back", ESC, Action::Filter(FilterAction::Clear), "clear", "clear the filter").primary(),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),
 ];

@@ -26,6 +26,8 @@ pub struct HistoryEntry {
     pub text_pair: Option<String>,
     /// The prediction.
     pub output: ModelOutput,
+    /// The name of the model, with its step while it was being trained.
+    pub model: String,
 }
 
 /// The state of the screen.
@@ -78,6 +80,26 @@ impl InferState {
     /// Whether the model is being trained.
     pub fn is_live(&self) -> bool {
         self.source == ModelSource::Live
+    }
+
+    /// The name of the model, with its step while it is being trained; empty without one.
+    pub(in crate::tui) fn model_label(&self) -> String {
+        match &self.opened {
+            Some(OpenedModel { name, step: Some(step), .. }) => format!("{name}, step {step}"),
+            Some(opened) => opened.name.clone(),
+            None => String::new(),
+        }
+    }
+
+    /// The probes that the model can classify and whose predictions are unknown: added after the evaluations of the run,
+    /// or of a model that is no run.
+    pub fn unscored_probes(&self, training: Option<&RunState>) -> Vec<Probe> {
+        let history = self.run_history(training);
+        let is_scored = |probe: &Probe| {
+            let classified = self.probes.classified.iter().any(|(other, _)| other == probe);
+            classified || history.is_some_and(|history| history.probes.series_of(probe).is_some())
+        };
+        self.fitting_probes().filter(|probe| !is_scored(probe)).cloned().collect()
     }
 
     /// The typed texts, trimmed; the second one of a pair.

@@ -101,8 +101,13 @@ pub(super) fn add_to_history(infer: &mut InferState) -> Vec<Effect> {
     let Some((_, _, prediction)) = infer.prediction.as_ref().filter(|_| !text.is_empty()) else {
         return Vec::new();
     };
-    let entry = HistoryEntry { text, text_pair, output: prediction.output.clone() };
-    infer.history.retain(|other| other.text != entry.text || other.text_pair != entry.text_pair);
+    let entry =
+        HistoryEntry { text, text_pair, output: prediction.output.clone(), model: infer.model_label() };
+    // Answers of different models to the same text stay side by side.
+    let same = |other: &HistoryEntry| {
+        (&other.text, &other.text_pair, &other.model) == (&entry.text, &entry.text_pair, &entry.model)
+    };
+    infer.history.retain(|other| !same(other));
     infer.history.insert(0, entry);
     infer.history.truncate(CAPACITY);
     infer.recalled = None;

@@ -8,7 +8,7 @@ mod probes;
 pub(super) use classify::{prediction, recall};
 pub(super) use comparison::{choose_comparison, comparison_opened, comparison_prediction};
 pub(super) use model::{choose_model, enter, model_opened, open, open_example, refresh_if_old};
-pub(super) use probes::{history_loaded, probes_loaded};
+pub(super) use probes::{history_loaded, probes_classified, probes_loaded};
 
 use crate::tui::action::InferAction;
 use crate::tui::msg::Effect;
@@ -28,6 +28,7 @@ pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
         InferAction::ToggleProbe => return probes::toggle(app),
         InferAction::ChooseModel => model::ask_model(app),
         InferAction::ChooseComparison => comparison::ask_comparison(app),
+        InferAction::ClassifyProbes => return probes::classify(app),
         InferAction::Refresh => return classify::refresh(infer),
         InferAction::Back => {
             let is_here = app.previous_screen == Screen::Infer;

@@ -127,6 +127,7 @@ pub(in crate::tui::update) fn model_opened(
     match result {
         Ok(opened) => {
             infer.opened = Some(opened);
+            infer.probes.classified.clear();
             infer.opened_at = app.now;
             infer.error = None;
             classify(infer)

@@ -1,5 +1,6 @@
 //! Probes: adding, removing, and loading their predictions.
 
+use crate::predict::ModelOutput;
 use crate::probes::{MAX_PROBES, Probe};
 use crate::run::history::History;
 use crate::spec::RunSpec;
@@ -65,5 +66,27 @@ pub(super) fn load_history(app: &App) -> Vec<Effect> {
             vec![Effect::RequireHistory(dir.clone())]
         }
         _ => Vec::new(),
+    }
+}
+
+/// Classifies the probes whose predictions by the open model are unknown.
+pub(super) fn classify(app: &App) -> Vec<Effect> {
+    let probes = app.infer.unscored_probes(app.training.as_ref());
+    let request_id = app.infer.open_request_id;
+    if probes.is_empty() { Vec::new() } else { vec![Effect::ClassifyProbes { request_id, probes }] }
+}
+
+/// Takes the predictions for probes, unless another model was opened since.
+pub(in crate::tui::update) fn probes_classified(
+    app: &mut App,
+    request_id: u64,
+    result: Result<Vec<(Probe, ModelOutput)>, String>,
+) {
+    if request_id != app.infer.open_request_id {
+        return;
+    }
+    match result {
+        Ok(classified) => app.infer.probes.classified = classified,
+        Err(error) => app.show_error("Cannot classify the probes", error),
     }
 }

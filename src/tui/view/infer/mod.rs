@@ -24,6 +24,9 @@ const BELOW_BARS: u16 = 4;
 /// Number of bars that are drawn even if nothing fits below them.
 const MIN_BARS: u16 = 3;
 
+/// Maximum width of the name of a model in the history.
+const MAX_MODEL: usize = 24;
+
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
@@ -176,6 +179,9 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
+    let models = models_of_history(app, inner.width);
+    let column = models.iter().map(|model| text::width(model)).max().unwrap_or(0);
+    let column = if column > 0 { column + 2 } else { 0 };
     let widest = history
         .iter()
         .map(|entry| text::width(&prediction::label_and_number(&entry.output).0))
@@ -188,7 +194,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
             Some(pair) => format!("{}  |  {pair}", entry.text),
             None => entry.text.clone(),
         };
-        let available = (inner.width as usize).saturating_sub(widest + 12);
+        let available = (inner.width as usize).saturating_sub(widest + 12 + column);
         let is_selected = app.infer.recalled == Some(row);
         let role = if is_selected { Role::Selected } else { Role::Text };
         let x = draw_text(
@@ -201,8 +207,27 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         );
         let (label, number) = prediction::label_and_number(&entry.output);
         let prediction = format!("  {}  {number}", fit_width(theme, &label, widest));
-        draw_text(buffer, x, y, inner.right().saturating_sub(x), &prediction, theme.style(Role::Muted));
+        let x =
+            draw_text(buffer, x, y, inner.right().saturating_sub(x), &prediction, theme.style(Role::Muted));
+        let model = models.get(row).map_or("", String::as_str);
+        let right = Rect { x, width: inner.right().saturating_sub(x), y, height: 1 };
+        draw_text_right(buffer, right, y, model, theme.style(Role::Muted));
     }
+}
+
+/// The names of the models of the history, short enough for a column of the pane; none if all are the open model.
+fn models_of_history(app: &App, width: u16) -> Vec<String> {
+    let open = app.infer.model_label();
+    if app.infer.history.iter().all(|entry| entry.model == open) {
+        return Vec::new();
+    }
+    let width = usize::from(width / 3).min(MAX_MODEL);
+    let name = |model: &String| {
+        let run = app.runs.runs.iter().find(|run| run.name == *model);
+        let name = run.map_or_else(|| model.clone(), |run| tagged_name(run, app, width));
+        truncate(app.theme, &name, width)
+    };
+    app.infer.history.iter().map(|entry| name(&entry.model)).collect()
 }
 
 /// Draws texts and prediction only, for a very small terminal.

@@ -1,5 +1,9 @@
 //! The pane of probes.
 
+use super::prediction;
+use crate::tui::action::{Action, InferAction};
+use crate::tui::keymap::Condition;
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::infer::InferState;
 use crate::tui::theme::Role;
@@ -31,11 +35,19 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let history = infer.run_history(app.training.as_ref());
+    let classified = &infer.probes.classified;
     let line = |(at, probe)| ProbeLine {
         probe,
         series: history.and_then(|history| history.probes.series_of(probe)),
+        classified: classified.iter().find(|(other, _)| other == probe).map(|(_, output)| {
+            let (label, number) = prediction::label_and_number(output);
+            format!("{number}  {label}").trim_end().to_owned()
+        }),
         is_selected: infer.recalled == Some(infer.history.len() + at),
     };
     let lines: Vec<_> = infer.fitting_probes().enumerate().map(line).collect();
-    probes::draw(&lines, history, theme, inner, buffer);
+    let key = app.key(Context::Screen(Screen::Infer), Action::Infer(InferAction::ClassifyProbes));
+    let can_classify = app.holds(Condition::HasUnscoredProbes);
+    let note = can_classify.then(|| format!("new: {key} classifies it"));
+    probes::draw(&lines, history, note.as_deref(), theme, inner, buffer);
 }
