@@ -97,6 +97,14 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Follow a run that another process or host is training
     Attach(AttachArgs),
+    /// Print the events of a run as they come
+    ///
+    /// With --json, prints the lines of events.jsonl. Those of several seeds come one seed after the other; the event
+    /// `started` has the seed.
+    Events(EventsArgs),
+    /// Take over the runs of an interface that ends, then train the queue
+    #[command(hide = true, name = crate::run::background::COMMAND)]
+    Background(BackgroundArgs),
     /// Send a command to a running job, on this host or another one
     Control(ControlArgs),
     /// Export the best model of a run for other tools
@@ -148,6 +156,23 @@ pub struct AttachArgs {
     /// Print plain lines until the run ends, instead of opening the interface; with --json, its events
     #[arg(long)]
     pub plain: bool,
+}
+
+/// The arguments of `events`.
+#[derive(Debug, ClapArgs)]
+pub struct EventsArgs {
+    /// Name or directory of a run
+    pub run: String,
+    /// Print new events until the run ends
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// The arguments of `background`.
+#[derive(Debug, ClapArgs)]
+pub struct BackgroundArgs {
+    /// Directories of runs
+    pub runs: Vec<PathBuf>,
 }
 
 /// The arguments of `prune`.

@@ -2,6 +2,7 @@
 
 mod args;
 mod attach;
+mod background;
 mod bench;
 mod check;
 mod completions;
@@ -9,7 +10,9 @@ mod control;
 mod dispatch;
 mod doctor;
 mod eval;
+mod events;
 mod export;
+mod follow;
 mod keys;
 mod man;
 mod output;

@@ -48,6 +48,11 @@ pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
     raw_line(&escaped_json(&serde_json::to_string(value).map_err(not_json)?))
 }
 
+/// Writes a text that is JSON to stdout, on one line.
+pub(super) fn json_text_line(text: &str) -> Result<()> {
+    raw_line(&escaped_json(text))
+}
+
 fn not_json(error: serde_json::Error) -> Error {
     Error::writing(STDOUT)(error.into())
 }

@@ -51,10 +51,7 @@ impl RunPrinter {
     /// Prints an event.
     pub(super) fn print(&mut self, event: &RunEvent) {
         if self.dir.as_ref() != Some(&event.dir) {
-            // Each of several seeds has its own directory in the run directory.
-            let name = event.dir.file_name().map(|name| name.to_string_lossy().into_owned());
-            let seed = name.and_then(|name| Some(name.strip_prefix("seed-")?.to_owned()));
-            self.prefix = seed.map_or(String::new(), |seed| format!("[seed {seed}] "));
+            self.prefix = seed_prefix(&event.dir);
             self.dir = Some(event.dir.clone());
         }
         match &event.event {
@@ -204,8 +201,14 @@ fn smoothed(old: Option<f64>, new: f64) -> f64 {
     old.filter(|old| old.is_finite()).map_or(new, |old| old + EMA_WEIGHT * (new - old))
 }
 
+/// `[seed 43] ` for the directory of one of several seeds, which is in that of the run; else empty.
+pub(super) fn seed_prefix(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix("seed-").map_or(String::new(), |seed| format!("[seed {seed}] "))
+}
+
 /// A learning rate: `2.00e-5`, or `0` at the first step of a warm-up.
-fn learning_rate(value: f64) -> String {
+pub(super) fn learning_rate(value: f64) -> String {
     if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
 }
 

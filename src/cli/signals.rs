@@ -1,10 +1,8 @@
 //! Signals during `train`: the first one stops the run after saving, a second one exits immediately.
 
 use crate::error::{Error, Result};
-use crate::event::Command;
+use crate::machine::is_ignored;
 use crate::terminal_reset::exit_now;
-use crate::train::Handle;
-use crossbeam_channel::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
@@ -16,13 +14,13 @@ const REPEAT_WINDOW: Duration = Duration::from_millis(300);
 /// The exit code of an interrupted program.
 const INTERRUPTED: i32 = 130;
 
-/// Stops the run at the first of these signals: SIGINT, SIGTERM, SIGQUIT, SIGHUP unless it is ignored, as after
-/// `nohup`, and SIGUSR1, the warning of a batch system before its time limit. The returned flag is set then, and a line
-/// is sent to `lines`: writing it here would wait for a terminal that nobody reads.
+/// Calls `stop` at the first of these signals: SIGINT, SIGTERM, SIGQUIT, SIGHUP unless it is ignored, as after `nohup`,
+/// and SIGUSR1, the warning of a batch system before its time limit. The returned flag is set before. `stop` does not
+/// write to the terminal, which nobody may read.
 ///
 /// A later SIGINT, SIGTERM or SIGQUIT exits immediately. The warning and a terminal that is closed do not count as the
 /// first, because another signal follows them without a user's request.
-pub(super) fn stop_on_signals(handle: Handle, lines: Sender<String>) -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_on_signals(stop: impl Fn() + Send + 'static) -> Result<Arc<AtomicBool>> {
     let mut watched = vec![SIGINT, SIGTERM, SIGQUIT, SIGUSR1];
     if !is_ignored(SIGHUP) {
         watched.push(SIGHUP);
@@ -42,24 +40,11 @@ pub(super) fn stop_on_signals(handle: Handle, lines: Sender<String>) -> Result<A
                 requested = Some(Instant::now());
             }
             if !interrupted.swap(true, Ordering::SeqCst) {
-                handle.send(Command::Stop);
-                let text = "stopping after saving a checkpoint; press Ctrl-C again to exit immediately";
-                lines.send(text.into()).ok();
+                stop();
             }
         }
     };
     let thread = std::thread::Builder::new().name("signals".into()).spawn(handle_signals);
     thread.map_err(|e| Error::Device(format!("cannot start the signal thread: {e}")))?;
     Ok(is_interrupted)
-}
-
-/// Whether the process was started with this signal ignored.
-fn is_ignored(signal: i32) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    #[expect(unsafe_code, reason = "system call")]
-    // SAFETY: the action is read only after the call has filled it.
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    }
 }

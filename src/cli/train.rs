@@ -6,7 +6,7 @@ use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
-use crate::event::Status;
+use crate::event::{Command, Status};
 use crate::format::whole_score as score;
 use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
@@ -38,8 +38,12 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         Start::New(spec)
     };
     let (control, handle) = train::control();
-    let (lines, more_lines) = unbounded();
-    let is_interrupted = stop_on_signals(handle.clone(), lines)?;
+    let (lines, more_lines) = unbounded::<String>();
+    let stopped = handle.clone();
+    let is_interrupted = stop_on_signals(move || {
+        stopped.send(Command::Stop);
+        lines.send("stopping after saving a checkpoint; press Ctrl-C again to exit immediately".into()).ok();
+    })?;
     let run = run::start_controlled(start, &global.runs_dir, (control, handle))?;
     let (events, is_plain) = (run.events.clone(), args.plain);
     let printer = OutputThread::start(move || print_events(&events, &more_lines, is_plain))?;

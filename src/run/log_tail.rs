@@ -59,7 +59,7 @@ impl LogTail {
     ///
     /// # Errors
     /// [`Error::Read`] when the file cannot be read.
-    pub(super) fn read_lines(&mut self, on_line: &mut dyn FnMut(TailItem<&[u8]>)) -> Result<bool> {
+    pub fn read_lines(&mut self, on_line: &mut dyn FnMut(TailItem<&[u8]>)) -> Result<bool> {
         let mut file = open_regular(&self.path).map_err(Error::reading(&self.path))?;
         let length = file.metadata().map_err(Error::reading(&self.path))?.len();
         if length < self.offset {
@@ -129,7 +129,7 @@ pub(super) fn for_each_line(file: &mut impl Read, on_line: &mut dyn FnMut(&[u8])
 }
 
 /// The event of a line of `events.jsonl`; `None` for a line that this version does not know.
-pub(super) fn parse_event(line: &[u8]) -> Option<Event> {
+pub fn parse_event(line: &[u8]) -> Option<Event> {
     // Nearly all lines are steps. Parsing one as a tagged enum takes most of the time of opening a long run,
     // because serde buffers the fields until it finds the tag.
     if line.starts_with(STEP_PREFIX) {

@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+pub mod background;
 mod change;
 mod changed_data;
 pub mod check;
@@ -53,7 +54,7 @@ pub use disk::{DiskStamp, DiskUse};
 pub use event_channel::RunEvent;
 pub use index::{find, list, row, unreadable};
 pub use log::EventLog;
-pub use log_tail::{LogTail, TailItem};
+pub use log_tail::{LogTail, TailItem, parse_event};
 pub use measured_speed::MeasuredSpeed;
 pub use notes::{NotesEdit, RunNotes, edit_notes};
 pub use prune::{PruneRefusal, PruneScope, prune};

@@ -190,6 +190,17 @@ impl Queue {
         result.map(|run| lock.map(|lock| StartedRun { lock, run, queue }))
     }
 
+    /// Whether a run waits to be started.
+    pub fn has_next(&self) -> bool {
+        !self.is_held && self.entries.iter().any(|entry| !entry.is_training())
+    }
+
+    /// The entry of the run in `dir`, if the queue has started it.
+    pub fn entry_of(&self, dir: &Path) -> Option<&QueueEntry> {
+        let is_of_run = |run: &PathBuf| run.file_name() == dir.file_name();
+        self.entries.iter().find(|entry| entry.is_started && entry.run.as_ref().is_some_and(is_of_run))
+    }
+
     /// The position of the run to start, and the index of its device among those in `idle`.
     fn next(&self, devices: &[QueueDevice], idle: &[usize]) -> Option<(usize, usize)> {
         if self.is_held {

@@ -29,6 +29,17 @@ impl QueueDevice {
         gpus.into_iter().enumerate().map(gpu).collect()
     }
 
+    /// The devices that a program trains on which was started for `device`: that one, or all of `known`.
+    pub fn chosen(known: Vec<QueueDevice>, device: Option<DeviceSpec>) -> Vec<QueueDevice> {
+        match device {
+            None | Some(DeviceSpec::Auto) => known,
+            Some(device) => {
+                let known = known.into_iter().find(|known| known.device == device);
+                vec![known.unwrap_or(QueueDevice { device, memory: None })]
+            }
+        }
+    }
+
     /// Whether a run that needs `needed` bytes can start. A run that needs more than the device has may start too: its
     /// error then says so, while a wait would never end.
     fn has_memory(&self, needed: Option<u64>) -> bool {

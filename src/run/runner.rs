@@ -13,7 +13,7 @@ use super::unchanged::check_unchanged;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::files::{OpenFolder, check_model_folder};
-use crate::spec::RunSpec;
+use crate::spec::{DeviceSpec, RunSpec};
 use crate::text::plural;
 use crate::train::{Control, Handle, Snapshot, Summary, control};
 use crossbeam_channel::{Receiver, bounded, never};
@@ -35,6 +35,20 @@ pub enum Start {
     ResumeOnChangedData(PathBuf),
     /// A new run with the specification and the mid-run changes of the run in this directory.
     Replay(PathBuf),
+}
+
+impl Start {
+    /// The same start on the device that the program was opened for, if this is a new run.
+    pub fn on_device(self, device: Option<DeviceSpec>) -> Start {
+        match (self, device) {
+            // The queue has chosen one of several devices.
+            (Start::New(spec), Some(DeviceSpec::Auto)) if matches!(spec.device, DeviceSpec::Cuda(_)) => {
+                Start::New(spec)
+            }
+            (Start::New(spec), Some(device)) => Start::New(RunSpec { device, ..spec }),
+            (start, _) => start,
+        }
+    }
 }
 
 /// The result of a run.
@@ -59,20 +73,27 @@ pub struct RunHandle {
     pub events: Receiver<RunEvent>,
     handle: Handle,
     thread: Option<JoinHandle<Result<TrainOutput>>>,
+    is_locked: Receiver<()>,
     is_over: Receiver<()>,
 }
 
 /// Stops a run from any thread, and waits for its end.
 #[derive(Debug, Clone)]
 pub struct RunStopper {
+    /// The run directory.
+    pub dir: PathBuf,
     handle: Handle,
     is_over: Receiver<()>,
 }
 
 impl RunStopper {
-    /// Stops the run, and returns when its work is saved.
-    pub fn stop(&self) {
+    /// Stops the run, whose work is then saved.
+    pub fn request_stop(&self) {
         self.handle.send(Command::Stop);
+    }
+
+    /// Waits until the run is over.
+    pub fn wait(&self) {
         // Nothing is ever sent; the channel is disconnected at the end.
         self.is_over.recv().ok();
     }
@@ -81,7 +102,7 @@ impl RunStopper {
 impl RunHandle {
     /// Stops the run from another thread.
     pub fn stopper(&self) -> RunStopper {
-        RunStopper { handle: self.handle.clone(), is_over: self.is_over.clone() }
+        RunStopper { dir: self.dir.clone(), handle: self.handle.clone(), is_over: self.is_over.clone() }
     }
 
     /// Sends a command to the run, which executes it between two steps.
@@ -98,6 +119,11 @@ impl RunHandle {
     pub fn discard_events(&mut self) {
         // A full channel that nobody reads would block the training.
         self.events = never();
+    }
+
+    /// Waits until the run holds the lock of its directory. Returns false when it is over without it.
+    pub fn wait_for_lock(&self) -> bool {
+        self.is_locked.recv().is_ok()
     }
 
     /// Whether the run is over.
@@ -144,16 +170,17 @@ pub fn start_controlled(
     let (dir, spec) = open(start, runs_dir)?;
     let (mut sender, events) = event_channel();
     let (running, is_over) = bounded::<()>(0);
+    let (locked, is_locked) = bounded(1);
     let path = dir.path().to_path_buf();
     let thread = Builder::new()
         .name(THREAD_NAME.into())
         .spawn(move || {
             let _running = running;
-            let run = RunContext { dir: &dir, changed_data, control: &control };
+            let run = RunContext { dir: &dir, changed_data, control: &control, locked: &locked };
             run_seeds(&run, &spec, &mut |event| sender.send(event))
         })
         .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
-    Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
+    Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_locked, is_over })
 }
 
 /// Runs an experiment on the calling thread until it ends.
@@ -163,7 +190,8 @@ pub fn start_controlled(
 pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
     let changed_data = changed_data_policy(&start);
     let (dir, spec) = open(start, runs_dir)?;
-    run_seeds(&RunContext { dir: &dir, changed_data, control }, &spec, emit)
+    let (locked, _is_locked) = bounded(1);
+    run_seeds(&RunContext { dir: &dir, changed_data, control, locked: &locked }, &spec, emit)
 }
 
 /// What a start does if the data of the run changed.
@@ -243,6 +271,7 @@ fn run_seeds(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) -> Result<Tra
 fn run_repeats(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) -> Result<TrainOutput> {
     let dir = run.dir;
     let mut log = EventLog::open(dir)?;
+    run.report_lock();
     let folder = OpenFolder::open(dir.path())?;
     for seed_dir in dir.existing_seeds()? {
         let (seed, repeats) = (spec.seed, spec.repeats);

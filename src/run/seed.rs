@@ -12,7 +12,7 @@ use crate::hub::Hub;
 use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
 use crate::train::{Control, Job, Summary, resolve, train};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +38,16 @@ pub(super) struct RunContext<'a> {
     pub(super) changed_data: ChangedData,
     /// Commands to the run.
     pub(super) control: &'a Control,
+    /// Receives a message once this process holds the lock of the run.
+    pub(super) locked: &'a Sender<()>,
+}
+
+impl RunContext<'_> {
+    /// Reports that this process holds the lock of the run.
+    pub(super) fn report_lock(&self) {
+        // Only the first report is read.
+        self.locked.try_send(()).ok();
+    }
 }
 
 /// How the training of a seed ended, other than by an error.
@@ -58,6 +68,7 @@ pub(super) fn train_seed(
     emit: Emit<'_>,
 ) -> Result<Summary> {
     let log = EventLog::open(dir)?;
+    run.report_lock();
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
     let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;

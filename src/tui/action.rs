@@ -212,6 +212,10 @@ pub enum LiveAction {
     PreviousSeed,
     /// Show the next seed.
     NextSeed,
+    /// Resume the run.
+    Resume,
+    /// Stop the run of this process and delete it.
+    Discard,
     /// Reset the chart, close the full chart, or go back.
     Back,
 }

@@ -17,6 +17,7 @@
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+use super::active_runs::{Ending, HandedOver};
 use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
@@ -43,6 +44,8 @@ use std::time::Duration;
 
 /// How long the end of the program waits for a run that is being started.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end of the program waits for the `files` thread.
+const FILES_TIMEOUT: Duration = Duration::from_secs(2);
 /// Replies of the `runs` thread that wait for the interface.
 const REPLIES: usize = 16;
 
@@ -62,6 +65,10 @@ pub(super) struct EffectRunner {
     flags: Arc<RunFlags>,
     /// Whether a [`FileJob::FollowLogs`] waits.
     is_follow_pending: Arc<AtomicBool>,
+    /// Whether a [`FileJob::PollRuns`] waits.
+    is_poll_pending: Arc<AtomicBool>,
+    /// The run that will be deleted as soon as it has ended.
+    discarded: Option<PathBuf>,
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
     /// Cancels the preview that is being read.
@@ -71,7 +78,7 @@ pub(super) struct EffectRunner {
 }
 
 impl EffectRunner {
-    /// Starts the workers, which send their results to `messages`. A signal stops the run that `signal_state` has.
+    /// Starts the workers, which send their results to `messages`. A signal ends the runs that `signal_state` has.
     ///
     /// # Errors
     /// [`Error::Device`] when a thread cannot be started.
@@ -80,16 +87,22 @@ impl EffectRunner {
         messages: Sender<Msg>,
         signal_state: SignalState,
     ) -> Result<EffectRunner> {
-        let (flags, is_follow_pending) = (Arc::<RunFlags>::default(), Arc::<AtomicBool>::default());
+        let flags = Arc::<RunFlags>::default();
+        let [is_follow_pending, is_poll_pending] = [(); 2].map(|()| Arc::<AtomicBool>::default());
         let (file_jobs, receiver) = unbounded();
         let sender = messages.clone();
-        let worker = FileWorker::new(options.clone(), sender.clone(), is_follow_pending.clone());
+        let worker = FileWorker::new(
+            options.clone(),
+            sender.clone(),
+            [is_follow_pending.clone(), is_poll_pending.clone()],
+        );
         spawn("files", move || serve(worker, &receiver, &sender))?;
 
         let (run_jobs, receiver) = unbounded();
         let (replies, start_replies) = bounded(REPLIES);
         let sender = messages.clone();
-        let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone());
+        let active_runs = signal_state.active_runs.clone();
+        let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone(), active_runs);
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
         let (lookup_jobs, receiver) = unbounded();
@@ -112,6 +125,8 @@ impl EffectRunner {
             pending_starts: 0,
             flags,
             is_follow_pending,
+            is_poll_pending,
+            discarded: None,
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
             signal_state,
@@ -134,7 +149,6 @@ impl EffectRunner {
         self.pending_starts = self.pending_starts.saturating_sub(1);
         if let Some(run) = reply.run {
             self.run_number += 1;
-            self.signal_state.set_run(Some(run.handle.stopper()));
             self.active = Some(run);
         }
         reply.msg
@@ -156,12 +170,28 @@ impl EffectRunner {
                     self.send_file_job(FileJob::FollowLogs(dirs));
                 }
             }
+            Effect::PollRuns => {
+                if !self.is_poll_pending.swap(true, Ordering::Relaxed) {
+                    self.send_file_job(FileJob::PollRuns);
+                }
+            }
             Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
             Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
             Effect::SaveExperiment { name, changes, target } => {
                 self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
-            Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
+            Effect::DeleteRun(dir) => {
+                if self.discarded.as_ref() == Some(&dir) {
+                    self.discarded = None;
+                }
+                self.send_file_job(FileJob::DeleteRun(dir));
+            }
+            Effect::DiscardTraining(dir) => {
+                // It is neither handed over nor saved.
+                self.signal_state.active_runs.remove(&dir);
+                self.discarded = Some(dir);
+                self.send_command(Command::Stop);
+            }
             Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
             Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
@@ -173,6 +203,7 @@ impl EffectRunner {
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),
             Effect::SendCommandTo(dir, command) => self.send_run_job(RunJob::SendCommandTo(dir, command)),
+            Effect::HandOver => self.send_run_job(RunJob::HandOver),
             Effect::OpenModel { request_id, source } => return self.open_model(request_id, source),
             Effect::OpenComparison { request_id, source } => {
                 let name = match source {
@@ -334,30 +365,52 @@ impl EffectRunner {
 
     /// Waits for the run, whose channel is disconnected or which was stopped, and returns its result.
     pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
-        let result = self.active.take().map(|ActiveRun { handle, _lock }| RunHandle::join(handle));
+        let result = self.active.take().map(|ActiveRun { handle, _lock }| {
+            self.signal_state.active_runs.remove(&handle.dir);
+            RunHandle::join(handle)
+        });
         self.flags.is_training.store(false, Ordering::Relaxed);
-        self.signal_state.set_run(None);
         result
     }
 
-    /// Stops the runs that this process trains, or is just starting, and waits until their work is saved.
-    pub(super) fn shut_down(&mut self) -> Option<Result<TrainOutput>> {
-        self.signal_state.set_stopping(true);
+    /// Ends the runs that this process trains, or is just starting, and waits until their work is saved. Runs that cannot be
+    /// handed over are stopped.
+    pub(super) fn shut_down(&mut self, ending: Ending) -> ShutDown {
+        self.signal_state.set_ending(true);
         while self.pending_starts > 0 {
             let Ok(reply) = self.start_replies.recv_timeout(START_TIMEOUT) else { break };
             self.take_reply(reply);
         }
-        self.send_command(Command::Stop);
+        let active_runs = &self.signal_state.active_runs;
+        let handed_over = active_runs.end(ending).unwrap_or_else(|_| {
+            active_runs.end(Ending::Stop).ok();
+            None
+        });
         let (sender, others_saved) = bounded(0);
         if self.flags.others.load(Ordering::Relaxed) > 0 {
-            self.send_run_job(RunJob::StopOthers(sender));
+            self.send_run_job(RunJob::JoinOthers(sender));
         } else {
             drop(sender);
         }
-        let result = self.finish();
+        let stopped = self.finish();
+        if let Some(dir) = self.discarded.take() {
+            self.send_file_job(FileJob::DeleteRun(dir));
+        }
+        let (sender, files_written) = bounded(0);
+        self.send_file_job(FileJob::Finish(sender));
+        // A deletion is not left half done, unless the disk hangs.
+        files_written.recv_timeout(FILES_TIMEOUT).ok();
         // Disconnected once the runs on other devices are saved.
         others_saved.recv().ok();
-        self.signal_state.set_stopping(false);
-        result
+        self.signal_state.set_ending(false);
+        ShutDown { stopped, handed_over }
     }
+}
+
+/// What has become of the runs of this process.
+pub(super) struct ShutDown {
+    /// The result of the run that the interface showed.
+    pub(super) stopped: Option<Result<TrainOutput>>,
+    /// The runs that a process in the background has taken over.
+    pub(super) handed_over: Option<HandedOver>,
 }

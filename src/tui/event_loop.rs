@@ -1,8 +1,9 @@
 //! The event loop: it sleeps until an event arrives, handles all pending events, then draws one frame. Training never
 //! waits for the loop, and the loop never waits for training.
 
+use super::active_runs::{ActiveRuns, Ending, HandedOver, continues};
 use super::background::{ReadEvent, ReplyReader};
-use super::effects::EffectRunner;
+use super::effects::{EffectRunner, ShutDown};
 use super::keymap::Keymap;
 use super::msg::{Effect, Msg};
 use super::options::Options;
@@ -19,18 +20,20 @@ use super::{input, view};
 use crate::config::Parsed;
 use crate::error::{Error, Result};
 use crate::event::now;
+use crate::run::background::BackgroundOptions;
 use crate::terminal_caps::{Clipboard, TerminalCaps};
-use crate::text::plural;
+use crate::text::{escaped, plural};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use crossterm::event::Event;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Minimum time between two frames, unless a key was pressed.
 const FRAME: Duration = Duration::from_millis(66);
 /// Time between two ticks while the screen depends on the clock.
 const TICK: Duration = Duration::from_secs(1);
-/// The reason to end when the terminal cannot be read or written.
-const TERMINAL_CLOSED: &str = "the terminal was closed";
+/// The reason to end when the terminal cannot be read or written. The training goes on without it.
+const TERMINAL_CLOSED: (&str, Ending) = ("the terminal was closed", Ending::HandOver);
 /// Events of the run that are handled before keys are checked again.
 const BURST: usize = 1000;
 /// Capacity of the channel of worker messages. A worker blocks while it is full.
@@ -55,7 +58,8 @@ pub fn open(options: Options) -> Result<()> {
         && caps.background.is_none()
         && theme.color_depth != ColorDepth::None;
     let (sender, messages) = bounded(MESSAGES);
-    let signal_state = SignalState::default();
+    let background = BackgroundOptions { runs_dir: options.runs_dir.clone(), device: options.device };
+    let signal_state = SignalState::new(ActiveRuns::new(background));
     let signals = watch_signals(signal_state.clone())?;
     let mut screen = TerminalScreen::open(theme)?;
     if asks_for_background {
@@ -89,7 +93,11 @@ pub fn open(options: Options) -> Result<()> {
     let ended = Loop { app, effect_runner, messages, keys, signals, last_draw, last_tick, clipboard }
         .run(&mut screen);
     drop(screen);
-    ended
+    if let Some(text) = ended? {
+        // Whoever has closed the terminal does not read this.
+        writeln!(std::io::stderr(), "glue-tui: {}", escaped(&text)).ok();
+    }
+    Ok(())
 }
 
 /// The valid entries of a configuration file. Its errors are added to `problems`.
@@ -141,7 +149,7 @@ struct Loop {
     effect_runner: EffectRunner,
     messages: Receiver<Msg>,
     keys: Receiver<Event>,
-    signals: Receiver<i32>,
+    signals: Receiver<Ending>,
     /// When the last frame was drawn; `None` to draw at once.
     last_draw: Option<Instant>,
     last_tick: Instant,
@@ -157,12 +165,13 @@ struct Iteration {
     effects: Vec<Effect>,
     /// The event channel of the run was closed.
     has_run_ended: bool,
-    /// Why the program must end: a signal, or a closed terminal.
-    stop_reason: Option<&'static str>,
+    /// Why the program must end, and what happens to its runs: a signal, or a closed terminal.
+    stop_reason: Option<(&'static str, Ending)>,
 }
 
 impl Loop {
-    fn run(&mut self, screen: &mut TerminalScreen) -> Result<()> {
+    /// Returns when the user quits, with a text to print.
+    fn run(&mut self, screen: &mut TerminalScreen) -> Result<Option<String>> {
         let mut is_dirty = true;
         loop {
             if is_dirty && self.may_draw() {
@@ -193,9 +202,9 @@ impl Loop {
             while !effects.is_empty() {
                 match effects.remove(0) {
                     Effect::Quit => {
-                        return match self.effect_runner.shut_down() {
+                        return match self.effect_runner.shut_down(Ending::Stop).stopped {
                             // The user has ended a run that had nothing to save yet.
-                            None | Some(Ok(_) | Err(Error::Interrupted(_))) => Ok(()),
+                            None | Some(Ok(_) | Err(Error::Interrupted(_))) => Ok(self.app.quitting.text()),
                             Some(Err(error)) => Err(error),
                         };
                     }
@@ -255,7 +264,10 @@ impl Loop {
                 Ok(event) => self.handle_message(Some(Msg::RunEvent(event)), &mut iteration),
                 Err(_) => iteration.has_run_ended = true,
             },
-            recv(self.signals) -> _ => iteration.stop_reason = Some("terminated by a signal"),
+            recv(self.signals) -> ending => iteration.stop_reason = Some(match ending {
+                Ok(Ending::HandOver) => TERMINAL_CLOSED,
+                _ => ("terminated by a signal", Ending::Stop),
+            }),
             recv(pause) -> _ => {}
         }
         for event in self.keys.try_iter().collect::<Vec<_>>() {
@@ -302,24 +314,23 @@ impl Loop {
     /// Whether the screen changes with time alone.
     fn needs_clock(&self) -> bool {
         let waits = !self.app.runs.queue.list.entries.is_empty() && !self.app.runs.queue.list.is_held;
-        waits || self.app.is_training() || !self.app.followed_runs().is_empty()
+        waits || self.app.is_training() || self.app.is_list_changing() || !self.app.followed_runs().is_empty()
     }
 
-    /// Stops the run, waits until it is saved, and restores the terminal. In this order, because writing to a terminal
+    /// Ends the runs, waits until they are saved, and restores the terminal. In this order, because writing to a terminal
     /// that nobody reads may hang.
-    fn stop(&mut self, reason: &str) -> Result<()> {
-        let outcome = self.effect_runner.shut_down();
+    fn stop(&mut self, (reason, ending): (&str, Ending)) -> Result<Option<String>> {
+        let ShutDown { stopped, handed_over } = self.effect_runner.shut_down(ending);
         terminal::restore();
-        match outcome {
-            None => Err(Error::Interrupted(reason.into())),
-            Some(outcome) => {
-                let dir = outcome?.dir;
-                Err(Error::Interrupted(format!(
-                    "{reason}; the run was stopped and saved in {}",
-                    dir.display()
-                )))
+        let text = match (handed_over, stopped) {
+            (Some(HandedOver { process, report }), _) => continues(process, &report),
+            // Nothing was saved, for example because the model was still being downloaded.
+            (None, None | Some(Err(Error::Interrupted(_)))) => return Err(Error::Interrupted(reason.into())),
+            (None, Some(outcome)) => {
+                format!("the run was stopped and saved in {}", outcome?.dir.display())
             }
-        }
+        };
+        Err(Error::Interrupted(format!("{reason}; {text}")))
     }
 }
 

@@ -11,10 +11,14 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{NotesEdit, RunDir, delete, edit_notes, list, reproduced, seed_dirs, unreadable};
+use crate::run::{
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row, seed_dirs, unreadable,
+};
 use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +40,10 @@ pub(super) enum FileJob {
         target: SaveTarget,
     },
     DeleteRun(PathBuf),
+    /// Read what has changed in the runs that are being trained.
+    PollRuns,
+    /// Drop the sender: all earlier jobs are done.
+    Finish(Sender<()>),
     EditNotes(PathBuf, NotesEdit),
     /// Measure the disk space of the listed runs.
     MeasureDisk,
@@ -51,6 +59,10 @@ pub(super) struct FileWorker {
     disk: DiskCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
+    /// The same for [`FileJob::PollRuns`].
+    is_poll_pending: Arc<AtomicBool>,
+    /// The runs that were listed last, and the names in their directory.
+    listed: (Vec<RunRow>, BTreeSet<OsString>),
 }
 
 impl Worker for FileWorker {
@@ -65,6 +77,8 @@ impl Worker for FileWorker {
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::PollRuns => "reading the runs that are being trained",
+            FileJob::Finish(_) => "finishing",
             FileJob::EditNotes(..) => "writing the notes of a run",
             FileJob::MeasureDisk => "measuring the disk space of runs",
             FileJob::ToggleProbe(_) => "changing the probes",
@@ -140,6 +154,11 @@ impl Worker for FileWorker {
                 }
                 self.list();
             }
+            FileJob::PollRuns => {
+                self.is_poll_pending.store(false, Ordering::Relaxed);
+                self.poll_runs();
+            }
+            FileJob::Finish(done) => drop(done),
         }
     }
 
@@ -150,14 +169,17 @@ impl Worker for FileWorker {
 }
 
 impl FileWorker {
-    /// A worker that sends its results to `messages`.
-    pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
+    /// A worker that sends its results to `messages`. A job that waits sets its flag of `pending`: following logs, polling runs.
+    pub(super) fn new(options: Options, messages: Sender<Msg>, pending: [Arc<AtomicBool>; 2]) -> Self {
+        let [is_follow_pending, is_poll_pending] = pending;
         FileWorker {
             options,
             messages,
             cache: HistoryCache::default(),
             disk: DiskCache::default(),
             is_follow_pending,
+            is_poll_pending,
+            listed: (Vec::new(), BTreeSet::new()),
         }
     }
 
@@ -177,9 +199,7 @@ impl FileWorker {
     fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
         let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
-        let runs_dir = &self.options.runs_dir;
-        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
-        self.disk.fill(&mut runs);
+        let runs = self.list_runs();
         self.send(Msg::Listed { experiments: rows, runs });
         if let Ok(experiments) = experiments {
             let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
@@ -187,6 +207,38 @@ impl FileWorker {
                 targets.filter_map(|target| Some((target, experiments.path_of_new(target).ok()?))).collect();
             targets.dedup_by(|(_, a), (_, b)| a == b);
             self.send(Msg::ExperimentFiles { errors: experiments.errors_outside(), targets });
+        }
+    }
+
+    fn list_runs(&mut self) -> Vec<RunRow> {
+        let runs_dir = &self.options.runs_dir;
+        let names = names(runs_dir);
+        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.disk.fill(&mut runs);
+        self.listed = (runs.clone(), names);
+        runs
+    }
+
+    /// Sends the runs if those that are being trained have changed, or if there are other runs. Only the logs of runs
+    /// that are being trained are read.
+    fn poll_runs(&mut self) {
+        if names(&self.options.runs_dir) != self.listed.1 {
+            let runs = self.list_runs();
+            self.send(Msg::RunsChanged(runs));
+            return;
+        }
+        let mut is_changed = false;
+        for run in self.listed.0.iter_mut().filter(|run| run.status == RunStatus::Running) {
+            let new = row(&run.dir).map(|new| RunRow { disk: run.disk, ..new });
+            if let Some(new) = new.filter(|new| new != run) {
+                *run = new;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            let mut runs = self.listed.0.clone();
+            self.disk.fill(&mut runs);
+            self.send(Msg::RunsChanged(runs));
         }
     }
 
@@ -200,4 +252,10 @@ impl FileWorker {
         let file = experiments.save(name, changes, target)?;
         Ok(std::path::absolute(&file).unwrap_or(file))
     }
+}
+
+/// The names in a directory, without the hidden ones.
+fn names(dir: &Path) -> BTreeSet<OsString> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).filter(|name| !name.to_string_lossy().starts_with('.')).collect()
 }

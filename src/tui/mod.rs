@@ -9,6 +9,7 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
+mod active_runs;
 mod background;
 mod disk_cache;
 mod effects;

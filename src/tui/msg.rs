@@ -45,6 +45,11 @@ pub enum Msg {
         /// The runs, newest first.
         runs: Vec<RunRow>,
     },
+    /// Runs have changed or were added.
+    RunsChanged(
+        /// The runs, newest first.
+        Vec<RunRow>,
+    ),
     /// The errors outside of experiments in their files, and where a new experiment can be saved.
     ExperimentFiles {
         /// The errors.
@@ -84,6 +89,8 @@ pub enum Msg {
     RunEvent(RunEvent),
     /// The run has ended, with the error if it failed.
     RunEnded(Result<(), String>),
+    /// A process in the background has taken over the runs of this process, with a sentence that says so; or the error.
+    HandedOver(Result<String, HandOverError>),
     /// An experiment was written to the file.
     ExperimentSaved {
         /// Its name.
@@ -200,6 +207,15 @@ pub enum Msg {
     },
 }
 
+/// Why runs cannot be handed over to a process in the background.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandOverError {
+    /// The cause.
+    pub text: String,
+    /// The directories of these runs. Their training may have been stopped.
+    pub dirs: Vec<PathBuf>,
+}
+
 /// What pruning did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PruneResult {
@@ -214,6 +230,10 @@ pub struct PruneResult {
 pub enum Effect {
     /// Read the experiments file and list the runs.
     Refresh,
+    /// Read what has changed in the runs that are being trained.
+    PollRuns,
+    /// Stop the run of this process in that directory, which will be deleted.
+    DiscardTraining(PathBuf),
     /// Start a run.
     StartTraining(TrainRequest),
     /// Add a run to the queue.
@@ -228,6 +248,8 @@ pub enum Effect {
     SendCommand(Command),
     /// Send a command to the run in that directory, which another process trains.
     SendCommandTo(PathBuf, Command),
+    /// Hand over the runs of this process to a process in the background.
+    HandOver,
     /// Show a desktop notification.
     Notify(String),
     /// Read the logs of a run, unless a later request replaces this one.

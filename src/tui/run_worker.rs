@@ -1,8 +1,9 @@
 //! Starts runs, changes the queue and sends commands to runs of other processes. All of these take locks or
 //! create directories.
 
+use super::active_runs::{ActiveRuns, Ending, HandedOver, continues};
 use super::history_cache::FollowedRun;
-use super::msg::Msg;
+use super::msg::{HandOverError, Msg};
 use super::options::Options;
 use super::state::train_request::TrainRequest;
 use super::worker::{Worker, catch_panic, error_msg};
@@ -11,7 +12,7 @@ use crate::event::Command;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueDevice, QueueEdit, StartedRun, TrainingLock};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
-use crate::spec::{DeviceSpec, Experiments, RunSpec};
+use crate::spec::Experiments;
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,8 +28,10 @@ pub(super) enum RunJob {
     /// Read the queue and send it if it has changed.
     PollQueue,
     SendCommandTo(PathBuf, Command),
-    /// Stop the runs on other devices, wait until their work is saved, then drop the sender.
-    StopOthers(Sender<()>),
+    /// Hand over all runs to a process in the background.
+    HandOver,
+    /// Wait for the runs on other devices, which were stopped, then drop the sender.
+    JoinOthers(Sender<()>),
 }
 
 /// The answer to [`RunJob::Start`] and to [`RunJob::StartNext`].
@@ -60,6 +63,7 @@ pub(super) struct RunWorker {
     list_devices: fn() -> Vec<QueueDevice>,
     has_listed_devices: bool,
     flags: Arc<RunFlags>,
+    active_runs: ActiveRuns,
 }
 
 /// State that the interface and the [`RunWorker`] share.
@@ -83,7 +87,8 @@ impl Worker for RunWorker {
             RunJob::Enqueue(_) | RunJob::EditQueue(_) => "changing the queue",
             RunJob::PollQueue => "reading the queue",
             RunJob::SendCommandTo(..) => "sending a command to a run",
-            RunJob::StopOthers(_) => "stopping runs",
+            RunJob::HandOver => "handing over runs",
+            RunJob::JoinOthers(_) => "stopping runs",
         }
     }
 
@@ -125,8 +130,18 @@ impl Worker for RunWorker {
                     self.send(error_msg("Cannot reach the run", &error));
                 }
             }
-            RunJob::StopOthers(_done) => {
-                self.others.iter().for_each(|run| run.handle.send(Command::Stop));
+            RunJob::HandOver => {
+                let dirs: Vec<PathBuf> = self.active_runs.dirs();
+                let result = catch_panic(name, || self.active_runs.end(Ending::HandOver));
+                let mut msg = handed_over(dirs, result);
+                if let Msg::HandedOver(Err(error)) = &mut msg {
+                    // Runs that were not stopped go on.
+                    let active = self.active_runs.dirs();
+                    error.dirs.retain(|dir| !active.contains(dir));
+                }
+                self.send(msg);
+            }
+            RunJob::JoinOthers(_done) => {
                 for ActiveRun { handle, _lock } in std::mem::take(&mut self.others) {
                     // The log has the error of a run that failed.
                     handle.join().ok();
@@ -136,6 +151,25 @@ impl Worker for RunWorker {
     }
 }
 
+/// The message about runs that were handed over.
+fn handed_over(dirs: Vec<PathBuf>, result: Result<Option<HandedOver>>) -> Msg {
+    Msg::HandedOver(match result {
+        Ok(Some(HandedOver { process, report })) if report.failed.is_empty() => {
+            Ok(continues(process, &report))
+        }
+        Ok(Some(HandedOver { report, .. })) => {
+            let texts =
+                report.failed.iter().map(|(dir, error)| format!("{}: {error}", RunDir::at(dir).name()));
+            let text = texts.collect::<Vec<_>>().join("\n");
+            let dirs = report.failed.into_iter().map(|(dir, _)| dir).collect();
+            Err(HandOverError { text, dirs })
+        }
+        // The runs have ended before.
+        Ok(None) => Ok(String::new()),
+        Err(error) => Err(HandOverError { text: error.to_string(), dirs }),
+    })
+}
+
 impl RunWorker {
     /// A worker that sends started runs to `replies` and everything else to `messages`.
     pub(super) fn new(
@@ -143,9 +177,11 @@ impl RunWorker {
         messages: Sender<Msg>,
         replies: Sender<StartReply>,
         flags: Arc<RunFlags>,
+        active_runs: ActiveRuns,
     ) -> Self {
         RunWorker {
             options,
+            active_runs,
             messages,
             replies,
             queue: None,
@@ -202,6 +238,7 @@ impl RunWorker {
             None => Ok(StartReply { msg: self.changed_queue(), run: None }),
             Some(StartedRun { lock, mut run, queue }) if is_training => {
                 run.discard_events();
+                self.active_runs.add(run.stopper());
                 self.others.push(ActiveRun { handle: run, _lock: Some(lock) });
                 self.flags.others.store(self.others.len(), Ordering::Relaxed);
                 self.queue = Some(queue.clone());
@@ -216,14 +253,7 @@ impl RunWorker {
 
     /// The devices that the queue trains on: the one that the interface was opened for, or all.
     fn devices(&self) -> Vec<QueueDevice> {
-        let devices = (self.list_devices)();
-        match self.options.device {
-            None | Some(DeviceSpec::Auto) => devices,
-            Some(device) => {
-                let known = devices.into_iter().find(|known| known.device == device);
-                vec![known.unwrap_or(QueueDevice { device, memory: None })]
-            }
-        }
+        QueueDevice::chosen((self.list_devices)(), self.options.device)
     }
 
     /// Forgets the runs on other devices that are over, and reports those that failed.
@@ -233,6 +263,7 @@ impl RunWorker {
         self.others = training;
         self.flags.others.store(self.others.len(), Ordering::Relaxed);
         for ActiveRun { handle, _lock } in over {
+            self.active_runs.remove(&handle.dir);
             let title = format!("The run {} failed", RunDir::at(&handle.dir).name());
             if let Err(error) = handle.join() {
                 self.send(error_msg(&title, &error));
@@ -247,6 +278,7 @@ impl RunWorker {
         earlier: Vec<History>,
         queue: Option<Queue>,
     ) -> Result<StartReply> {
+        self.active_runs.add(handle.stopper());
         let dir = handle.dir.clone();
         let spec = Box::new(RunDir::at(&dir).spec()?);
         self.flags.is_training.store(true, Ordering::Relaxed);
@@ -299,17 +331,10 @@ impl RunWorker {
 /// Starts a run, a new one on the device that the interface was opened for. Also returns the histories of its
 /// seeds so far.
 fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)> {
-    let (what, earlier) = match (what, options.device) {
-        // The queue has chosen one of several devices.
-        (Start::New(spec), Some(DeviceSpec::Auto)) if matches!(spec.device, DeviceSpec::Cuda(_)) => {
-            (Start::New(spec), Vec::new())
-        }
-        (Start::New(spec), Some(device)) => (Start::New(RunSpec { device, ..spec }), Vec::new()),
-        (Start::Resume(dir), _) => {
-            let earlier = FollowedRun::read(&dir)?.histories();
-            (Start::Resume(dir), earlier)
-        }
-        (what, _) => (what, Vec::new()),
+    let what = what.on_device(options.device);
+    let earlier = match &what {
+        Start::Resume(dir) => FollowedRun::read(dir)?.histories(),
+        _ => Vec::new(),
     };
     Ok((start(what, &options.runs_dir)?, earlier))
 }
@@ -317,7 +342,7 @@ fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::built_in;
+    use crate::spec::{DeviceSpec, RunSpec, built_in};
     use crossbeam_channel::{Receiver, unbounded};
 
     struct Fixture {
@@ -337,7 +362,7 @@ mod tests {
         let options = Options { runs_dir: home.path().into(), ..Options::default() };
         let (sender, messages) = unbounded();
         let (reply_sender, replies) = unbounded();
-        let mut worker = RunWorker::new(options, sender, reply_sender, Arc::default());
+        let mut worker = RunWorker::new(options, sender, reply_sender, Arc::default(), ActiveRuns::default());
         worker.list_devices =
             || [0, 1].map(|ordinal| QueueDevice { device: DeviceSpec::Cuda(ordinal), memory: None }).to_vec();
         Fixture { worker, messages, replies, _home: home }
@@ -387,7 +412,7 @@ mod tests {
         let runs: Vec<StartReply> = replies.try_iter().collect();
         assert_eq!((runs.len(), worker.others.len()), (2, 1));
         let (sender, saved) = crossbeam_channel::bounded::<()>(0);
-        worker.run(RunJob::StopOthers(sender), true);
+        worker.run(RunJob::JoinOthers(sender), true);
         assert!(saved.recv().is_err() && worker.others.is_empty());
     }
 }

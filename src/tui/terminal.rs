@@ -18,6 +18,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 use std::io::{IsTerminal, Stdout, Write, stdin, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
@@ -28,7 +29,8 @@ static HAS_MOUSE_CAPTURE: AtomicBool = AtomicBool::new(false);
 /// The terminal while the interface is open. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct TerminalScreen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Not dropped: ratatui would show the cursor, as [`restore`] does, and panic if the terminal is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl TerminalScreen {
@@ -50,7 +52,7 @@ impl TerminalScreen {
         install_panic_hook(std::thread::current().id());
         set_up().map_err(terminal_error)?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(terminal_error)?;
-        Ok(TerminalScreen { terminal })
+        Ok(TerminalScreen { terminal: ManuallyDrop::new(terminal) })
     }
 
     /// Draws a frame as one synchronized update.

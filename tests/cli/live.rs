@@ -143,3 +143,40 @@ fn attach_prints_plain_lines_or_events() {
     assert!(kinds.contains(&"started".into()) && kinds.contains(&"step".into()), "{kinds:?}");
     assert_eq!(kinds.last().unwrap(), "ended");
 }
+
+#[test]
+fn events_are_printed_as_they_are_and_followed_to_the_end() {
+    let workspace = Workspace::new();
+    let args = [&["train", "demo", "--set", "max_steps=400"], SMALL].concat();
+    let mut training = workspace.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while workspace.run(&["events", "demo"]).stdout.is_empty() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "no events");
+    }
+    // It ends with the run, and not before.
+    let followed = workspace.run(&["events", "demo", "--follow", "--json"]).success().stdout;
+    assert!(training.wait().unwrap().success());
+    let log = workspace
+        .path()
+        .join("runs")
+        .read_dir()
+        .unwrap()
+        .flatten()
+        .find_map(|entry| std::fs::read_to_string(entry.path().join("events.jsonl")).ok());
+    assert_eq!(followed, log.unwrap());
+    let text = workspace.run(&["events", "demo"]).success().stdout;
+    for part in
+        ["demo: demo on demo, seed 42;", "step 1: epoch 0.", "step 400: ", ", new best", "\nfinished\n"]
+    {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    // A reader that ends early is not an error.
+    let program = env!("CARGO_BIN_EXE_glue-tui");
+    let script = format!("{program} events demo | head -n 1; {program} events demo --json | head -n 1");
+    let output = std::process::Command::new("bash")
+        .args(["-c", &format!("set -o pipefail; {script}")])
+        .current_dir(workspace.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}

@@ -73,7 +73,7 @@ fn commands_are_sent_and_quitting_asks() {
     assert_eq!(press_keys(&mut app, "<space>"), [Effect::SendCommand(Command::Resume)]);
     assert_eq!(press_keys(&mut app, "v"), [Effect::SendCommand(Command::Eval)]);
     assert_eq!(press_keys(&mut app, "q"), []);
-    assert_eq!(press_keys(&mut app, "k"), [], "keep training");
+    assert_eq!(press_keys(&mut app, "k"), [], "cancel");
     assert!(app.popup.is_none());
     assert_eq!(press_keys(&mut app, "<^c>s"), [Effect::SendCommand(Command::Stop)]);
     assert_shows(&app, "stopping");

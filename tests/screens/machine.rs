@@ -105,6 +105,7 @@ fn machine_screen_without_measurements() {
 #[test]
 fn keys_open_and_leave_the_machine_screen() {
     let mut app = app(120, 40);
+    app.runs.runs.clear();
     press_keys(&mut app, "2m");
     assert_eq!(app.screen, Screen::Live, "the screen needs a run");
     let mut app = measured(120, 40, 0);

@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::insight::{loaded, report};
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use glue_tui::event::Command;
 use glue_tui::tui::input;
 use glue_tui::tui::msg::Effect;
 use glue_tui::tui::screen::Screen;
@@ -140,10 +141,13 @@ fn wheel_zooms_at_the_pointer_and_drag_selects_a_range_or_pans() {
 fn click_answers_questions_and_chooses_from_lists() {
     let mut app = training(120, 40, "demo", 60);
     press_keys(&mut app, "q");
-    let effects = click(&mut app, "keep training");
+    let effects = click(&mut app, "cancel");
     assert!(app.popup.is_none() && effects.is_empty());
     press_keys(&mut app, "q");
-    assert_eq!(click(&mut app, "quit now"), [Effect::Quit]);
+    assert_eq!(click(&mut app, "stop and save"), [Effect::SendCommand(Command::Stop)]);
+    let mut app = training(120, 40, "demo", 60);
+    press_keys(&mut app, "q");
+    assert_eq!(click(&mut app, "keep training"), [Effect::HandOver]);
     let mut app = super::fixtures::app(120, 40);
     press_keys(&mut app, "ejj<enter>");
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };

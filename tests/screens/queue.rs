@@ -193,9 +193,11 @@ fn queue_is_polled_while_another_process_trains() {
 #[test]
 fn queue_starts_runs_beside_a_training_on_several_devices_only() {
     let mut app = training_queue(120, 40, &["demo", "demo"]);
-    assert_eq!(update(&mut app, Msg::Tick(STARTED_AT + 2.0)), [Effect::PollQueue]);
+    let poll = [Effect::PollRuns, Effect::PollQueue];
+    assert_eq!(update(&mut app, Msg::Tick(STARTED_AT + 2.0)), poll);
     assert_eq!(update(&mut app, Msg::SeveralDevices), []);
-    assert_eq!(update(&mut app, Msg::Tick(STARTED_AT + 3.0)), [Effect::PollQueue, Effect::StartNext]);
+    let effects = update(&mut app, Msg::Tick(STARTED_AT + 3.0));
+    assert_eq!(effects, [&poll[..], &[Effect::StartNext]].concat());
 }
 
 #[test]

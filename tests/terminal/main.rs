@@ -2,6 +2,7 @@
 //! terminal on every exit. The tests wait for text and do not sleep.
 #![cfg(unix)]
 
+mod background;
 mod copying;
 mod faults;
 mod open;

@@ -15,6 +15,7 @@
 
 mod damage;
 mod disk;
+mod hand_over;
 mod kills;
 mod processes;
 mod reference;

@@ -21,14 +21,14 @@ pub(crate) struct Finished {
 
 /// The content of a file.
 #[derive(PartialEq)]
-struct Content {
+pub(crate) struct Content {
     /// The header of a safetensors file: metadata and tensors, in any order.
     header: Value,
     data: Vec<u8>,
 }
 
 impl Content {
-    fn read(path: &Path) -> Result<Self, String> {
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let data = std::fs::read(path).map_err(|e| e.to_string())?;
         let is_safetensors = path.extension().is_some_and(|extension| extension == "safetensors");
         let header = data.split_first_chunk::<8>().filter(|_| is_safetensors).and_then(|(length, rest)| {

@@ -10,6 +10,8 @@ pub enum Condition {
     OnExperiment,
     /// The cursor is on a past run.
     OnRun,
+    /// The cursor is on a run that another process trains.
+    OnRunElsewhere,
     /// The cursor is on a past run whose files can be read.
     OnReadableRun,
     /// The cursor is on a run that can be resumed.
@@ -36,6 +38,10 @@ pub enum Condition {
     IsPaused,
     /// The run on the Live screen takes commands and is not paused.
     IsRunning,
+    /// The run on the Live screen can be resumed.
+    IsResumable,
+    /// The run of this process can be discarded.
+    IsDiscardable,
     /// The Live screen can be left.
     CanLeaveLive,
     /// The run on the Live screen has several seeds.
@@ -97,13 +103,15 @@ impl Condition {
     /// The more general condition that holds wherever this one does. If that does not hold either, it is the reason.
     pub fn requires(self) -> Option<Condition> {
         match self {
-            Condition::OnReadableRun | Condition::OnResumableRun | Condition::OnScoredRun => {
-                Some(Condition::OnRun)
-            }
+            Condition::OnReadableRun
+            | Condition::OnRunElsewhere
+            | Condition::OnResumableRun
+            | Condition::OnScoredRun => Some(Condition::OnRun),
             Condition::OnWaitingEntry | Condition::OnStartedEntry => Some(Condition::OnQueueEntry),
             Condition::IsQueueHeld | Condition::IsQueueReleased => Some(Condition::HasQueue),
             Condition::IsPaused | Condition::IsRunning => Some(Condition::IsControllable),
             Condition::IsControllable
+            | Condition::IsResumable
             | Condition::HasSeeds
             | Condition::HasOneChart
             | Condition::IsFullChart
@@ -117,6 +125,7 @@ impl Condition {
             | Condition::OnRun
             | Condition::OnQueueEntry
             | Condition::CanEnqueue
+            | Condition::IsDiscardable
             | Condition::HasQueue
             | Condition::CanLeaveLive
             | Condition::HasChart
@@ -144,7 +153,8 @@ impl Condition {
             Condition::OnExperiment => Cursor("an experiment"),
             Condition::OnRun => Cursor("a past run"),
             Condition::OnReadableRun => Sentence("The files of this run cannot be read."),
-            Condition::OnResumableRun => {
+            Condition::OnRunElsewhere => Sentence("No other process trains this run."),
+            Condition::OnResumableRun | Condition::IsResumable => {
                 Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
             }
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
@@ -158,6 +168,9 @@ impl Condition {
             Condition::IsControllable => Sentence("The run is not being trained."),
             Condition::IsPaused => Sentence("The run is not paused."),
             Condition::IsRunning => Sentence("The run is paused."),
+            Condition::IsDiscardable => Sentence(
+                "Only a run that was started here in the last ten seconds, without a checkpoint, can be discarded.",
+            ),
             Condition::CanLeaveLive => Sentence("There is no screen to go back to."),
             Condition::HasSeeds | Condition::HasInsightSeeds => Sentence("The run has only one seed."),
             Condition::HasOneChart => Sentence("All charts are visible already."),

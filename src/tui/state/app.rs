@@ -8,8 +8,11 @@ use super::insight::InsightState;
 use super::live::LiveState;
 use super::open::OpenState;
 use super::popup::Popup;
+use super::quitting::Quitting;
 use super::run::RunState;
-use super::runs::RunsState;
+use super::runs::{RunsState, can_resume};
+use crate::event::Status;
+use crate::run::history::{History, Phase};
 use crate::run::suggestions::Suggestions;
 use crate::run::{RunRow, RunStatus};
 use crate::tui::action::Action;
@@ -18,6 +21,9 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::theme::{BUILT_IN, Scheme, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use std::path::PathBuf;
+
+/// How long a stopped run is followed, in seconds: another process may resume it.
+const HAND_OVER_SECONDS: f64 = 30.0;
 
 /// The state of the interface.
 #[derive(Debug)]
@@ -73,10 +79,14 @@ pub struct App {
     pub notice: Option<String>,
     /// Whether the run that the user started has not begun yet.
     pub is_starting: bool,
-    /// Whether to quit as soon as the run has ended.
-    pub is_quitting: bool,
+    /// How far the end of the program is.
+    pub quitting: Quitting,
     /// Whether the queue may start a run while another one is being trained, on another device.
     pub has_several_devices: bool,
+}
+
+fn is_running(row: &RunRow) -> bool {
+    row.status == RunStatus::Running
 }
 
 impl App {
@@ -108,7 +118,7 @@ impl App {
             mouse: false,
             notice: None,
             is_starting: false,
-            is_quitting: false,
+            quitting: Quitting::No,
             has_several_devices: false,
         }
     }
@@ -130,24 +140,68 @@ impl App {
 
     /// Whether another process trains that run.
     pub fn is_trained_elsewhere(&self, run: &RunState) -> bool {
-        let mut rows = self.runs.runs.iter().filter(|row| row.dir == run.dir);
-        !run.is_live() && !run.history().is_over() && rows.any(|row| row.status == RunStatus::Running)
+        let row = self.row_of(run);
+        !run.is_live() && !run.history().is_over() && row.is_some_and(|row| row.status == RunStatus::Running)
     }
 
-    /// The runs on the current screen that another process may be training, so that their logs may grow.
+    /// Whether a process other than this one trains the run of a row.
+    pub fn is_running_elsewhere(&self, row: &RunRow) -> bool {
+        // The list may be older than the end of the run of this process.
+        let is_ours = self.training.as_ref().is_some_and(|run| run.dir == row.dir);
+        is_running(row) && !is_ours
+    }
+
+    /// The run on the Live screen, if it can be resumed.
+    pub fn resumable_run(&self) -> Option<&RunState> {
+        let is_resumable = |run: &&RunState| match self.row_of(run) {
+            _ if run.is_live() => false,
+            Some(row) => can_resume(row),
+            // A run of another directory.
+            None => matches!(run.newest().phase, Phase::Ended(Status::Stopped | Status::Failed, _)),
+        };
+        self.shown_run().filter(is_resumable)
+    }
+
+    /// The run of this process, if it was started so recently that it may be discarded.
+    pub fn discardable_run(&self) -> Option<&RunState> {
+        self.training.as_ref().filter(|run| run.can_discard(self.now))
+    }
+
+    fn row_of(&self, run: &RunState) -> Option<&RunRow> {
+        self.runs.runs.iter().find(|row| row.dir == run.dir)
+    }
+
+    /// The runs on the current screen that a process may be training, so that their logs may grow.
     pub fn followed_runs(&self) -> Vec<PathBuf> {
         match self.screen {
             Screen::Live | Screen::Machine => {
-                let viewed = self.viewed.iter().filter(|run| !run.history().is_over());
+                let viewed = self.viewed.iter().filter(|run| self.may_grow(run.newest()));
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
             Screen::Runs => {
-                let running = self.runs.runs.iter().filter(|run| run.status == RunStatus::Running);
-                let is_ours = |run: &&RunRow| self.training.as_ref().is_some_and(|ours| ours.dir == run.dir);
-                running.filter(|run| !is_ours(run)).map(|run| run.dir.clone()).collect()
+                let elsewhere = self.runs.runs.iter().filter(|run| self.is_running_elsewhere(run));
+                elsewhere.map(|run| run.dir.clone()).collect()
             }
             Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
+        }
+    }
+
+    /// Whether the log of a run may grow: another process may just be taking over a run that was stopped.
+    fn may_grow(&self, history: &History) -> bool {
+        match history.phase {
+            Phase::Ended(Status::Stopped, _) => self.now - history.last_seen() < HAND_OVER_SECONDS,
+            Phase::Ended(..) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the list of runs changes because runs are trained.
+    pub fn is_list_changing(&self) -> bool {
+        match self.screen {
+            Screen::Runs => self.runs.runs.iter().any(is_running) || self.is_training(),
+            Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
+            Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
         }
     }
 

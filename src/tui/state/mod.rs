@@ -27,6 +27,7 @@ pub mod path_choice;
 pub mod popup;
 pub mod published;
 pub mod queue;
+pub mod quitting;
 pub mod run;
 pub mod runs;
 pub mod train_request;

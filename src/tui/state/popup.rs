@@ -85,6 +85,8 @@ pub struct Answer {
 pub enum Reply {
     /// Nothing.
     Nothing,
+    /// Hand the training over to a process in the background, then quit.
+    HandOver,
     /// Stop the training and save, then quit.
     StopAndQuit,
     /// Quit at once.
@@ -93,6 +95,8 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
+    /// Start a run beside that of another process.
+    Train(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
     /// Delete a run.

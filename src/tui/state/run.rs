@@ -7,6 +7,20 @@ use crate::run::{Repeats, RunEvent};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
 
+/// Seconds in which a run can be discarded after its start.
+const DISCARD_SECONDS: f64 = 10.0;
+
+/// Whether a run is discarded: stopped and deleted with all it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discard {
+    /// It has a checkpoint, or this process has not created it.
+    Never,
+    /// The user may do it in the first seconds.
+    Possible,
+    /// The user has asked for it.
+    Requested,
+}
+
 /// A run with the histories of its seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
@@ -24,12 +38,16 @@ pub struct RunState {
     pub started_at: f64,
     /// The command that was sent and is not yet acknowledged.
     pub pending_command: Option<Command>,
+    /// Whether it is discarded.
+    pub discard: Discard,
 }
 
 impl RunState {
     /// A run that this process starts.
     pub fn started(spec: RunSpec, dir: PathBuf, now: f64, earlier: Vec<History>) -> Self {
-        let mut run = RunState { is_running: true, started_at: now, ..RunState::past(spec, dir, earlier) };
+        let discard = if earlier.is_empty() { Discard::Possible } else { Discard::Never };
+        let mut run =
+            RunState { is_running: true, started_at: now, discard, ..RunState::past(spec, dir, earlier) };
         run.seeds.iter_mut().for_each(History::reopen);
         run
     }
@@ -37,7 +55,16 @@ impl RunState {
     /// A run that this process does not train.
     pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
         let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
-        RunState { spec, dir, seeds, seed: None, is_running: false, started_at: 0.0, pending_command: None }
+        RunState {
+            spec,
+            dir,
+            seeds,
+            seed: None,
+            is_running: false,
+            started_at: 0.0,
+            pending_command: None,
+            discard: Discard::Never,
+        }
     }
 
     /// Its name.
@@ -65,8 +92,18 @@ impl RunState {
         self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)
     }
 
+    /// Whether the user may discard it: in its first seconds, until its first checkpoint.
+    pub fn can_discard(&self, now: f64) -> bool {
+        self.is_running && self.discard == Discard::Possible && now - self.started_at < DISCARD_SECONDS
+    }
+
     /// Applies an event of the run.
     pub fn apply(&mut self, event: &RunEvent) {
+        let is_checkpoint =
+            matches!(&event.event, Event::Saved(saved) if saved.path.starts_with("checkpoints"));
+        if is_checkpoint && self.discard == Discard::Possible {
+            self.discard = Discard::Never;
+        }
         let repeat = (event.repeat as usize).min(self.spec.repeats as usize);
         while self.seeds.len() <= repeat {
             self.seeds.push(History::default());

@@ -182,6 +182,14 @@ impl RunsState {
         self.wanted = None;
     }
 
+    /// Takes the current runs; the cursor stays on its line.
+    pub fn set_runs(&mut self, runs: Vec<RunRow>) {
+        let line = self.line().map(|line| line.identity());
+        self.runs = runs;
+        self.restore_cursor(line.as_ref());
+        self.find_wanted();
+    }
+
     /// Takes the current queue; the cursor stays on its line.
     pub fn set_queue(&mut self, queue: Queue) {
         let line = self.line().map(|line| line.identity());
@@ -202,6 +210,17 @@ impl RunsState {
         let here = sections.get(self.selected);
         let next = (self.selected..sections.len()).find(|at| Some(&sections[*at]) != here);
         self.move_to(next.unwrap_or(0));
+    }
+
+    /// Moves the cursor to the newest run that is being trained. Returns its name.
+    pub(in crate::tui) fn select_running(&mut self) -> Option<String> {
+        let lines = self.lines();
+        let is_running =
+            |line: &ListLine<'_>| matches!(line, ListLine::Run(row) if row.status == RunStatus::Running);
+        let at = lines.iter().position(is_running)?;
+        let name = lines.get(at)?.name().to_owned();
+        self.selected = at;
+        Some(name)
     }
 
     /// Moves the cursor to an experiment.

@@ -3,7 +3,7 @@
 use crate::event::Command;
 use crate::format;
 use crate::text::plural;
-use crate::tui::action::{Action, RunsAction};
+use crate::tui::action::{Action, LiveAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
@@ -33,8 +33,8 @@ pub(super) fn send(app: &mut App, command: Command) -> Vec<Effect> {
 pub(super) fn ask_to_stop(app: &mut App) {
     let waiting = app.runs.queue.waiting(app.training.as_ref());
     let mut answers = vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)];
-    let resume = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Resume));
-    let mut text = format!("A checkpoint is saved first; `{resume}` on the Runs screen resumes from it.");
+    let resume = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Resume));
+    let mut text = format!("A checkpoint is saved first; `{resume}` resumes from it.");
     if app.viewed.is_none() && waiting > 0 && !app.runs.queue.list.is_held {
         answers[0].1 = "stop and save, then start the next queued run";
         answers.insert(1, ('h', "stop and save, and hold the queue", Reply::StopAndHold));

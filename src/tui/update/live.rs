@@ -2,6 +2,8 @@
 
 use super::control;
 use super::navigate::{Navigate, Step, effects};
+use crate::event::Command;
+use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -9,20 +11,44 @@ use crate::tui::state::App;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
 use crate::tui::state::popup::{Popup, Reply};
-use crate::tui::state::run::RunState;
+use crate::tui::state::run::{Discard, RunState};
 use crate::tui::state::train_request::TrainRequest;
 use std::path::PathBuf;
 
 /// Starts a run, or offers to queue it while another one is being trained. Does nothing while a run is being started.
 pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
+    let enqueue = ('a', "add to the queue", Reply::Enqueue(request.clone()));
+    let cancel = ('k', "cancel", Reply::Nothing);
     if app.is_training() {
         app.popup = Some(Popup::question(
             "Another run is being trained",
             "Only one run is trained at a time. A queued run starts after the runs before it.".into(),
-            vec![('a', "add to the queue", Reply::Enqueue(request)), ('k', "cancel", Reply::Nothing)],
+            vec![enqueue, cancel],
         ));
         return Vec::new();
     }
+    if let Some(other) = trained_elsewhere(app, &request) {
+        app.popup = Some(Popup::question(
+            "Another process is training",
+            format!(
+                "{other} is being trained. Both at the same time are slower, and may need more memory than there is."
+            ),
+            vec![enqueue, ('t', "train now", Reply::Train(request)), cancel],
+        ));
+        return Vec::new();
+    }
+    start(app, request)
+}
+
+/// The name of a run other than the requested one that another process trains.
+fn trained_elsewhere(app: &App, request: &TrainRequest) -> Option<String> {
+    let is_requested = |dir: &PathBuf| matches!(request, TrainRequest::Resume(resumed) if resumed == dir);
+    let mut running = app.runs.runs.iter().filter(|run| app.is_running_elsewhere(run));
+    running.find(|run| !is_requested(&run.dir)).map(|run| run.name.clone())
+}
+
+/// Starts a run without a question.
+pub(super) fn start(app: &mut App, request: TrainRequest) -> Vec<Effect> {
     if app.is_starting {
         app.notice = Some("a run is being started".into());
         return Vec::new();
@@ -54,6 +80,47 @@ pub(super) fn open(app: &mut App, dir: PathBuf) -> Vec<Effect> {
     vec![Effect::LoadHistory(dir)]
 }
 
+/// Goes to the Live screen: to the run that was shown last, or else to the newest one.
+pub(super) fn enter(app: &mut App) -> Vec<Effect> {
+    let newest = app.runs.runs.iter().find(|run| run.problem.is_none()).map(|run| run.dir.clone());
+    match newest {
+        Some(dir) if app.shown_run().is_none() => open(app, dir),
+        _ => {
+            app.go_to(Screen::Live);
+            Vec::new()
+        }
+    }
+}
+
+/// Stops the run that was just started. It is deleted as soon as it has ended.
+fn discard(app: &mut App) -> Vec<Effect> {
+    if app.discardable_run().is_none() {
+        return Vec::new();
+    }
+    let Some(run) = &mut app.training else { return Vec::new() };
+    run.discard = Discard::Requested;
+    run.pending_command = Some(Command::Stop);
+    vec![Effect::DiscardTraining(run.dir.clone())]
+}
+
+/// Deletes a run that was discarded and has ended. `None` if it was not discarded.
+pub(super) fn discarded(app: &mut App) -> Option<Vec<Effect>> {
+    let run = app.training.take_if(|run| run.discard == Discard::Requested)?;
+    if matches!(app.screen, Screen::Live | Screen::Machine) {
+        app.go_to(Screen::Runs);
+    }
+    if app.infer.is_live() {
+        app.infer.source = ModelSource::Nothing;
+        app.infer.opened = None;
+    }
+    app.notice = Some(format!("{} is discarded", run.name()));
+    let entry = app.runs.queue.entry_of(&run).map(|entry| entry.id);
+    let mut effects: Vec<Effect> =
+        entry.map(|id| Effect::EditQueue(QueueEdit::Remove(id))).into_iter().collect();
+    effects.push(Effect::DeleteRun(run.dir));
+    Some(effects)
+}
+
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
     match action {
@@ -81,12 +148,20 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::ToggleFullChart => app.live.is_full = !app.live.is_full,
         LiveAction::Back if app.live.chart.back() => {}
         LiveAction::Back if app.live.is_full => app.live.is_full = false,
+        LiveAction::Resume => {
+            let request = app.resumable_run().map(|run| TrainRequest::Resume(run.dir.clone()));
+            return request.map(|request| Navigate::Train(request).into()).into_iter().collect();
+        }
+        LiveAction::Discard => return effects(discard(app)),
         LiveAction::Back => {
             let dir = app.shown_run().map(|run| run.dir.clone());
             if let Some(dir) = dir {
                 app.runs.select_run(&dir);
             }
-            app.viewed = None;
+            // The screen shows the run that is trained here, or else the last one.
+            if app.is_training() {
+                app.viewed = None;
+            }
             app.live.log_scroll = 0;
             let is_from_compare = app.previous_screen == Screen::Compare;
             app.go_to(if is_from_compare { Screen::Compare } else { Screen::Runs });

@@ -8,6 +8,7 @@ mod control;
 mod data;
 mod export;
 mod form;
+mod hand_over;
 mod help;
 mod infer;
 mod insight;
@@ -30,6 +31,7 @@ use super::state::App;
 use super::state::infer::ModelSource;
 use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
+use super::state::quitting::Quitting;
 use super::state::run::RunState;
 use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
@@ -60,6 +62,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => runs::listed(app, experiments, runs),
+        Msg::RunsChanged(runs) => {
+            app.runs.set_runs(runs);
+            Vec::new()
+        }
         Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
         Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
@@ -82,6 +88,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
+        Msg::HandedOver(result) => hand_over::done(app, result),
         Msg::ExperimentFiles { errors, targets } => {
             app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
             app.runs.save_targets = targets;
@@ -269,6 +276,7 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
 fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
     match screen {
         Screen::Infer => infer::enter(app),
+        Screen::Live => live::enter(app),
         Screen::Compare => compare::enter(app),
         Screen::Runs => runs::enter(app),
         screen => {
@@ -410,9 +418,10 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
 fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Nothing => Vec::new(),
+        Reply::HandOver => hand_over::start(app),
         Reply::Quit => queue::hold_before(app, vec![Effect::Quit]),
         Reply::StopAndQuit => {
-            app.is_quitting = true;
+            app.quitting = Quitting::AfterRun;
             let effects = if app.is_training() { control::stop_training(app) } else { vec![Effect::Quit] };
             queue::hold_before(app, effects)
         }
@@ -421,6 +430,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
             let effects = control::send(app, Command::Stop);
             queue::hold_before(app, effects)
         }
+        Reply::Train(request) => live::start(app, request),
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
@@ -435,7 +445,9 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
 
 fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
-    let mut effects = refresh(app);
+    let mut effects: Vec<Effect> = app.is_list_changing().then_some(Effect::PollRuns).into_iter().collect();
+    // Logs are followed only if no other job waits.
+    effects.extend(refresh(app));
     effects.extend(queue::tick(app));
     effects
 }
@@ -504,8 +516,17 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
         run.pending_command = None;
     }
     app.runs.preview = None;
-    if app.is_quitting {
-        return vec![Effect::Quit];
+    match std::mem::take(&mut app.quitting) {
+        Quitting::No => {}
+        Quitting::AfterRun => return vec![Effect::Quit],
+        Quitting::Resume(dir) => return live::start(app, TrainRequest::Resume(dir)),
+        quitting @ (Quitting::AfterHandOver | Quitting::HandedOver(_)) => {
+            app.quitting = quitting;
+            return Vec::new();
+        }
+    }
+    if let Some(effects) = live::discarded(app) {
+        return effects;
     }
     let mut effects = vec![Effect::Refresh];
     effects.extend(queue::run_ended(app, result.is_err()));

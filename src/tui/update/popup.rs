@@ -1,7 +1,7 @@
 //! Actions of popups.
 
 use super::list::moved;
-use super::{help, palette, path_choice};
+use super::{help, palette, path_choice, queue};
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction, RunsAction};
 use crate::tui::layout::message_width;
 use crate::tui::msg::Effect;
@@ -11,6 +11,8 @@ use crate::tui::state::form::Form;
 use crate::tui::state::help::HelpState;
 use crate::tui::state::palette::Target;
 use crate::tui::state::popup::{Item, Popup, Purpose, Question, Reply};
+use crate::tui::state::quitting::Quitting;
+use crate::tui::state::run::Discard;
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
 
@@ -187,21 +189,37 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
         }
         return vec![Effect::Quit];
     }
+    if app.quitting == Quitting::AfterHandOver {
+        return Vec::new();
+    }
+    if app.training.as_ref().is_some_and(|run| run.discard == Discard::Requested) {
+        return vec![Effect::Quit];
+    }
+    let is_asked =
+        |question: &Question| question.answers.iter().any(|answer| answer.reply == Reply::HandOver);
+    if matches!(&app.popup, Some(Popup::Question(question)) if is_asked(question)) {
+        app.popup = None;
+        return queue::hold_before(app, vec![Effect::Quit]);
+    }
     let [hold, resume] = [RunsAction::ToggleHold, RunsAction::Resume]
         .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
-    let queue = match app.runs.queue.list.entries.len() {
-        0 => String::new(),
-        _ => format!(" The queue is held; `{hold}` on the Runs screen resumes it."),
+    let (kept, held) = match app.runs.queue.list.entries.len() {
+        0 => ("", String::new()),
+        _ => (
+            " and the queue",
+            format!(" The queue is held when the run is stopped; `{hold}` on the Runs screen resumes it."),
+        ),
     };
     app.popup = Some(Popup::question(
         "A run is being trained",
         format!(
-            "Quitting stops it. Save a checkpoint first to resume it later with `{resume}` on the Runs screen.{queue}"
+            "The training{kept} can go on in the background: the next glue-tui here shows it. Or stop it; `{resume}` on \
+             the Runs screen resumes it.{held}"
         ),
         vec![
+            ('b', "keep training in the background, and quit", Reply::HandOver),
             ('s', "stop and save, then quit", Reply::StopAndQuit),
-            ('q', "quit now and lose the steps since the last checkpoint", Reply::Quit),
-            ('k', "keep training", Reply::Nothing),
+            ('k', "cancel", Reply::Nothing),
         ],
     ));
     Vec::new()

@@ -11,6 +11,7 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::queue::belongs_to;
+use crate::tui::state::quitting::Quitting;
 use crate::tui::state::run::RunState;
 use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::train_request::TrainRequest;
@@ -35,7 +36,7 @@ pub(super) fn start_next(app: &mut App) -> Vec<Effect> {
     let queue = &app.runs.queue;
     let has_next = !queue.list.is_held && !queue.list.entries.is_empty() && queue.error.is_none();
     let is_training = app.training.as_ref().is_some_and(RunState::is_live);
-    if !has_next || app.is_quitting || is_training && !app.has_several_devices {
+    if !has_next || app.quitting != Quitting::No || is_training && !app.has_several_devices {
         return Vec::new();
     }
     vec![Effect::StartNext]

@@ -70,6 +70,16 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
     Vec::new()
 }
 
+/// Puts the cursor on a run that another process trains, and says so.
+pub(super) fn show_running(app: &mut App) {
+    let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
+    let Some(name) = app.runs.select_running() else { return };
+    app.notice = Some(match running {
+        1 => format!("{name} is being trained in another process"),
+        _ => format!("{running} runs are being trained in other processes"),
+    });
+}
+
 /// Goes to the screen. The cursor is on the run that the Live screen has shown.
 pub(super) fn enter(app: &mut App) -> Vec<Effect> {
     let shown = if app.screen == Screen::Live { app.shown_run().map(|run| run.dir.clone()) } else { None };
@@ -86,7 +96,11 @@ pub(super) fn listed(
     experiments: Result<Vec<ExperimentRow>, String>,
     runs: Vec<RunRow>,
 ) -> Vec<Effect> {
+    let is_first = !app.runs.is_listed;
     app.runs.set_lists(experiments, runs);
+    if is_first && app.screen == Screen::Runs {
+        show_running(app);
+    }
     app.compare.update_differences(&app.runs.runs);
     if app.screen == Screen::Runs { load_preview(app) } else { Vec::new() }
 }

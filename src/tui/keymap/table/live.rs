@@ -1,6 +1,6 @@
 //! Keys of the Live screen.
 
-use super::row::{DOWN, ESC, LAST, Row, TAB, UP, bind, char, key};
+use super::row::{DISCARD, DOWN, ESC, LAST, Row, TAB, UP, bind, char, key};
 use crate::event::Command;
 use crate::tui::action::{Action, GlobalAction, ListAction, LiveAction};
 use crate::tui::keymap::condition::Condition;
@@ -52,6 +52,16 @@ pub(super) static LIVE: &[Row] = &[
         "stop the training and save a checkpoint",
     )
     .when(Condition::IsControllable),
+    bind(
+        "resume",
+        &[char('r')],
+        Action::Live(LiveAction::Resume),
+        "resume",
+        "resume the run from its last checkpoint",
+    )
+    .when(Condition::IsResumable),
+    bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .when(Condition::IsDiscardable),
     bind(
         "open_infer",
         &[char('i')],

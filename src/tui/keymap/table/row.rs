@@ -75,3 +75,6 @@ pub(super) const PAGE_UP: &[KeyChord] = &[key(KeyCode::PageUp)];
 pub(super) const PAGE_DOWN: &[KeyChord] = &[key(KeyCode::PageDown)];
 pub(super) const FIRST: &[KeyChord] = &[key(KeyCode::Home), char('g')];
 pub(super) const LAST: &[KeyChord] = &[key(KeyCode::End), char('G')];
+
+/// The description of the key that discards a run.
+pub(super) const DISCARD: &str = "stop the run that was just started and delete it, in its first ten seconds";

@@ -1,10 +1,10 @@
 //! Keys of the Runs screen and of its filter.
 
 use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
-    char, key,
+    ARROW_DOWN, ARROW_UP, DISCARD, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key,
+    bind, char, key,
 };
-use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, NotesPart, RunsAction};
+use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, LiveAction, NotesPart, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -13,6 +13,14 @@ pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
         .primary()
         .when(Condition::OnExperiment),
+    bind(
+        "open",
+        ENTER,
+        Action::Runs(RunsAction::Open),
+        "attach",
+        "attach to the run that another process trains",
+    )
+    .when(Condition::OnRunElsewhere),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .primary()
         .when(Condition::OnReadableRun),
@@ -73,6 +81,8 @@ pub(super) static RUNS: &[Row] = &[
         "resume the run from its last checkpoint",
     )
     .when(Condition::OnResumableRun),
+    bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .when(Condition::IsDiscardable),
     bind(
         "open_infer",
         &[char('i')],
