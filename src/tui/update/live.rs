@@ -2,6 +2,7 @@
 
 use super::control;
 use super::navigate::{Navigate, Step, effects};
+use super::suggestion;
 use crate::event::Command;
 use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
@@ -128,6 +129,7 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::SetLearningRate => control::ask_learning_rate(app),
         LiveAction::SetLength => control::ask_length(app),
         LiveAction::Stop => control::ask_to_stop(app),
+        LiveAction::TrySuggestion => return suggestion::ask(app),
         LiveAction::OpenInfer => {
             let Some(run) = app.shown_run() else { return Vec::new() };
             let source = if run.is_live() {

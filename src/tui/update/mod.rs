@@ -23,6 +23,7 @@ mod popup;
 mod queue;
 mod run_notes;
 mod runs;
+mod suggestion;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
@@ -443,6 +444,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         }
         Reply::Train(request) => live::start(app, request),
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
+        Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),

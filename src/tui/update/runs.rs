@@ -2,7 +2,7 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use super::{queue, run_notes};
+use super::{queue, run_notes, suggestion};
 use crate::run::RunStatus;
 use crate::run::history::History;
 use crate::run::queue::QueueEntry;
@@ -49,6 +49,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
             return navigate(subject.map(Navigate::Insight));
         }
+        RunsAction::TrySuggestion => return suggestion::ask(app),
         RunsAction::OpenData => return open_data(app),
         RunsAction::OpenFile => return vec![Navigate::ChooseFile.into()],
         RunsAction::ShowPublished => return effects([Effect::LoadReproduction]),

@@ -84,6 +84,14 @@ pub(super) static RUNS: &[Row] = &[
     bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
         .when(Condition::IsDiscardable),
     bind(
+        "try_suggestion",
+        &[char('!')],
+        Action::Runs(RunsAction::TrySuggestion),
+        "try",
+        "train again with the settings that the diagnosis of the run suggests",
+    )
+    .when(Condition::HasSuggestion),
+    bind(
         "open_infer",
         &[char('i')],
         Action::Runs(RunsAction::OpenInfer),
