@@ -157,7 +157,9 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::Discard => return effects(discard(app)),
         LiveAction::Back => {
             let dir = app.shown_run().map(|run| run.dir.clone());
-            dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
+            if let Some(dir) = dir {
+                app.runs.select_run(&dir);
+            }
             // The screen shows the run that is trained here, or else the last one.
             if app.is_training() {
                 app.viewed = None;
