@@ -100,7 +100,9 @@ fn model_options(runs: &[RunRow], hub: &Hub) -> Vec<ModelOption> {
         }
     }
     hub.cached_models().into_iter().for_each(|id| add(id, ModelPlace::Cached));
-    MODELS.iter().for_each(|model| add(model.id.to_string(), ModelPlace::Hub));
+    for model in MODELS {
+        add(model.id.to_string(), ModelPlace::Hub);
+    }
     options
 }
 

@@ -225,7 +225,7 @@ impl EffectRunner {
             Effect::ProfileData(spec) => return self.profile_data(spec),
             Effect::Preview(path) => return self.preview(path),
             Effect::ListFolder { folder, kind } => {
-                self.send_lookup_job(LookupJob::ListFolder { folder, kind })
+                self.send_lookup_job(LookupJob::ListFolder { folder, kind });
             }
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),

@@ -113,7 +113,7 @@ impl Context {
             Context::Screen(Screen::Compare) => "compare",
             Context::Screen(Screen::Insight) => "insight",
             Context::Screen(Screen::Data) => "data",
-            Context::Screen(Screen::Open) => "open",
+            Context::Screen(Screen::Open) => "preview",
             Context::Screen(Screen::Machine) => "machine",
             Context::Filter => "filter",
             Context::Form => "form",

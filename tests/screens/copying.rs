@@ -51,11 +51,11 @@ fn each_screen_copies_its_selection() {
     assert!(matches!(copied(&mut app).content, CopiedContent::Path(_)));
     press_keys(&mut app, &"<left>".repeat(70));
     let values = copied_text(&mut app);
-    assert!(values.lines().count() >= 2 && values.contains("demo-20261123-095711-01ab\t"), "{values}");
+    assert!(values.lines().count() >= 2 && values.contains("demo-20261123-094502-99c0\t"), "{values}");
     let mut app = loaded(120, 40, report());
     press_keys(&mut app, "<tab>");
     let row = copied_text(&mut app);
-    assert!(text(&app).contains(&row[..20]), "{row}");
+    assert!(text(&app).contains(&row), "{row}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn export_menu_offers_what_the_run_has() {
     );
     let effects = press_keys(&mut app, "Epredictions<enter>my file.csv<enter>");
     let request = ExportRequest::Predictions { run: dir(), file: "my file.csv".into() };
-    assert_eq!(effects, [Effect::Export(Box::new(request))]);
+    assert_eq!(effects.last(), Some(&Effect::Export(Box::new(request))));
     update(&mut app, Msg::Exported("/x/runs/exports/a.csv".into()));
     assert!(matches!(app.popup, Some(Popup::Message { .. })));
     assert_shows(&app, "/x/runs/exports/a.csv");

@@ -48,6 +48,13 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
     }
     let check =
         |key: &'static str, name: &str| check_column(file, names, key, &table.resolve(name)).map_err(at(key));
+    let given_texts = match (&spec.text_column, &spec.text_pair_column) {
+        (Some(text), None) => Some((check("text_column", text)?, None)),
+        (Some(text), Some(pair)) => {
+            Some((check("text_column", text)?, Some(check("text_pair_column", pair)?)))
+        }
+        (None, _) => None,
+    };
     let label = match &spec.label_column {
         Some(columns) => {
             let names = columns.names().iter().map(|name| check("label_column", name));
@@ -63,17 +70,13 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
             return Err(at("label_column")(Error::data(file, None, problem)));
         }
     };
-    let (text, text_pair) = match (&spec.text_column, &spec.text_pair_column) {
-        (Some(text), None) => (check("text_column", text)?, None),
-        (Some(text), Some(pair)) => (check("text_column", text)?, Some(check("text_pair_column", pair)?)),
-        (None, _) => infer_text_columns(names, &label).ok_or_else(|| {
-            let columns = available_columns(names);
-            let problem = format!(
-                "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
-            );
-            at("text_column")(Error::data(file, None, problem))
-        })?,
-    };
+    let (text, text_pair) = given_texts.or_else(|| infer_text_columns(names, &label)).ok_or_else(|| {
+        let columns = available_columns(names);
+        let problem = format!(
+            "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
+        );
+        at("text_column")(Error::data(file, None, problem))
+    })?;
     Ok(RunSpec {
         text_column: Some(text),
         text_pair_column: text_pair,
@@ -105,7 +108,7 @@ pub fn column_names(spec: &RunSpec, file: &Path) -> Result<Vec<String>> {
 /// [`Error::Data`] and [`Error::Read`] if the file cannot be read or lacks a column.
 pub fn check_columns(spec: &RunSpec, file: &Path, is_labeled: bool) -> Result<()> {
     let table = Table::open_with_column(file, &TableOptions::from_spec(spec), known_column(spec))?;
-    let labels = spec.label_column.iter().filter(|_| is_labeled).flat_map(|columns| columns.names());
+    let labels = spec.label_column.iter().filter(|_| is_labeled).flat_map(LabelColumns::names);
     let labels = labels.map(|name| ("label_column", name));
     let texts = [("text_column", &spec.text_column), ("text_pair_column", &spec.text_pair_column)];
     let texts = texts.into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)));

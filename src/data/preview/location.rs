@@ -15,6 +15,17 @@ const SPLIT_WORDS: [(SplitName, &[&str]); 3] = [
 ];
 /// A folder that may have the files, as repositories of the hub do.
 const DATA: &str = "data";
+/// Files of models, runs and packages, which are no data although they are JSON.
+const OTHERS: [&str; 8] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "package.json",
+    "summary.json",
+    "holder.json",
+    "events.jsonl",
+];
 /// The maximum number of names in a message.
 const MAX_LISTED: usize = 8;
 
@@ -141,10 +152,11 @@ fn files(folder: &Path) -> Option<BTreeMap<SplitName, PathBuf>> {
 /// The files of a folder that are of a format with rows, by name.
 fn data_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file() && FileFormat::of(path).is_some())
-        .collect();
+    let is_data = |path: &PathBuf| {
+        let is_other = name(path).is_some_and(|name| OTHERS.contains(&name.as_str()));
+        path.is_file() && FileFormat::of(path).is_some() && !is_other
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_data).collect();
     files.sort();
     files
 }

@@ -78,7 +78,7 @@ impl Panes {
         }
         let [left, data] =
             Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(bottom);
-        let height = (preview.columns.len() as u16 + 2).min(left.height.saturating_sub(6)).max(4);
+        let height = (preview.columns.len() as u16 + 2).min(left.height.saturating_sub(5)).max(4);
         let [columns, experiment] =
             Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(left);
         Panes { header, rows, columns, data, experiment }
@@ -244,7 +244,8 @@ fn draw_classes(profile: &DataProfile, theme: Theme, area: Rect, buffer: &mut Bu
     let shown = if profile.labels.len() > rows { rows.saturating_sub(1) } else { profile.labels.len() };
     let most = train.classes.iter().copied().max().unwrap_or(0).max(1);
     let mut y = area.y + 1;
-    let name_width = NAME.min(usize::from(area.width) / 2);
+    let longest = profile.labels.iter().map(|label| crate::text::width(label)).max().unwrap_or(0);
+    let name_width = longest.clamp(4, NAME).min(usize::from(area.width) / 2);
     for (label, count) in profile.labels.iter().zip(&train.classes).take(shown) {
         draw_text(
             buffer,

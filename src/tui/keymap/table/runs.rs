@@ -85,6 +85,14 @@ pub(super) static RUNS: &[Row] = &[
     bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
         .when(Condition::IsDiscardable),
     bind(
+        "try_suggestion",
+        &[char('!')],
+        Action::Runs(RunsAction::TrySuggestion),
+        "try",
+        "train again with the settings that the diagnosis of the run suggests",
+    )
+    .when(Condition::HasSuggestion),
+    bind(
         "open_infer",
         &[char('i')],
         Action::Runs(RunsAction::OpenInfer),
@@ -180,7 +188,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
+        "filter by words, tags, settings and scores: #tag, status:failed, batch=32, accuracy>0.9, -word",
     ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
