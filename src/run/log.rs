@@ -178,6 +178,10 @@ fn complete_length(path: &Path) -> std::io::Result<u64> {
     Ok(0)
 }
 
+/// The kinds of events that [`recorded`] parses, beside the first steps.
+const NEEDED_KINDS: [&[u8]; 4] =
+    [br#""kind":"command""#, br#""kind":"started""#, br#""kind":"eval""#, br#""kind":"note""#];
+
 /// What the log of a run says about how it has to be trained.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
@@ -206,15 +210,13 @@ pub(super) fn recorded(dir: &RunDir) -> Result<Recorded> {
     let mut read = |line: &[u8]| {
         // Few lines of a long log are of these kinds, and only those are parsed.
         let needs_step = recorded.monitor.needs_recorded_step() && is_kind(line, br#""kind":"step""#);
-        let is_needed = ["command", "started", "eval", "note"]
-            .iter()
-            .any(|kind| is_kind(line, format!(r#""kind":"{kind}""#).as_bytes()));
+        let is_needed = NEEDED_KINDS.iter().any(|kind| is_kind(line, kind));
         if !is_needed && !needs_step {
             return;
         }
         let event = serde_json::from_slice(line);
         if let Ok(event) = &event {
-            recorded.monitor.fold(event);
+            recorded.monitor.take(event);
         }
         match event {
             Ok(Event::Started(started)) => {

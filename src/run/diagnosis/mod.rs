@@ -24,6 +24,12 @@ pub struct Monitor {
 impl Monitor {
     /// Takes an event of the training, and returns the events to add after it.
     pub fn fold(&mut self, event: &Event) -> Vec<Event> {
+        self.take(event).map_or_else(Vec::new, |occasion| self.diagnose(occasion))
+    }
+
+    /// Takes an event without applying the rules, such as one of the log of a training that resumes: the log has the
+    /// diagnoses too. Returns whether and why the rules are due.
+    pub(super) fn take(&mut self, event: &Event) -> Option<Occasion> {
         match event {
             Event::Started(started) => match &mut self.facts {
                 Some(facts) => facts.restart(started),
@@ -38,19 +44,19 @@ impl Monitor {
             }
             _ => {}
         }
-        let Some(facts) = &mut self.facts else { return Vec::new() };
+        let facts = self.facts.as_mut()?;
         match event {
-            Event::Step(step) if facts.take_step(step) => return self.diagnose(Occasion::Steps),
+            Event::Step(step) if facts.take_step(step) => return Some(Occasion::Steps),
             Event::Eval(eval) if eval.split == SplitName::Validation && eval.step > 0 => {
                 facts.take_eval(eval);
-                return self.diagnose(Occasion::Evaluation);
+                return Some(Occasion::Evaluation);
             }
             Event::Command { settings: Some(settings), .. } => {
                 (facts.learning_rate, facts.total_steps) = (settings.learning_rate, settings.total_steps);
             }
             _ => {}
         }
-        Vec::new()
+        None
     }
 
     /// Whether the fold needs this event of a training that resumes. Of the steps, only the first ones are needed: those
@@ -101,7 +107,7 @@ impl Monitor {
 
 /// When the rules are applied.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Occasion {
+pub(super) enum Occasion {
     /// After some steps. A problem may begin, but only an evaluation shows that one is over.
     Steps,
     /// After an evaluation of the validation split, or at the end.
