@@ -42,8 +42,9 @@ use crate::event::{Command, Event, Status};
 use crate::files::{collapse_home, expand_home};
 use crate::run::history::History;
 use crate::run::queue::Queue;
+use crate::run::suggestions::Suggestions;
 use crate::run::{Reproduction, RunEvent};
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, SaveTarget};
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::{Path, PathBuf};
@@ -74,11 +75,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
-        Msg::StartFailed(error) => {
-            app.is_starting = false;
-            app.show_error("Cannot start the run", error);
-            Vec::new()
-        }
+        Msg::StartFailed(error) => start_failed(app, error),
         Msg::QueueLoaded(queue) => queue::set(app, queue),
         Msg::SeveralDevices => {
             app.has_several_devices = true;
@@ -90,20 +87,8 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::RunEnded(result) => run_ended(app, result),
         Msg::HandedOver(result) => hand_over::done(app, result),
-        Msg::ExperimentFiles { errors, targets } => {
-            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
-            app.runs.save_targets = targets;
-            Vec::new()
-        }
-        Msg::ExperimentSaved { name, path } => {
-            app.form = None;
-            if app.screen == Screen::Open {
-                app.go_to(Screen::Runs);
-            }
-            app.runs.select(&name);
-            app.notice = Some(format!("{name} is saved in {}", collapse_home(&path)));
-            Vec::new()
-        }
+        Msg::ExperimentFiles { errors, targets } => experiment_files_read(app, &errors, targets),
+        Msg::ExperimentSaved { name, path } => experiment_saved(app, &name, &path),
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
         Msg::ComparisonOpened { request_id, result } => infer::comparison_opened(app, request_id, result),
         Msg::ComparisonPrediction { request_id, result } => {
@@ -138,11 +123,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             form::checked(app, checked);
             Vec::new()
         }
-        Msg::SuggestionsListed(suggestions) => {
-            app.suggestions = suggestions;
-            path_choice::suggested(app);
-            open::profile(app)
-        }
+        Msg::SuggestionsListed(suggestions) => suggestions_listed(app, suggestions),
         Msg::Reproduction(result) => {
             show_published(app, result);
             Vec::new()
@@ -166,6 +147,38 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+fn start_failed(app: &mut App, error: String) -> Vec<Effect> {
+    app.is_starting = false;
+    app.show_error("Cannot start the run", error);
+    Vec::new()
+}
+
+fn experiment_files_read(
+    app: &mut App,
+    errors: &[String],
+    targets: Vec<(SaveTarget, PathBuf)>,
+) -> Vec<Effect> {
+    app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+    app.runs.save_targets = targets;
+    Vec::new()
+}
+
+fn experiment_saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
+    app.form = None;
+    if app.screen == Screen::Open {
+        app.go_to(Screen::Runs);
+    }
+    app.runs.select(name);
+    app.notice = Some(format!("{name} is saved in {}", collapse_home(path)));
+    Vec::new()
+}
+
+fn suggestions_listed(app: &mut App, suggestions: Suggestions) -> Vec<Effect> {
+    app.suggestions = suggestions;
+    path_choice::suggested(app);
+    open::profile(app)
 }
 
 /// Opens a file or folder with data on the Open screen.
