@@ -42,9 +42,9 @@ use crate::event::{Command, Event, Status};
 use crate::files::{collapse_home, expand_home};
 use crate::run::history::History;
 use crate::run::queue::Queue;
-use crate::run::suggestions::Suggestions;
 use crate::run::{Reproduction, RunEvent};
-use crate::spec::{RunSpec, SaveTarget};
+use crate::spec::RunSpec;
+use crate::terminal_caps::Background;
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
-        Msg::StartFailed(error) => start_failed(app, error),
+        Msg::StartFailed(error) => {
+            app.is_starting = false;
+            app.show_error("Cannot start the run", error);
+            Vec::new()
+        }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
         Msg::SeveralDevices => {
             app.has_several_devices = true;
@@ -87,7 +91,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::RunEnded(result) => run_ended(app, result),
         Msg::HandedOver(result) => hand_over::done(app, result),
-        Msg::ExperimentFiles { errors, targets } => experiment_files_read(app, &errors, targets),
+        Msg::ExperimentFiles { errors, targets } => {
+            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+            app.runs.save_targets = targets;
+            Vec::new()
+        }
         Msg::ExperimentSaved { name, path } => experiment_saved(app, &name, &path),
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
         Msg::ComparisonOpened { request_id, result } => infer::comparison_opened(app, request_id, result),
@@ -123,25 +131,20 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             form::checked(app, checked);
             Vec::new()
         }
-        Msg::SuggestionsListed(suggestions) => suggestions_listed(app, suggestions),
+        Msg::SuggestionsListed(suggestions) => {
+            app.suggestions = suggestions;
+            path_choice::suggested(app);
+            open::profile(app)
+        }
         Msg::Reproduction(result) => {
             show_published(app, result);
             Vec::new()
         }
         Msg::ProbesLoaded(result) => infer::probes_loaded(app, result),
-        Msg::Copied { what, file } => {
-            export::copied(app, what, file);
-            Vec::new()
-        }
-        Msg::Exported(path) => {
-            export::exported(app, &path);
-            Vec::new()
-        }
+        Msg::Copied { what, file } => export::copied(app, what, file),
+        Msg::Exported(path) => export::exported(app, &path),
         Msg::CommandLine { command, note } => export::command_line(app, command, &note),
-        Msg::Background(background) => {
-            app.theme = app.theme.on(background);
-            Vec::new()
-        }
+        Msg::Background(background) => follow_background(app, background),
         Msg::Error { title, text } => {
             app.show_error(title, text);
             Vec::new()
@@ -149,22 +152,13 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
 }
 
-fn start_failed(app: &mut App, error: String) -> Vec<Effect> {
-    app.is_starting = false;
-    app.show_error("Cannot start the run", error);
+/// Switches to the default colors for the background of the terminal.
+fn follow_background(app: &mut App, background: Background) -> Vec<Effect> {
+    app.theme = app.theme.on(background);
     Vec::new()
 }
 
-fn experiment_files_read(
-    app: &mut App,
-    errors: &[String],
-    targets: Vec<(SaveTarget, PathBuf)>,
-) -> Vec<Effect> {
-    app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
-    app.runs.save_targets = targets;
-    Vec::new()
-}
-
+/// Closes the form of an experiment that was written to the file `path`.
 fn experiment_saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
     app.form = None;
     if app.screen == Screen::Open {
@@ -173,12 +167,6 @@ fn experiment_saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
     app.runs.select(name);
     app.notice = Some(format!("{name} is saved in {}", collapse_home(path)));
     Vec::new()
-}
-
-fn suggestions_listed(app: &mut App, suggestions: Suggestions) -> Vec<Effect> {
-    app.suggestions = suggestions;
-    path_choice::suggested(app);
-    open::profile(app)
 }
 
 /// Opens a file or folder with data on the Open screen.
