@@ -11,6 +11,7 @@
 //! another meaning or unit, a required field that disappears) gets the next number.
 
 mod command;
+mod diagnosis;
 mod payload;
 mod probe;
 mod progress;
@@ -19,6 +20,7 @@ mod usage;
 
 pub use crate::catalog::SplitName;
 pub use command::{Change, Command, TrainingSettings};
+pub use diagnosis::{Diagnosis, Problem};
 pub use payload::{Eval, Saved, SplitDigest, Started, Status, Step};
 pub use probe::{ProbePrediction, ProbeResult};
 pub use progress::{Progress, Unit};
@@ -27,6 +29,7 @@ pub use usage::{Stage, Usage};
 
 use crate::machine::Gauges;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,12 @@ pub enum Event {
         warning: bool,
         /// One sentence.
         text: String,
+        /// The problem of the training that a warning diagnoses, or that no longer applies if this is not a warning.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+        /// The settings to try in a new run against the problem.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<String, String>,
     },
     /// The training ended.
     Ended {
@@ -93,12 +102,28 @@ pub fn now() -> f64 {
 impl Event {
     /// A note with the current time.
     pub fn note(text: impl Into<String>) -> Event {
-        Event::Note { time: now(), warning: false, text: text.into() }
+        Event::message(false, text.into())
     }
 
     /// A warning with the current time.
     pub fn warning(text: impl Into<String>) -> Event {
-        Event::Note { time: now(), warning: true, text: text.into() }
+        Event::message(true, text.into())
+    }
+
+    fn message(warning: bool, text: String) -> Event {
+        Event::Note { time: now(), warning, text, problem: None, settings: BTreeMap::new() }
+    }
+
+    /// A warning of a problem of the training, with the current time.
+    pub fn diagnosis(diagnosis: Diagnosis) -> Event {
+        let Diagnosis { problem, text, settings } = diagnosis;
+        Event::Note { time: now(), warning: true, text, problem: Some(problem), settings }
+    }
+
+    /// A note that a problem no longer applies, with the current time.
+    pub fn resolved(problem: Problem, text: impl Into<String>) -> Event {
+        let settings = BTreeMap::new();
+        Event::Note { time: now(), warning: false, text: text.into(), problem: Some(problem), settings }
     }
 }
 
@@ -120,6 +145,18 @@ mod tests {
         assert_eq!(event, Event::Command { step: 4, command, settings: None, replayed: false, error: None });
         let replayed = round_trip(r#"{"kind":"command","step":4,"command":"halve","again":true}"#);
         assert!(matches!(replayed, Event::Command { replayed: true, .. }));
+    }
+
+    #[test]
+    fn a_diagnosis_is_a_warning_with_settings() {
+        round_trip(r#"{"kind":"note","time":1.0,"warning":true,"text":"3 rows are truncated"}"#);
+        round_trip(
+            r#"{"kind":"note","time":1.0,"warning":true,"text":"too low","problem":"not_learning","settings":{"learning_rate":"5e-4"}}"#,
+        );
+        let resolved = round_trip(
+            r#"{"kind":"note","time":1.0,"warning":false,"text":"it learns","problem":"not_learning"}"#,
+        );
+        assert!(matches!(resolved, Event::Note { problem: Some(Problem::NotLearning), warning: false, .. }));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Scores, SplitName, Status};
 use glue_tui::hub::Hub;
-use glue_tui::predict::Predictor;
+use glue_tui::predict::{Prediction, Predictor};
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::{Start, TrainOutput, replay, run_blocking};
 use glue_tui::spec::{DeviceSpec, Experiments};
@@ -90,9 +90,27 @@ fn demo_learns_and_classifies_new_sentences() {
 }
 
 #[test]
-fn demo_pairs_learns_more_than_word_counts() {
+fn demo_pairs_learns_order_and_opposites_and_compares_new_questions() {
     let home = tempfile::tempdir().unwrap();
     let output = train("demo-pairs", home.path());
+    let summary = &output.summaries[0];
     // A bag of words is at chance here (assets/make/finetune.py).
-    assert!(output.summaries[0].best.as_ref().unwrap().value >= 0.68, "{:?}", output.summaries[0].best);
+    assert!(summary.best.as_ref().unwrap().value >= 0.89, "{:?}", summary.best);
+    assert!(accuracy(summary.test.as_ref()) >= 0.87, "{:?}", summary.test);
+
+    // Hand-written pairs that no template of the data generates.
+    let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/pairs_probes.tsv")).unwrap();
+    let probes: Vec<Vec<&str>> = probes.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    let mut predictor =
+        Predictor::open(output.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
+    let inputs: Vec<_> = probes.iter().map(|row| (row[0].to_string(), Some(row[1].to_string()))).collect();
+    let predictions = predictor.predict_all(&inputs).unwrap();
+    let name = |label: &str| if label == "1" { "duplicate" } else { "not_duplicate" };
+    let is_wrong = |(row, prediction): &(&Vec<&str>, &Prediction)| {
+        prediction.output.most_probable().map(|(label, _)| label) != Some(name(row[2]))
+    };
+    let wrong: Vec<_> = probes.iter().zip(&predictions).filter(is_wrong).map(|(row, _)| row).collect();
+    println!("{} hand-written pairs, {} misclassified: {wrong:#?}", probes.len(), wrong.len());
+    assert!(wrong.len() * 4 <= probes.len(), "more than a quarter of the pairs: {wrong:#?}");
 }

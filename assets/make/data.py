@@ -8,11 +8,14 @@ from pathlib import Path
 import demo_frames
 import lexicon
 import pairs_frames
+import pairs_intents
 
 HERE = Path(__file__).resolve().parent
 SLOT = re.compile(r"\{([a-z]+)([0-9]?)([+-]?)\}")
 DEMO_ROWS = {"train": 3200, "validation": 500, "test": 500}
-PAIR_ROWS = {"train": 3200, "validation": 500, "test": 500}
+# Rows of composed pairs. The training split also has rows of the written intents of `pairs_frames.py`, by their groups there.
+PAIR_ROWS = {"train": 2000, "validation": 500, "test": 500}
+WRITTEN_PAIR_ROWS = {"train": 720, "validation": 240, "test": 240}
 
 
 def tidy(text):
@@ -131,17 +134,23 @@ def main():
     for split in ("train", "validation", "test"):
         rows = demo_split(split, used)
         write(HERE.parent / "demo" / f"{split}.tsv", ("sentence", "label"), rows)
-    pairs = {}
+    pairs, used = {}, set()
     for split in ("train", "validation", "test"):
-        rows = pairs_frames.rows(split, PAIR_ROWS[split], random.Random(f"pairs {split}"))
+        rng = random.Random(f"pairs {split}")
+        rows = pairs_intents.rows(split, PAIR_ROWS[split], rng, used)
+        pairs[split] = pairs_intents.all_templates(split)
+        if split == "train":
+            for group, count in WRITTEN_PAIR_ROWS.items():
+                rows += pairs_frames.rows(group, count, rng)
+                pairs[split] = sorted({*pairs[split], *pairs_frames.all_frames(group)})
+            rng.shuffle(rows)
         write(HERE.parent / "demo-pairs" / f"{split}.tsv", ("question1", "question2", "is_duplicate"), rows)
-        pairs[split] = pairs_frames.all_frames(split)
     frames = {
         "demo": {
             "slots": slot_values(),
             "frames": {s: [SLOT.sub(r"{\1\3}", f) for _, f in demo_frames.frames(s)] for s in demo_frames.SPLITS},
         },
-        "demo-pairs": {"slots": pairs_frames.POOLS, "frames": pairs},
+        "demo-pairs": {"slots": {**pairs_frames.POOLS, **pairs_intents.synonym_slots()}, "frames": pairs},
     }
     (HERE / "frames.json").write_text(json.dumps(frames, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 

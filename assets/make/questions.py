@@ -212,6 +212,11 @@ who would win, {x} or {y}? | which one would win, {x} or {y}? | between {x} and 
 """)
 
 
+def tidy(text):
+    """Writes `an` before a vowel and one article instead of two."""
+    return re.sub(r"\ba (?=[aeiou])", "an ", re.sub(r"\b(a|an|my|the) (a|an|the|my) ", r"\1 ", text))
+
+
 class Questions:
     """Generates question pairs. `level`, 0 to 1, sets how similar the negative pairs are."""
 
@@ -348,6 +353,5 @@ class Questions:
             first, second = make(is_duplicate)
         if first == second and (not is_duplicate or rng.random() < 0.8 * self.level):
             return self.pair(share)
-        fix = lambda t: re.sub(r"\ba (?=[aeiou])", "an ", re.sub(r"\b(a|an|my|the) (a|an|the|my) ", r"\1 ", t))
-        pair = (fix(first), fix(second))
+        pair = (tidy(first), tidy(second))
         return (*(pair if rng.random() < 0.5 else pair[::-1]), int(is_duplicate))

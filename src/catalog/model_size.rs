@@ -43,9 +43,9 @@ impl ModelSize {
     pub fn of_parameters(parameters: u64) -> ModelSize {
         match parameters {
             0..=3_000_000 => ModelSize::Demo,
-            ..=15_000_000 => ModelSize::Tiny,
-            ..=50_000_000 => ModelSize::Small,
-            ..=200_000_000 => ModelSize::Base,
+            3_000_001..=15_000_000 => ModelSize::Tiny,
+            15_000_001..=50_000_000 => ModelSize::Small,
+            50_000_001..=200_000_000 => ModelSize::Base,
             _ => ModelSize::Large,
         }
     }

@@ -30,6 +30,9 @@ pub struct Task {
     best: Metric,
     /// A note for the log of every run.
     pub note: Option<&'static str>,
+    /// Whether the validation rows are training rows with the opposite labels, so that a model that learns the training
+    /// rows gets them wrong.
+    pub has_opposite_validation_labels: bool,
 }
 
 const SENTIMENT: Labels = classes(&[Borrowed("negative"), Borrowed("positive")]);
@@ -49,6 +52,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "demo-pairs",
@@ -61,6 +65,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "sst",
@@ -82,6 +87,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "sst2",
@@ -99,6 +105,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "qqp",
@@ -125,6 +132,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "cola",
@@ -151,6 +159,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::MatthewsCorrelation],
         best: Metric::MatthewsCorrelation,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "mrpc",
@@ -168,6 +177,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "stsb",
@@ -185,6 +195,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Pearson, Metric::Spearman],
         best: Metric::Pearson,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "mnli",
@@ -202,6 +213,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy, Metric::AccuracyMm],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "qnli",
@@ -219,6 +231,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "rte",
@@ -236,6 +249,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
     Task {
         name: "wnli",
@@ -256,6 +270,7 @@ pub static TASKS: &[Task] = &[
             "the validation rows of WNLI are its training rows with the opposite labels: always predicting \
              not_entailment gives 56.3 %, and lower results are common",
         ),
+        has_opposite_validation_labels: true,
     },
     Task {
         name: "custom",
@@ -268,6 +283,7 @@ pub static TASKS: &[Task] = &[
         metrics: &[Metric::Accuracy, Metric::F1Macro],
         best: Metric::Accuracy,
         note: None,
+        has_opposite_validation_labels: false,
     },
 ];
 

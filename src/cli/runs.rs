@@ -49,9 +49,12 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
 /// The columns that a narrow terminal leaves out, the first one first.
 const OPTIONAL: [&str; 9] = ["SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED"];
 
+/// A title, and the text of a run.
+type TableColumn = (&'static str, fn(&RunRow) -> String);
+
 /// The header and a line for each run. Columns that no run has a value for are left out.
 fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
-    let columns: [(&str, fn(&RunRow) -> String); 11] = [
+    let columns: [TableColumn; 11] = [
         ("NAME", |row| row.name.clone()),
         ("CALLED", |row| row.notes.display_name.clone().unwrap_or_default()),
         ("TAGS", |row| row.notes.tags_text()),
@@ -69,8 +72,8 @@ fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
         let is_rare = matches!(*title, "CALLED" | "TAGS");
         !is_rare || rows.iter().any(|row| !cell(row).is_empty())
     });
-    let columns: Vec<(&str, fn(&RunRow) -> String)> = columns.collect();
-    let cell = |row: &RunRow, (title, cell): &(&str, fn(&RunRow) -> String)| {
+    let columns: Vec<TableColumn> = columns.collect();
+    let cell = |row: &RunRow, (title, cell): &TableColumn| {
         let is_known = row.problem.is_none() || matches!(*title, "NAME" | "STATUS" | "STARTED");
         let text = if is_known { cell(row) } else { String::new() };
         if text.is_empty() { "-".into() } else { text }

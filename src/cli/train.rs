@@ -6,13 +6,13 @@ use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
-use crate::event::{Command, Status};
+use crate::event::{Command, Diagnosis, Status};
 use crate::format::whole_score as score;
 use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::terminal_reset::exit_now;
 use crate::text::plural;
-use crate::train;
+use crate::train::{self, Summary};
 use crossbeam_channel::{Receiver, never, select, unbounded};
 use serde_json::json;
 use std::path::PathBuf;
@@ -177,13 +177,11 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
                 let name = best.metric.name();
                 let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
                 let test = test.unwrap_or_default();
-                let constant = summary.constant_prediction.as_ref();
-                let constant = constant.map(|label| format!("; predicts {label} for every validation row"));
                 format!(
                     "best validation {name} {} at step {}{test}{}",
                     score(best.metric, best.value),
                     best.step,
-                    constant.unwrap_or_default()
+                    problems(summary)
                 )
             })
             .collect();
@@ -193,7 +191,9 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
         let collapsed =
             if seed.collapsed { " (collapsed: predicts one class for nearly every row)" } else { "" };
         let value = score(metric, seed.value);
-        format!("seed {}: best validation {} {value}{collapsed}", seed.seed, metric.name())
+        let summary = output.summaries.iter().find(|summary| summary.seed == seed.seed);
+        let problems = summary.map_or(String::new(), problems);
+        format!("seed {}: best validation {} {value}{collapsed}{problems}", seed.seed, metric.name())
     });
     let mean_and_sd = |split: &str, of: &run::Repeats| {
         format!(
@@ -207,6 +207,15 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
     let validation = mean_and_sd("validation", &all.repeats);
     let test = all.test_repeats.as_ref().map(|test| mean_and_sd("test", test));
     per_seed.chain([validation]).chain(test).collect()
+}
+
+/// `; not learning: try learning_rate = 5e-4` for each diagnosis of a training.
+fn problems(summary: &Summary) -> String {
+    let problem = |diagnosis: &Diagnosis| {
+        let tries = diagnosis.suggestion().map_or(String::new(), |suggestion| format!(": try {suggestion}"));
+        format!("; {}{tries}", diagnosis.problem.name())
+    };
+    summary.diagnoses.iter().map(problem).collect()
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ impl<'a> ReadableToml<'a> {
                 self.lose(section.clone());
                 return;
             }
-            damaged.into_iter().for_each(|line| self.lose(line));
+            for line in damaged {
+                self.lose(line);
+            }
             found = errors(&self.text);
         }
     }

@@ -80,6 +80,36 @@ impl Scores {
         Some(labels.map(|(label, _)| label).collect())
     }
 
+    /// The loss of a model that always predicts the class frequencies of these examples, their entropy, in the unit of
+    /// `loss`: the best that is possible without the texts. `None` for a regression and without examples.
+    pub fn prior_loss(&self) -> Option<f64> {
+        let examples = self.examples as f64;
+        let information = |count: u64| {
+            let share = count as f64 / examples;
+            if share > 0.0 { -share * share.ln() } else { 0.0 }
+        };
+        if self.examples == 0 {
+            return None;
+        }
+        if !self.confusion.is_empty() {
+            let targets = self.confusion.iter().map(|row| row.iter().sum::<u64>());
+            return Some(targets.map(information).sum());
+        }
+        let of_label = |label: &ClassScores| {
+            let support = label.support?.min(self.examples);
+            Some(information(support) + information(self.examples - support))
+        };
+        let entropies: Option<Vec<f64>> = self.per_class.iter().map(of_label).collect();
+        let entropies = entropies.filter(|labels| !labels.is_empty())?;
+        Some(entropies.iter().sum::<f64>() / entropies.len() as f64)
+    }
+
+    /// The fraction of the examples whose target is the most frequent class; `None` unless there are classes.
+    pub fn majority(&self) -> Option<f64> {
+        let most = self.confusion.iter().map(|row| row.iter().sum::<u64>()).max()?;
+        (self.examples > 0).then(|| most as f64 / self.examples as f64)
+    }
+
     /// The value of a metric, the loss included; `None` if it is not reported or undefined.
     pub fn get(&self, metric: Metric) -> Option<f64> {
         match metric {
@@ -192,6 +222,33 @@ mod tests {
         assert_eq!(sets(vec![label(0, 0), label(5, 5)]).constant_prediction(), None, "constant targets");
         let regression = Scores { loss: 1.0, examples: 5, ..Scores::default() };
         assert_eq!(regression.constant_prediction(), None);
+    }
+
+    #[test]
+    fn the_prior_loss_is_the_entropy_of_the_targets() {
+        let scores = |confusion: Vec<Vec<u64>>| Scores {
+            examples: confusion.iter().flatten().sum(),
+            confusion,
+            ..Scores::default()
+        };
+        let close = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-12);
+        close(scores(vec![vec![3, 2], vec![5, 0]]).prior_loss(), std::f64::consts::LN_2);
+        close(scores(vec![vec![9, 0], vec![1, 0]]).prior_loss(), 0.325_082_973_391_448_2);
+        close(scores(vec![vec![9, 0], vec![0, 0]]).prior_loss(), 0.0);
+        close(scores(vec![vec![9, 0], vec![1, 0]]).majority(), 0.9);
+        let label = |support| ClassScores {
+            precision: 0.0,
+            recall: 0.0,
+            f1: 0.0,
+            average_precision: None,
+            support,
+            predicted: None,
+        };
+        let labels = |per_class| Scores { per_class, examples: 10, ..Scores::default() };
+        close(labels(vec![label(Some(5)), label(Some(0))]).prior_loss(), std::f64::consts::LN_2 / 2.0);
+        assert_eq!(labels(vec![label(None)]).prior_loss(), None);
+        assert_eq!(labels(vec![]).prior_loss(), None, "a regression");
+        assert_eq!((Scores::default().prior_loss(), Scores::default().majority()), (None, None));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step, TrainingSettings, Usage,
+    Command, Diagnosis, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step,
+    TrainingSettings, Usage,
 };
 use crate::format;
 use crate::spec::IntervalStrategy;
@@ -101,6 +102,8 @@ pub struct History {
     pub probes: ProbeHistory,
     /// Gauges of the machine.
     pub gauges: GaugeHistory,
+    /// The problems that were diagnosed and still apply, oldest first.
+    pub diagnoses: Vec<Diagnosis>,
     /// New learning rates, new lengths and pauses, oldest first.
     pub changes: Vec<RunChange>,
     /// The changed settings with the step of each change, oldest first.
@@ -155,7 +158,16 @@ impl History {
             }
             Event::Command { error: Some(_), .. } => {}
             Event::Command { step, command, settings, .. } => self.command(*step, *command, *settings),
-            Event::Note { time, .. } => self.clock = self.clock.max(*time),
+            Event::Note { time, warning, text, problem, settings } => {
+                self.clock = self.clock.max(*time);
+                if let Some(problem) = *problem {
+                    self.diagnoses.retain(|diagnosis| diagnosis.problem != problem);
+                    if *warning {
+                        let (text, settings) = (text.clone(), settings.clone());
+                        self.diagnoses.push(Diagnosis { problem, text, settings });
+                    }
+                }
+            }
             Event::Ended { time, status, error } => {
                 self.clock = self.clock.max(*time);
                 self.progress = None;

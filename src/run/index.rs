@@ -159,7 +159,11 @@ struct Seeds {
 
 impl Seeds {
     fn read(dir: &RunDir, spec: &RunSpec, is_running: bool) -> Seeds {
-        let dirs = seed_dirs(dir.path(), spec);
+        let mut dirs = seed_dirs(dir.path(), spec);
+        if dirs.is_empty() {
+            // A run that fails before its first seed has a log of its own.
+            dirs.push(dir.path().to_path_buf());
+        }
         let newest = dirs.len().saturating_sub(1);
         let state = |(index, path): (usize, PathBuf)| {
             let dir = RunDir::at(path);
@@ -253,7 +257,7 @@ fn status(status: Status) -> RunStatus {
 mod tests {
     use super::super::log_state::END_BYTES;
     use super::*;
-    use crate::event::{Event, Started, Step};
+    use crate::event::{Command, Event, Started, Step, TrainingSettings};
     use crate::train::Best;
 
     /// Writes a run of half a second per step that was killed after `steps` steps.
@@ -368,6 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn resumed_run_keeps_its_start_and_its_changes() {
+        let home = tempfile::tempdir().unwrap();
+        killed(home.path(), 20);
+        let file = RunDir::at(home.path()).events_file();
+        let log = std::fs::read_to_string(&file).unwrap();
+        let change = |step, rate: f64| {
+            let settings = Some(TrainingSettings { learning_rate: rate, total_steps: 5000 });
+            let command = Command::LearningRate(rate);
+            let event = Event::Command { step, command, settings, replayed: false, error: None };
+            serde_json::to_string(&event).unwrap() + "\n"
+        };
+        let first = log.lines().next().unwrap();
+        let resumed =
+            first.replace("\"time\":7.0", "\"time\":90.0").replace("\"first_step\":0", "\"first_step\":10");
+        assert_ne!(resumed, first);
+        // The change at step 15 is lost: the run resumes after step 10.
+        let ended = r#"{"kind":"ended","time":95.0,"status":"failed","error":"out of memory"}"#;
+        let log = [log, change(5, 1e-5), change(15, 2e-5), format!("{resumed}\n{ended}\n")].concat();
+        std::fs::write(&file, log).unwrap();
+        let row = row(home.path()).unwrap();
+        assert_eq!((row.started, row.ended, row.status), (7.0, Some(95.0), RunStatus::Failed));
+        assert_eq!(row.error.as_deref(), Some("out of memory"));
+        let changes: Vec<_> = row.changes.iter().map(|change| (change.step, change.key, change.to)).collect();
+        assert_eq!(changes, [(5, "learning_rate", 1e-5)]);
+    }
+
+    #[test]
     fn finished_seeds_count_before_the_others_are_done() {
         let home = tempfile::tempdir().unwrap();
         let spec = crate::spec::RunSpec { repeats: 3, ..crate::spec::built_in("demo") };
@@ -377,9 +408,12 @@ mod tests {
             let one = RunSpec { seed, repeats: 1, ..spec.clone() };
             let best = Some(Best { step: 7, metric: Metric::Accuracy, value, test: None });
             let failed = Summary::failed(&one, &Error::Training("-".into()));
-            dir.of_seed(&one).unwrap().write_summary(&Summary { best, ..failed }).unwrap();
+            let summary = Summary { best, status: Status::Finished, train_seconds: 10.0, ..failed };
+            dir.of_seed(&one).unwrap().write_summary(&summary).unwrap();
         }
-        let repeats = row(dir.path()).unwrap().repeats.unwrap();
+        let row = row(dir.path()).unwrap();
+        assert_eq!((row.train_seconds, row.progress), (20.0, 2.0 / 3.0), "of all seeds");
+        let repeats = row.repeats.unwrap();
         assert!((repeats.mean - 0.85).abs() < 1e-12 && repeats.count == 2, "{repeats:?}");
     }
 }

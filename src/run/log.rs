@@ -14,6 +14,7 @@
 
 use super::append_file::AppendFile;
 use super::changed_data::Digests;
+use super::diagnosis::Monitor;
 use super::dir::{RunDir, with_defaults_of_runs};
 use super::lock::RunLock;
 use super::log_tail::for_each_line;
@@ -178,7 +179,7 @@ fn complete_length(path: &Path) -> std::io::Result<u64> {
 }
 
 /// What the log of a run says about how it has to be trained.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Recorded {
     /// The mid-run changes in the order of their steps. The same specification with the same changes trains the same
     /// weights.
@@ -187,6 +188,8 @@ pub(super) struct Recorded {
     pub(super) spec: Option<RunSpec>,
     /// The newest digests of its data; `None` in logs of version 0.1.
     pub(super) data: Option<Digests>,
+    /// The diagnoses of the training and the numbers that they were made from.
+    pub(super) monitor: Monitor,
 }
 
 /// Reads the log of `dir`; a log that does not exist says nothing.
@@ -202,10 +205,18 @@ pub(super) fn recorded(dir: &RunDir) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     let mut read = |line: &[u8]| {
         // Few lines of a long log are of these kinds, and only those are parsed.
-        if !is_command(line) && !is_kind(line, br#""kind":"started""#) {
+        let needs_step = recorded.monitor.needs_recorded_step() && is_kind(line, br#""kind":"step""#);
+        let is_needed = ["command", "started", "eval", "note"]
+            .iter()
+            .any(|kind| is_kind(line, format!(r#""kind":"{kind}""#).as_bytes()));
+        if !is_needed && !needs_step {
             return;
         }
-        match serde_json::from_slice(line) {
+        let event = serde_json::from_slice(line);
+        if let Ok(event) = &event {
+            recorded.monitor.fold(event);
+        }
+        match event {
             Ok(Event::Started(started)) => {
                 recorded.spec = Some(with_defaults_of_runs(started.spec));
                 if !started.data.is_empty() {

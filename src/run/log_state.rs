@@ -63,7 +63,9 @@ impl LogState {
             _ => None,
         });
         let metric = started.unwrap_or_else(|| spec.best_metric());
-        first.iter().for_each(|event| log.take(event, metric));
+        for event in &first {
+            log.take(event, metric);
+        }
         // The part of a long log between its ends is summed up in the newest checkpoint.
         if !last.is_empty()
             && let Some(CheckpointProgress { steps, seconds, best, total_steps, changes }) =
@@ -75,7 +77,9 @@ impl LogState {
             let best = best.or(log.best);
             log = LogState { steps, total_steps, timed: steps, seconds, best, best_scores, changes, ..log };
         }
-        last.iter().for_each(|event| log.take(event, metric));
+        for event in &last {
+            log.take(event, metric);
+        }
         if log.status.is_none() {
             let history = History::of(first.iter().chain(&last));
             log.seconds_left = history.seconds_left();

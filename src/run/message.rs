@@ -175,7 +175,7 @@ mod tests {
         let text = flip(Some("negative".into())).unwrap();
         assert_eq!(text, "\"not bad at all\" is positive at step 1,268, was negative");
         assert_eq!(flip(None), None);
-        let warning = Event::Note { time: 0.0, warning: true, text: "3 rows are truncated".into() };
+        let warning = Event::warning("3 rows are truncated");
         assert_eq!(line(&warning).unwrap(), "warning: 3 rows are truncated");
         let failed = Event::Ended { time: 0.0, status: Status::Failed, error: Some("out of memory".into()) };
         assert_eq!(line(&failed).unwrap(), "failed: out of memory");

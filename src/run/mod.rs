@@ -8,6 +8,7 @@ mod changed_data;
 pub mod check;
 mod control_file;
 mod delete;
+pub mod diagnosis;
 mod dir;
 mod disk;
 pub mod draft;

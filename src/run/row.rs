@@ -76,6 +76,7 @@ pub struct RunRow {
     pub measured_speed: Option<MeasuredSpeed>,
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 fn settings<S: Serializer>(spec: &Option<Arc<RunSpec>>, serializer: S) -> Result<S::Ok, S::Error> {
     spec.as_deref().map(settings_json).serialize(serializer)
 }

@@ -1,12 +1,13 @@
 //! Trains one seed of a run in its run directory. Its events are logged, and so are its errors and panics.
 
 use super::changed_data::{ChangedData, RecordedData};
+use super::diagnosis::Monitor;
 use super::dir::RunDir;
 use super::event_channel::RunEvent;
 use super::log::{EventLog, Recorded, recorded};
 use super::unchanged::check_unchanged;
 use crate::error::{Error, Result, is_disk_full, panic_error};
-use crate::event::{Event, Status, now};
+use crate::event::{Diagnosis, Event, Status, now};
 use crate::files::{FolderLocation, OpenFolder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
@@ -70,10 +71,11 @@ pub(super) fn train_seed(
     let log = EventLog::open(dir)?;
     run.report_lock();
     let folder = OpenFolder::open(dir.path())?;
-    let recorded = recorded(dir)?;
+    let mut recorded = recorded(dir)?;
     let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
     let dir_path = Arc::from(dir.path());
-    let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
+    let monitor = std::mem::take(&mut recorded.monitor);
+    let sink = EventSink { log, emit, repeat, dir: dir_path, monitor, is_warned: false, last_warning: None };
     // Shared by the training and the gauges thread.
     let sink = Mutex::new(sink);
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
@@ -82,7 +84,10 @@ pub(super) fn train_seed(
     }
     let outcome = with_gauges(&emit, || train_recorded(run, dir, spec, recorded, &mut |event| emit(event)));
     let result = match outcome {
-        Ok(Outcome::Trained(summary)) => Ok(summary),
+        Ok(Outcome::Trained(summary)) => {
+            let diagnoses = sink.lock().unwrap_or_else(PoisonError::into_inner).diagnose(summary.status);
+            Ok(Summary { diagnoses, ..summary })
+        }
         // The run stays as it is.
         Ok(Outcome::Refused(error)) => return Err(error),
         Err(error) => Err(error),
@@ -191,6 +196,8 @@ struct EventSink<'a> {
     emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
+    /// Diagnoses the training from its events.
+    monitor: Monitor,
     /// Whether the last warning about a log that cannot be written still applies. Such a log never ends a training: it
     /// is written later.
     is_warned: bool,
@@ -199,6 +206,24 @@ struct EventSink<'a> {
 
 impl EventSink<'_> {
     fn send(&mut self, event: Event) {
+        let diagnoses = self.monitor.fold(&event);
+        self.write(event);
+        for diagnosis in diagnoses {
+            self.write(diagnosis);
+        }
+    }
+
+    /// Emits the diagnoses at the end of a training, and returns those that apply.
+    fn diagnose(&mut self, status: Status) -> Vec<Diagnosis> {
+        if status == Status::Finished {
+            for diagnosis in self.monitor.finish() {
+                self.write(diagnosis);
+            }
+        }
+        self.monitor.active().to_vec()
+    }
+
+    fn write(&mut self, event: Event) {
         let written = self.log.write(&event);
         self.emit(event);
         match written {

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use super::setup::Setup;
 use crate::catalog::Labels;
 use crate::error::Error;
-use crate::event::{Change, Scores, SplitName, Stage, Status};
+use crate::event::{Change, Diagnosis, Scores, SplitName, Stage, Status};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +79,9 @@ pub struct Summary {
     /// The class, or the labels, that the model predicts for every validation row although the rows differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant_prediction: Option<String>,
+    /// The problems of the training at its end, and what to try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<Diagnosis>,
     /// Number of trainable parameters.
     pub trainable_parameters: u64,
     /// Changes of the settings during the run, which are not in the specification.
@@ -126,6 +129,7 @@ impl Summary {
             validation,
             test: latest.remove(&SplitName::Test),
             labels: setup.labels.names(),
+            diagnoses: Vec::new(),
             trainable_parameters: setup.built.trainable_parameters,
             changes,
             error: None,
@@ -162,6 +166,7 @@ impl Summary {
             test: None,
             labels: Vec::new(),
             constant_prediction: None,
+            diagnoses: Vec::new(),
             trainable_parameters: 0,
             changes: Vec::new(),
             error: Some(error.to_string()),
@@ -170,7 +175,7 @@ impl Summary {
 }
 
 /// What a model predicts for every example although the targets vary: `bulk`, `a, b` or `no label`.
-pub(super) fn constant_prediction(scores: &Scores, labels: &Labels) -> Option<String> {
+fn constant_prediction(scores: &Scores, labels: &Labels) -> Option<String> {
     let predicted = scores.constant_prediction()?;
     let names: Vec<&str> =
         predicted.iter().filter_map(|label| labels.classes().get(*label)).map(AsRef::as_ref).collect();

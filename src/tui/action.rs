@@ -139,6 +139,8 @@ pub enum RunsAction {
     OpenInsight,
     /// Open the experiment on the Data screen.
     OpenData,
+    /// Ask whether to train the run again with the settings that its diagnosis suggests.
+    TrySuggestion,
     /// Choose a file or folder with data to open.
     OpenFile,
     /// Compare the runs with the published results.
@@ -200,6 +202,8 @@ pub enum LiveAction {
     SetLength,
     /// Ask for confirmation, then stop the run.
     Stop,
+    /// Ask whether to train the run again with the settings that its diagnosis suggests.
+    TrySuggestion,
     /// Open the run's weights on the Infer screen.
     OpenInfer,
     /// Open the run on the Insight screen.

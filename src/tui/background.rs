@@ -45,7 +45,7 @@ impl ReplyReader {
 
     /// Takes an event of the terminal.
     pub(super) fn take(&mut self, event: Event) -> ReadEvent {
-        if !self.deadline.is_some_and(|deadline| Instant::now() < deadline) {
+        if self.deadline.is_none_or(|deadline| Instant::now() >= deadline) {
             return self.release(event);
         }
         let Event::Key(key) = &event else { return self.release(event) };

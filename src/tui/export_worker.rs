@@ -149,11 +149,11 @@ fn histories(dir: &Path) -> Result<Vec<History>> {
 
 fn chart_svg(request: &ChartRequest) -> Result<String> {
     let runs = request.runs.iter().map(|(dir, _)| histories(dir)).collect::<Result<Vec<_>>>()?;
-    let names = request.runs.iter().map(|(dir, _)| RunDir::at(dir).name());
+    let mut names = request.runs.iter().map(|(dir, _)| RunDir::at(dir).name());
     let colors = request.colors.clone();
     match request.content {
         ChartContent::Run(chart) => {
-            let name = names.last().unwrap_or_default();
+            let name = names.next_back().unwrap_or_default();
             let seeds = runs.last().map_or(&[][..], Vec::as_slice);
             Ok(svg(&Chart::of_run(&name, seeds, chart, request.range, colors)))
         }

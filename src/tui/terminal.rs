@@ -79,6 +79,7 @@ impl TerminalScreen {
     }
 
     /// Asks the terminal for its background; see [`super::background`].
+    #[expect(clippy::unused_self, reason = "the terminal must be set up")]
     pub(super) fn query_background(&self) -> Result<()> {
         let mut out = stdout();
         out.write_all(background::QUERY.as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)

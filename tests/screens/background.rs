@@ -115,6 +115,7 @@ fn running_run_and_its_preview_stay_current() {
     assert_ne!(text(&app), before, "the preview follows the log");
     let mut changed = rows(&[2]);
     changed[2].steps = 337;
+    changed[2].progress = 0.674;
     update(&mut app, Msg::RunsChanged(changed));
     assert_shows(&app, "67");
     assert_eq!(app.runs.run().unwrap().dir, dir, "the cursor stays");

@@ -51,7 +51,7 @@ fn each_screen_copies_its_selection() {
     assert!(matches!(copied(&mut app).content, CopiedContent::Path(_)));
     press_keys(&mut app, &"<left>".repeat(70));
     let values = copied_text(&mut app);
-    assert!(values.lines().count() >= 2 && values.contains("demo-20261123-095711-01ab\t"), "{values}");
+    assert!(values.lines().count() >= 2 && values.contains("demo-20261123-094502-99c0\t"), "{values}");
     let mut app = loaded(120, 40, report());
     press_keys(&mut app, "<tab>");
     let row = copied_text(&mut app);

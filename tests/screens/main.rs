@@ -11,6 +11,7 @@ mod compare;
 mod comparison;
 mod copying;
 mod data;
+mod diagnosis;
 mod fixtures;
 mod form;
 mod hostile;

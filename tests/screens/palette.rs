@@ -174,7 +174,7 @@ fn keys_that_do_not_apply_say_why() {
         ("h", "The queue is empty."),
         ("<end>i", "The run has no best weights yet."),
         ("e", "The cursor is not on an experiment."),
-        ("4c", "No run is marked."),
+        ("4cc", "No run is marked."),
         ("2x", "No run is open."),
     ] {
         press_keys(&mut app, keys);

@@ -11,7 +11,7 @@ const KEY_COLORS: [u8; 2] = [24, 80];
 fn key_color(terminal: &Terminal) -> Option<vt100::Color> {
     let (rows, cols) = terminal.parser.screen().size();
     let cell = |x| terminal.parser.screen().cell(rows.get() - 1, x);
-    (0..cols.get()).filter_map(cell).find(|cell| cell.contents() == "?").map(|cell| cell.fgcolor())
+    (0..cols.get()).filter_map(cell).find(|cell| cell.contents() == "?").map(vt100::Cell::fgcolor)
 }
 
 fn written(terminal: &Terminal) -> String {

@@ -20,7 +20,7 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.send("\x1b");
     terminal.wait_for("Past runs, 1");
     terminal.wait("cursor on the run", |screen| {
-        screen.lines().any(|line| line.contains("▸ tiny-") && line.contains("finished"))
+        screen.lines().any(|line| line.contains("▸ tiny ") && line.contains("finished"))
     });
     terminal.wait_for("in checkpoints");
 

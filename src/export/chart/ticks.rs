@@ -27,7 +27,8 @@ impl ValueAxis {
         let low = if !is_percent && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
         let span = if high > low { high - low } else { (0.1 * high.abs()).max(1e-9) };
         let tick = nice(span / 6.0);
-        let (from, to) = ((low / tick).floor() * tick, (high / tick).ceil() * tick);
+        // Rounding may put a value slightly beside its tick.
+        let (from, to) = ((low / tick + 1e-9).floor() * tick, (high / tick - 1e-9).ceil() * tick);
         let (from, to) = if to > from { (from, to) } else { (from - tick, from + tick) };
         let count = ((to - from) / tick).round().min(40.0) as usize;
         let values = (0..=count).map(|index| from + index as f64 * tick);

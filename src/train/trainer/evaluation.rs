@@ -12,7 +12,6 @@ use crate::train::saved_predictions::SavedPredictions;
 use crate::train::scores::add_metrics_from;
 use crate::train::setup::Setup;
 use crate::train::snapshot::Snapshot;
-use crate::train::summary::constant_prediction;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -128,21 +127,6 @@ impl Trainer<'_> {
         self.state.step > 0
             && self.state.best.is_none_or(|best| metric.improves(value, best.value))
             && !value.is_nan()
-    }
-
-    /// Warns at the end if the model predicts the same for every validation row.
-    pub(super) fn warn_of_constant_prediction(&mut self) {
-        let Some(scores) = self.state.latest.get(&SplitName::Validation) else { return };
-        if self.state.scored_at.is_none_or(|step| step == 0) {
-            return;
-        }
-        if let Some(predicted) = constant_prediction(scores, &self.setup.labels) {
-            (self.emit)(Event::warning(format!(
-                "the model predicts {predicted} for every validation row, although their labels differ; its scores \
-                 are those of a constant answer; try class_weights = \"balanced\", metric_for_best_model = \
-                 \"f1_macro\", more epochs or another learning_rate"
-            )));
-        }
     }
 
     /// Whether early stopping ends the training.

@@ -40,7 +40,6 @@ pub fn train(
     trainer.check_gradients()?;
     let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;
-    trainer.warn_of_constant_prediction();
     trainer.flush_usage();
     let Trainer { setup, plan, state, .. } = trainer;
     Ok(Summary { setup_seconds, ..Summary::of(status, &spec, setup, &plan, state) })

@@ -18,6 +18,8 @@ pub enum Condition {
     OnResumableRun,
     /// The cursor is on a run with best weights.
     OnScoredRun,
+    /// A diagnosis of the run suggests settings to try.
+    HasSuggestion,
     /// The cursor is on a queue entry.
     OnQueueEntry,
     /// The cursor is on a queue entry that has not started.
@@ -123,6 +125,7 @@ impl Condition {
             Condition::Always
             | Condition::OnExperiment
             | Condition::OnRun
+            | Condition::HasSuggestion
             | Condition::OnQueueEntry
             | Condition::CanEnqueue
             | Condition::IsDiscardable
@@ -158,6 +161,7 @@ impl Condition {
                 Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
             }
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
+            Condition::HasSuggestion => Sentence("No diagnosis of the run suggests other settings."),
             Condition::OnQueueEntry => Cursor("a queue entry"),
             Condition::OnWaitingEntry => Sentence("This queue entry has started."),
             Condition::OnStartedEntry => Sentence("This queue entry has not started yet."),

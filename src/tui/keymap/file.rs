@@ -201,7 +201,7 @@ impl Reader<'_> {
                 self.report_conflict(assignment, other, offset);
             }
             let Assignment { context, name, .. } = assignment;
-            for binding in self.keymap.bindings.iter_mut() {
+            for binding in &mut self.keymap.bindings {
                 if (binding.context, binding.name) == (context, name)
                     && let Some(original) = built_in.of(context).find(|one| one.name == name)
                 {

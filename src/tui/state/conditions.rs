@@ -29,6 +29,7 @@ impl App {
             Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
+            Condition::HasSuggestion => self.suggestion().is_some(),
             Condition::OnQueueEntry => matches!(self.runs.line(), Some(ListLine::Queued(_))),
             Condition::OnWaitingEntry => {
                 matches!(self.runs.line(), Some(ListLine::Queued(entry)) if !entry.is_started)

@@ -11,7 +11,7 @@ pub enum ExportRequest {
     /// The best weights of the run in that directory, as a Hugging Face folder.
     HuggingFace(PathBuf),
     /// A chart.
-    Chart(ChartRequest),
+    Chart(Box<ChartRequest>),
     /// The predictions of a run for the rows of a file.
     Predictions {
         /// The run directory.

@@ -30,6 +30,7 @@ pub mod queue;
 pub mod quitting;
 pub mod run;
 pub mod runs;
+pub mod suggestion;
 pub mod train_request;
 
 pub use app::App;

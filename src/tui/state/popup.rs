@@ -95,10 +95,12 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
-    /// Start a run beside that of another process.
+    /// Start a run, also beside that of another process.
     Train(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
+    /// Stop the training and save, then start a run.
+    StopAndTrain(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
     /// Remove the checkpoints of runs.

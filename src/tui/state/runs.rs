@@ -187,6 +187,7 @@ impl RunsState {
         let line = self.line().map(|line| line.identity());
         self.runs = runs;
         self.restore_cursor(line.as_ref());
+        self.find_wanted();
     }
 
     /// Takes the current queue; the cursor stays on its line.

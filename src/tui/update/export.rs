@@ -23,13 +23,11 @@ const COMMAND_LINE: &str = "command line";
 
 /// Copies the selection.
 pub(super) fn copy(app: &mut App) -> Vec<Effect> {
-    match app.copied() {
-        Some(copied) => vec![Effect::Copy(copied)],
-        None => {
-            app.notice = Some("nothing is selected".into());
-            Vec::new()
-        }
+    let copied = app.copied();
+    if copied.is_none() {
+        app.notice = Some("nothing is selected".into());
     }
+    copied.map(Effect::Copy).into_iter().collect()
 }
 
 /// Shows where the selection was copied to.
@@ -48,6 +46,7 @@ pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) {
 /// Shows where something was exported to.
 pub(super) fn exported(app: &mut App, path: &Path) {
     let text = path.display().to_string();
+    app.notice = None;
     // A popup that is open may be a question.
     if app.popup.is_some() {
         app.notice = Some(format!("exported to {text}"));
@@ -59,6 +58,7 @@ pub(super) fn exported(app: &mut App, path: &Path) {
 /// Shows a command line and copies it.
 pub(super) fn command_line(app: &mut App, command: String, note: &str) -> Vec<Effect> {
     let text = if note.is_empty() { command.clone() } else { format!("{command}\n\n{note}") };
+    app.notice = None;
     app.popup = Some(Popup::message("Command line", text));
     vec![Effect::Copy(Copied { what: "the command", content: CopiedContent::Text(command) })]
 }
@@ -148,13 +148,13 @@ pub(super) fn choose_run_chart(app: &mut App, format: ChartFormat, value: &str) 
     let (Some((dir, _)), Some(chart)) = (run(app), chart) else { return Vec::new() };
     // The Runs screen has no view of its own.
     let view = if app.screen == Screen::Live { app.live.chart } else { ChartView::default() };
-    let request = ChartRequest {
+    let request = Box::new(ChartRequest {
         runs: vec![(dir, app.theme.css(Role::Train))],
         content: ChartContent::Run(chart),
         format,
         range: range(view),
         colors: colors(app.theme),
-    };
+    });
     start(app, ExportRequest::Chart(request))
 }
 
@@ -162,13 +162,13 @@ pub(super) fn choose_run_chart(app: &mut App, format: ChartFormat, value: &str) 
 fn comparison(app: &App, format: ChartFormat) -> ExportRequest {
     let runs =
         app.compare.marks.iter().map(|mark| (mark.dir.clone(), app.theme.css(Role::Curve(mark.color))));
-    ExportRequest::Chart(ChartRequest {
+    ExportRequest::Chart(Box::new(ChartRequest {
         runs: runs.collect(),
         content: ChartContent::Comparison(app.compare.quantity),
         format,
         range: range(app.compare.chart),
         colors: colors(app.theme),
-    })
+    }))
 }
 
 /// Predicts the rows of the chosen file.

@@ -2,6 +2,7 @@
 
 use super::control;
 use super::navigate::{Navigate, Step, effects};
+use super::suggestion;
 use crate::event::Command;
 use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
@@ -128,6 +129,7 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::SetLearningRate => control::ask_learning_rate(app),
         LiveAction::SetLength => control::ask_length(app),
         LiveAction::Stop => control::ask_to_stop(app),
+        LiveAction::TrySuggestion => return suggestion::ask(app),
         LiveAction::OpenInfer => {
             let Some(run) = app.shown_run() else { return Vec::new() };
             let source = if run.is_live() {
@@ -155,7 +157,9 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::Discard => return effects(discard(app)),
         LiveAction::Back => {
             let dir = app.shown_run().map(|run| run.dir.clone());
-            dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
+            if let Some(dir) = dir {
+                app.runs.select_run(&dir);
+            }
             // The screen shows the run that is trained here, or else the last one.
             if app.is_training() {
                 app.viewed = None;

@@ -23,6 +23,7 @@ mod popup;
 mod queue;
 mod run_notes;
 mod runs;
+mod suggestion;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
@@ -61,23 +62,12 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick(now) => tick(app, now),
-        Msg::Listed { experiments, runs } => {
-            let is_first = !app.runs.is_listed;
-            app.runs.set_lists(experiments, runs);
-            if is_first && app.screen == Screen::Runs {
-                runs::show_running(app);
-            }
-            app.compare.update_differences(&app.runs.runs);
-            if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
-        }
+        Msg::Listed { experiments, runs } => runs::listed(app, experiments, runs),
         Msg::RunsChanged(runs) => {
             app.runs.set_runs(runs);
             Vec::new()
         }
-        Msg::DiskMeasured(sizes) => {
-            app.runs.set_disk(&sizes);
-            Vec::new()
-        }
+        Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
         Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
@@ -443,6 +433,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         }
         Reply::Train(request) => live::start(app, request),
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
+        Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::SaveForm => form::save(app),
@@ -505,7 +496,9 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
         app.notice = None;
         // The Runs screen shows the new run once it is listed.
         let dir = app.training.as_ref().map(|run| run.dir.clone());
-        dir.into_iter().for_each(|dir| app.runs.select_run(&dir));
+        if let Some(dir) = dir {
+            app.runs.select_run(&dir);
+        }
         live::show_training(app);
     }
 }

@@ -114,9 +114,8 @@ fn select(app: &mut App, line: usize) -> Outcome {
 /// Opens the help, or closes it or a message.
 pub(super) fn toggle_help(app: &mut App) {
     match &app.popup {
-        None => app.popup = Some(Popup::Help(HelpState::default())),
+        None | Some(Popup::Palette(_)) => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Message { .. } | Popup::Help(_)) => app.popup = None,
-        Some(Popup::Palette(_)) => app.popup = Some(Popup::Help(HelpState::default())),
         Some(Popup::Question(_) | Popup::Choice(_)) => {}
     }
 }

@@ -2,10 +2,10 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use super::{queue, run_notes};
-use crate::run::RunStatus;
+use super::{queue, run_notes, suggestion};
 use crate::run::history::History;
 use crate::run::queue::QueueEntry;
+use crate::run::{DiskUse, RunRow, RunStatus};
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -49,6 +49,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
             return navigate(subject.map(Navigate::Insight));
         }
+        RunsAction::TrySuggestion => return suggestion::ask(app),
         RunsAction::OpenData => return open_data(app),
         RunsAction::OpenFile => return vec![Navigate::ChooseFile.into()],
         RunsAction::ShowPublished => return effects([Effect::LoadReproduction]),
@@ -83,9 +84,32 @@ pub(super) fn show_running(app: &mut App) {
 /// Goes to the screen. The cursor is on the run that the Live screen has shown.
 pub(super) fn enter(app: &mut App) -> Vec<Effect> {
     let shown = if app.screen == Screen::Live { app.shown_run().map(|run| run.dir.clone()) } else { None };
-    shown.into_iter().for_each(|dir| app.runs.select_run(&dir));
+    if let Some(dir) = shown {
+        app.runs.select_run(&dir);
+    }
     app.go_to(Screen::Runs);
     vec![Effect::Refresh]
+}
+
+/// Takes the current experiments and runs.
+pub(super) fn listed(
+    app: &mut App,
+    experiments: Result<Vec<ExperimentRow>, String>,
+    runs: Vec<RunRow>,
+) -> Vec<Effect> {
+    let is_first = !app.runs.is_listed;
+    app.runs.set_lists(experiments, runs);
+    if is_first && app.screen == Screen::Runs {
+        show_running(app);
+    }
+    app.compare.update_differences(&app.runs.runs);
+    if app.screen == Screen::Runs { load_preview(app) } else { Vec::new() }
+}
+
+/// Takes the disk space of runs.
+pub(super) fn disk_measured(app: &mut App, sizes: &[(PathBuf, DiskUse)]) -> Vec<Effect> {
+    app.runs.set_disk(sizes);
+    Vec::new()
 }
 
 /// Takes the histories of a run: for the details if it is under the cursor, and for its line if it is being trained.

@@ -58,7 +58,7 @@ pub(super) fn draw_chart_pane(
 }
 
 /// The marks of the changes during a run.
-pub(super) fn change_marks<'a>(history: &'a History, role: Role, theme: Theme) -> Vec<ChangeMark<'a>> {
+pub(super) fn change_marks(history: &History, role: Role, theme: Theme) -> Vec<ChangeMark<'_>> {
     let mark = |change: &RunChange| ChangeMark {
         step: change.step,
         step_axis: &history.step_axis,

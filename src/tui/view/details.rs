@@ -4,6 +4,7 @@ use super::run_details;
 use super::run_text::past_score;
 use super::setting_lines::{next_line, setting};
 use crate::catalog::{known_model, published};
+use crate::files::collapse_home;
 use crate::format;
 use crate::run::queue::QueueEntry;
 use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
@@ -52,6 +53,15 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
     let mut y = area.y;
     for line in wrap(row.description.as_deref().unwrap_or(""), area.width as usize) {
         y = next_line(buffer, area, y, &line, theme.style(Role::Text));
+    }
+    // With several files, the name alone does not say where a change is saved.
+    let has_other_files = app.runs.experiments.iter().any(|other| other.file != row.file);
+    let file =
+        row.file.as_deref().filter(|_| has_other_files).map(|file| format!("In {}.", collapse_home(file)));
+    for text in file.iter().chain(&row.note) {
+        for line in wrap(text, area.width as usize) {
+            y = next_line(buffer, area, y, &line, theme.style(Role::Muted));
+        }
     }
     if y > area.y {
         y += 1;

@@ -6,15 +6,19 @@ use crate::tui::widgets::{draw_text, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Splits `inner` into the area of a list and, if the filter is being edited or not empty, last lines for the filter and
-/// what is wrong with it.
-pub(super) fn areas(filter: &FilterField, inner: Rect) -> (Rect, Option<Rect>) {
-    let wanted = match (filter.is_editing || !filter.text().is_empty(), filter.problem()) {
+/// Lines that the filter needs: none unless it is being edited or not empty, one more for what is wrong with it.
+pub(super) fn height(filter: &FilterField) -> u16 {
+    match (filter.is_editing || !filter.text().is_empty(), filter.problem()) {
         (false, _) => 0,
         (true, None) => 1,
         (true, Some(_)) => 2,
-    };
-    let height = wanted.min(inner.height.saturating_sub(1));
+    }
+}
+
+/// Splits `inner` into the area of a list and, if the filter is being edited or not empty, last lines for the filter and
+/// what is wrong with it.
+pub(super) fn areas(filter: &FilterField, inner: Rect) -> (Rect, Option<Rect>) {
+    let height = height(filter).min(inner.height.saturating_sub(1));
     if height == 0 {
         return (inner, None);
     }

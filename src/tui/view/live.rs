@@ -1,5 +1,6 @@
 //! One run while it trains: progress, speed, loss and scores.
 
+use super::diagnosis;
 use super::machine;
 use super::panes::{draw_log, draw_probes, draw_scores, draw_step};
 use super::run_charts::{draw_run_chart, plot_of_run_chart};
@@ -23,6 +24,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     };
     let areas = areas(app, run, area);
     draw_header(app, run, areas.header, buffer);
+    diagnosis::draw(app, run.history(), areas.diagnosis, buffer);
     for (chart, area) in &areas.charts {
         draw_run_chart(app, run, *chart, *area, buffer);
     }
@@ -33,16 +35,20 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 /// The areas of the parts of the screen; empty ones are not shown.
 struct Areas {
     header: Rect,
+    diagnosis: Rect,
     charts: Vec<(RunChart, Rect)>,
     gauges: Rect,
     panes: Rect,
 }
 
 fn areas(app: &App, run: &RunState, area: Rect) -> Areas {
-    let [header, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
+    let lines = diagnosis::height(run.history());
+    let heights = [Constraint::Length(2), Constraint::Length(lines), Constraint::Fill(1)];
+    let [header, diagnosis, body] = Layout::vertical(heights).areas(area);
+    let diagnosis = Rect { x: diagnosis.x + 1, width: diagnosis.width.saturating_sub(2), ..diagnosis };
     if app.live.is_full {
         let charts = vec![(app.live.selected, body)];
-        return Areas { header, charts, gauges: Rect::ZERO, panes: Rect::ZERO };
+        return Areas { header, diagnosis, charts, gauges: Rect::ZERO, panes: Rect::ZERO };
     }
     let low = match body.height {
         _ if has_two_rows(body) => TWO_ROWS.iter().sum(),
@@ -63,7 +69,7 @@ fn areas(app: &App, run: &RunState, area: Rect) -> Areas {
     } else {
         vec![(app.live.selected, charts)]
     };
-    Areas { header, charts, gauges, panes }
+    Areas { header, diagnosis, charts, gauges, panes }
 }
 
 /// All charts: loss and score above the others.
@@ -173,6 +179,9 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
             format!("validation loss {}, {} {value}", format::loss(eval.scores.loss), format::metric(metric)),
             Role::Validation,
         ));
+    }
+    if let Some(diagnosis) = diagnosis::summary(app, history) {
+        rows.push((diagnosis, Role::Warning));
     }
     if let Some(best) = history.best {
         rows.push((

@@ -7,6 +7,7 @@ mod compare_columns;
 mod data;
 mod data_rows;
 mod details;
+mod diagnosis;
 mod filter_line;
 pub mod form;
 mod frame;

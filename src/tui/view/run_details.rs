@@ -6,6 +6,7 @@ use super::setting_lines::{LABEL, next_line, setting};
 use super::{machine, scores};
 use crate::catalog::Metric;
 use crate::format;
+use crate::run::history::History;
 use crate::run::{RunRow, SettingChange};
 use crate::spec::{RunSpec, settings};
 use crate::text::{self, plural};
@@ -44,6 +45,9 @@ pub(super) fn draw(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mut y = draw_outcome(app, run, area, buffer);
+    for diagnosis in histories(app, run).iter().flat_map(|(_, history)| &history.diagnoses) {
+        y = setting(buffer, area, y, "diagnosis", &diagnosis.text, theme);
+    }
     if let Some((metric, text)) = best(run, theme) {
         y = setting(buffer, area, y, "best", &format!("{} {text}", format::metric(metric)), theme);
     }
@@ -75,6 +79,14 @@ fn draw_outcome(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) -> u16
         }
     }
     y
+}
+
+/// The histories of the seeds, once they are loaded, and that of the newest seed that has started.
+fn histories<'a>(app: &'a App, run: &RunRow) -> Option<(&'a [History], &'a History)> {
+    let ours = app.training.as_ref().filter(|ours| ours.is_live() && ours.dir == run.dir);
+    let preview = app.runs.preview.as_ref().filter(|(dir, _)| *dir == run.dir);
+    let all = ours.map(|run| &run.seeds).or(preview.map(|(_, histories)| histories))?;
+    Some((all, all.iter().rev().find(|history| history.started.is_some())?))
 }
 
 /// The metric and the value of the best score, or the mean over the seeds.
@@ -208,12 +220,7 @@ fn data(spec: &RunSpec, theme: Theme) -> String {
 /// Draws what only the log has, below line `y`: times by stage, scores, the loss.
 fn draw_history(app: &App, run: &RunRow, area: Rect, mut y: u16, buffer: &mut Buffer) {
     let theme = app.theme;
-    let ours = app.training.as_ref().filter(|ours| ours.is_live() && ours.dir == run.dir);
-    let preview = app.runs.preview.as_ref().filter(|(dir, _)| *dir == run.dir);
-    let Some(histories) = ours.map(|run| &run.seeds).or(preview.map(|(_, histories)| histories)) else {
-        return;
-    };
-    let Some(history) = histories.iter().rev().find(|history| history.started.is_some()) else { return };
+    let Some((histories, history)) = histories(app, run) else { return };
     if y + 2 >= area.bottom() {
         return;
     }

@@ -41,7 +41,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
+        "filter by words, tags, settings and scores: #tag, status:failed, batch=32, accuracy>0.9, -word",
     )
     .when(Condition::HasPastRuns),
     bind(

@@ -53,6 +53,14 @@ pub(super) static LIVE: &[Row] = &[
     )
     .when(Condition::IsControllable),
     bind(
+        "try_suggestion",
+        &[char('!')],
+        Action::Live(LiveAction::TrySuggestion),
+        "try",
+        "train again with the settings that the diagnosis of the run suggests",
+    )
+    .when(Condition::HasSuggestion),
+    bind(
         "resume",
         &[char('r')],
         Action::Live(LiveAction::Resume),

@@ -20,6 +20,7 @@ pub(super) static RUNS: &[Row] = &[
         "attach",
         "attach to the run that another process trains",
     )
+    .primary()
     .when(Condition::OnRunElsewhere),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .primary()
@@ -83,6 +84,14 @@ pub(super) static RUNS: &[Row] = &[
     .when(Condition::OnResumableRun),
     bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
         .when(Condition::IsDiscardable),
+    bind(
+        "try_suggestion",
+        &[char('!')],
+        Action::Runs(RunsAction::TrySuggestion),
+        "try",
+        "train again with the settings that the diagnosis of the run suggests",
+    )
+    .when(Condition::HasSuggestion),
     bind(
         "open_infer",
         &[char('i')],
@@ -179,7 +188,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter: words, #tag, status:failed, task:sst2, lr>=1e-5, accuracy>0.9, -word for not",
+        "filter by words, tags, settings and scores: #tag, status:failed, batch=32, accuracy>0.9, -word",
     ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),

@@ -72,13 +72,12 @@ pub(super) enum NameForm {
 impl Kind {
     pub(super) fn title(self) -> &'static str {
         match self {
-            Kind::Name(_) => "",
+            Kind::Name(_) | Kind::Status(StatusForm::Mark) => "",
             Kind::Tags => "tags",
             Kind::Model => "model",
             Kind::Task => "task",
             Kind::Score => "best",
             Kind::State => "time left",
-            Kind::Status(StatusForm::Mark) => "",
             Kind::Status(_) => "status",
             Kind::Time => "time",
             Kind::Disk => "disk",

@@ -25,8 +25,10 @@ fn layout(app: &App, lines: &[ListLine<'_>], area: Rect) -> (Rect, Rect) {
         let list = Rect { width, ..area };
         return (list, Rect { x: list.right(), width: area.width - width, ..area });
     }
-    let (least, most) = (panes::least_height(app, lines), area.height * 3 / 5);
-    let height = panes::wanted_height(app, lines).min(most).max(least).min(area.height);
+    let filter = filter_line::height(&app.runs.filter);
+    let (least, most) = (panes::least_height(app, lines) + filter, area.height * 3 / 5);
+    let wanted = panes::wanted_height(app, lines).saturating_add(filter);
+    let height = wanted.min(most).max(least).min(area.height);
     let list = Rect { height, ..area };
     (list, Rect { y: list.bottom(), height: area.height - height, ..area })
 }
@@ -62,7 +64,9 @@ pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
 fn draw_list(app: &App, lines: &[ListLine<'_>], area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let filter = &app.runs.filter;
     let (list, footer) = filter_line::areas(filter, area);
-    panes::of(app, lines, list).iter().for_each(|pane| pane.draw(app, lines, buffer));
+    for pane in panes::of(app, lines, list) {
+        pane.draw(app, lines, buffer);
+    }
     filter_line::draw(filter, footer?, app.theme, buffer)
 }
 

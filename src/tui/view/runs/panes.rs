@@ -162,7 +162,9 @@ impl Pane {
         );
         let width = usize::from(self.list.width);
         let columns = columns(app, self.section, &lines[self.lines.clone()], width);
-        self.draw_headings(app, &columns, end, buffer);
+        if !self.lines.is_empty() {
+            self.draw_headings(app, &columns, end, buffer);
+        }
         for (row, (text, role)) in self.messages.iter().enumerate() {
             let y = self.area.y + 1 + row as u16;
             if y < self.list.y {

@@ -36,11 +36,11 @@ pub(super) fn draw(
             (_, Some(run)) => run_cell(app, run, *column),
             (line, None) => spec_cell(app, line, column.kind),
         };
-        let text = match column.kind.is_number() {
-            true if text::width(&text) < column.width => {
-                " ".repeat(column.width - text::width(&text)) + &text
-            }
-            _ => fit_width(theme, &text, column.width),
+        let left = column.width.saturating_sub(text::width(&text));
+        let text = if column.kind.is_number() && left > 0 {
+            " ".repeat(left) + &text
+        } else {
+            fit_width(theme, &text, column.width)
         };
         let role = if is_selected { Role::Selected } else { role };
         draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));

@@ -246,9 +246,13 @@ impl ChartView {
         let middle = self.cursor.unwrap_or(f64::midpoint(from, to));
         // The position of the cursor on the screen does not change.
         let fraction = (middle - from) / (to - from);
+        // Rounding may leave a window slightly smaller than the whole.
+        if width > 1.0 - 1e-9 {
+            self.window = (0.0, 1.0);
+            return;
+        }
         let from = (middle - fraction * width).clamp(0.0, 1.0 - width);
-        let to = if width >= 1.0 { 1.0 } else { (from + width).min(1.0) };
-        self.window = (if width >= 1.0 { 0.0 } else { from }, to);
+        self.window = (from, (from + width).min(1.0));
     }
 
     fn pan(&mut self, by: f64) {
