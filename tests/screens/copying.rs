@@ -55,7 +55,7 @@ fn each_screen_copies_its_selection() {
     let mut app = loaded(120, 40, report());
     press_keys(&mut app, "<tab>");
     let row = copied_text(&mut app);
-    assert!(text(&app).contains(&row[..20]), "{row}");
+    assert!(text(&app).contains(&row), "{row}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_past_run_shows_its_diagnosis_and_can_be_trained_again() {
     let spec = glue_tui::spec::built_in("demo");
     update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&events)])) });
     assert_eq!(app.screen, Screen::Runs);
-    assert_shows(&app, "the model predicts positive for");
+    assert_shows(&app, "the model predicts positive");
     press_keys(&mut app, "!");
     assert_eq!(learning_rate(&press_keys(&mut app, "t")[0]), 5e-4);
 }

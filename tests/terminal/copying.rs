@@ -26,7 +26,7 @@ fn default_theme_follows_the_background_and_takes_no_keys() {
         terminal.wait_until("query", |terminal| written(terminal).contains("\x1b]11;?"));
         // Keys that are typed before and after the reply.
         terminal.send(&format!("/ti\x1b]11;rgb:{reply}ny"));
-        terminal.wait_for("/tiny");
+        terminal.wait_for("/ tiny");
         terminal.send("\x1b");
         terminal.wait_until("color of the theme", |terminal| {
             key_color(terminal) == Some(vt100::Color::Idx(color))
@@ -91,7 +91,7 @@ fn charts_and_command_line_of_a_run_are_exported() {
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/runs").join(RUN);
     copy_folder(&recorded, &home.path().join("runs").join(RUN));
     let mut terminal = Terminal::open(home.path(), &[]);
-    terminal.wait_for("demo-20261125");
+    terminal.wait_for("11-25");
     terminal.send("\x1b[F");
     terminal.wait_for("validation");
     for (keys, file) in [("Esvg\rloss\r", "loss.svg"), ("Ecsv\rscore\r", "score.csv")] {
