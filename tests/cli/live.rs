@@ -147,7 +147,7 @@ fn attach_prints_plain_lines_or_events() {
 #[test]
 fn events_are_printed_as_they_are_and_followed_to_the_end() {
     let workspace = Workspace::new();
-    let args = [&["train", "demo", "--set", "max_steps=400"], SMALL].concat();
+    let args = [&["train", "demo", "--set", "max_steps=40"], SMALL].concat();
     let mut training = workspace.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = std::time::Instant::now();
     while workspace.run(&["events", "demo"]).stdout.is_empty() {
@@ -166,7 +166,7 @@ fn events_are_printed_as_they_are_and_followed_to_the_end() {
     assert_eq!(followed, log.unwrap());
     let text = workspace.run(&["events", "demo"]).success().stdout;
     for part in
-        ["demo: demo on demo, seed 42;", "step 1: epoch 0.", "step 400: ", ", new best", "\nfinished\n"]
+        ["demo: demo on demo, seed 42;", "step 1: epoch 0.", "step 40: ", ", new best", "\nfinished\n"]
     {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }

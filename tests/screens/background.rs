@@ -70,8 +70,9 @@ fn interface_opens_on_the_run_of_another_process() {
     let mut app = opened(120, 40, &[2]);
     let dir = runs()[2].dir.clone();
     assert_shows(&app, "demo-20261123-094502-99c0 is being trained in another process");
+    press_keys(&mut app, "kj");
     assert_shows(&app, "⏎ attach");
-    assert_eq!(press_keys(&mut app, "<enter>"), [Effect::LoadHistory(dir.clone())]);
+    assert_eq!(press_keys(&mut app, "<enter>").last(), Some(&Effect::LoadHistory(dir.clone())));
     assert_eq!(app.screen, Screen::Live);
     assert!(app.controllable_run().is_some());
     assert_eq!(press_keys(&mut app, "q"), [Effect::Quit], "it is not ours to stop");
@@ -117,7 +118,7 @@ fn running_run_and_its_preview_stay_current() {
     changed[2].steps = 337;
     changed[2].progress = 0.674;
     update(&mut app, Msg::RunsChanged(changed));
-    assert_shows(&app, "67");
+    assert_shows(&app, "step 337 of 500");
     assert_eq!(app.runs.run().unwrap().dir, dir, "the cursor stays");
     // The history of a run that is not under the cursor is not its preview.
     press_keys(&mut app, "g");

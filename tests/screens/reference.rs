@@ -36,7 +36,8 @@ fn check(part: &str, expected: &str) {
 }
 
 fn commands() -> String {
-    let mut table = "| command | does |\n| --- | --- |\n| `glue-tui` | Open the interface |\n".to_owned();
+    let mut table = "| command | does |\n| --- | --- |\n".to_owned();
+    table += "| `glue-tui [FILE]` | Open the interface, on the data of a file or folder if it is named |\n";
     let command = Args::command();
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         let mut line = format!("glue-tui {}", command.get_name());

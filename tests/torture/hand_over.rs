@@ -93,7 +93,8 @@ fn try_once(workspace: &Workspace, ending: Ending, work: Work, rng: &mut Rng) ->
         )
     })?;
     for dir in run_dirs(workspace) {
-        let found = weights(&dir)?;
+        // A run that was stopped after the last regular checkpoint has a later one.
+        let found = weights(&dir, 2)?;
         for (name, content) in &expected.weights {
             match found.get(name) {
                 None => return Err(format!("{name} is missing in {}", dir.display())),
@@ -139,20 +140,19 @@ fn expected(work: Work) -> &'static Expected {
         let start = Instant::now();
         workspace.run(&["train", "tiny"]).and_then(CommandResult::success).unwrap();
         let time = start.elapsed();
-        Expected { weights: weights(&workspace.run_dir().unwrap()).unwrap(), time }
+        Expected { weights: weights(&workspace.run_dir().unwrap(), 1).unwrap(), time }
     })
 }
 
-/// The best weights and the newest checkpoint of a run and of its seeds.
-fn weights(dir: &Path) -> Result<BTreeMap<String, Content>, String> {
+/// The best weights and the newest `count` checkpoints of a run and of its seeds.
+fn weights(dir: &Path, count: usize) -> Result<BTreeMap<String, Content>, String> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![dir.to_path_buf()];
     dirs.extend(folders(dir).into_iter().filter(|path| name(path).starts_with("seed-")));
     for seed in &dirs {
         let mut files = vec![seed.join("best/model.safetensors")];
-        if let Some(newest) = folders(&seed.join("checkpoints")).pop() {
-            files.push(newest.join("state.safetensors"));
-        }
+        let newest = folders(&seed.join("checkpoints")).into_iter().rev().take(count);
+        files.extend(newest.map(|folder| folder.join("state.safetensors")));
         for file in files.into_iter().filter(|file| file.exists()) {
             let path = file.strip_prefix(dir).map_err(|e| e.to_string())?.display().to_string();
             found.insert(path, Content::read(&file)?);

@@ -146,7 +146,9 @@ impl BackgroundTrainer {
     /// Stops the runs and waits until their work is saved. Those of the queue stay in it, to be resumed.
     fn stop(&mut self) {
         let runs = std::mem::take(&mut self.active);
-        runs.iter().for_each(|run| run.handle.send(Command::Stop));
+        for run in &runs {
+            run.handle.send(Command::Stop);
+        }
         for ActiveRun { handle, _lock } in runs {
             handle.join().ok();
         }

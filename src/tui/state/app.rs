@@ -27,7 +27,6 @@ const HAND_OVER_SECONDS: f64 = 30.0;
 
 /// The state of the interface.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags of the interface")]
 pub struct App {
     /// Styles and symbols.
     pub theme: Theme,

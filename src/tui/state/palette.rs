@@ -104,16 +104,12 @@ impl Palette {
         }
     }
 
-    /// Finds the entries that contain the letters of each typed word in their order, the best match first. Without a
-    /// text, all entries are in their own order.
+    /// Finds the entries that contain the letters of each typed word in their order: those that have the typed text as
+    /// their whole text or as a keyword, then the best match. Without a text, all entries are in their own order.
     fn search(&mut self) {
         self.selected = 0;
-        let pattern = Pattern::new(
-            self.typed.text().trim(),
-            CaseMatching::Ignore,
-            Normalization::Smart,
-            AtomKind::Fuzzy,
-        );
+        let typed = self.typed.text().trim().to_lowercase();
+        let pattern = Pattern::new(&typed, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut chars = Vec::new();
         let mut scored = Vec::new();
@@ -127,13 +123,16 @@ impl Palette {
                 letters.retain(|index| *index < length);
                 letters.sort_unstable();
                 letters.dedup();
-                scored.push((score, entry.reason.is_some(), Found { entry: number, letters }));
+                let is_named = entry.text == typed || entry.keywords.split(' ').any(|word| word == typed);
+                let has_reason = entry.reason.is_some();
+                let rank = (Reverse(is_named && !has_reason), Reverse(score), has_reason);
+                scored.push((rank, Found { entry: number, letters }));
             }
         }
         if !pattern.atoms.is_empty() {
-            scored.sort_by_key(|(score, has_reason, _)| (Reverse(*score), *has_reason));
+            scored.sort_by_key(|(rank, _)| *rank);
         }
-        self.found = scored.into_iter().map(|(_, _, found)| found).collect();
+        self.found = scored.into_iter().map(|(_, found)| found).collect();
     }
 }
 
@@ -168,6 +167,12 @@ mod tests {
         assert_eq!(found(&entries, "EDIT"), ["edit"]);
         assert_eq!(found(&entries, "ubung"), ["übung"]);
         assert!(found(&entries, "zzz").is_empty());
+    }
+
+    #[test]
+    fn a_keyword_takes_precedence_over_letters_in_a_sentence() {
+        let setting = Entry { keywords: "lr".into(), ..entry("learning_rate", None) };
+        assert_eq!(found(&[entry("filter: lr>=1e-5", None), setting], "lr")[0], "learning_rate");
     }
 
     #[test]

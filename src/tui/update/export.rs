@@ -31,20 +31,21 @@ pub(super) fn copy(app: &mut App) -> Vec<Effect> {
 }
 
 /// Shows where the selection was copied to.
-pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) {
+pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) -> Vec<Effect> {
     let Some(file) = file else {
         app.notice = Some(format!("copied {what}"));
-        return;
+        return Vec::new();
     };
     let text = format!(
         "This terminal offers no clipboard to programs, so {what} is in a file:\n\n{}",
         file.display()
     );
     app.popup = Some(Popup::message("Copied to a file", text));
+    Vec::new()
 }
 
 /// Shows where something was exported to.
-pub(super) fn exported(app: &mut App, path: &Path) {
+pub(super) fn exported(app: &mut App, path: &Path) -> Vec<Effect> {
     let text = path.display().to_string();
     app.notice = None;
     // A popup that is open may be a question.
@@ -53,6 +54,7 @@ pub(super) fn exported(app: &mut App, path: &Path) {
     } else {
         app.popup = Some(Popup::message("Exported", text));
     }
+    Vec::new()
 }
 
 /// Shows a command line and copies it.

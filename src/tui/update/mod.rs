@@ -44,6 +44,7 @@ use crate::run::history::History;
 use crate::run::queue::Queue;
 use crate::run::{Reproduction, RunEvent};
 use crate::spec::RunSpec;
+use crate::terminal_caps::Background;
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::{Path, PathBuf};
@@ -95,15 +96,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.runs.save_targets = targets;
             Vec::new()
         }
-        Msg::ExperimentSaved { name, path } => {
-            app.form = None;
-            if app.screen == Screen::Open {
-                app.go_to(Screen::Runs);
-            }
-            app.runs.select(&name);
-            app.notice = Some(format!("{name} is saved in {}", collapse_home(&path)));
-            Vec::new()
-        }
+        Msg::ExperimentSaved { name, path } => experiment_saved(app, &name, &path),
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
         Msg::ComparisonOpened { request_id, result } => infer::comparison_opened(app, request_id, result),
         Msg::ComparisonPrediction { request_id, result } => {
@@ -148,24 +141,32 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::ProbesLoaded(result) => infer::probes_loaded(app, result),
-        Msg::Copied { what, file } => {
-            export::copied(app, what, file);
-            Vec::new()
-        }
-        Msg::Exported(path) => {
-            export::exported(app, &path);
-            Vec::new()
-        }
+        Msg::Copied { what, file } => export::copied(app, what, file),
+        Msg::Exported(path) => export::exported(app, &path),
         Msg::CommandLine { command, note } => export::command_line(app, command, &note),
-        Msg::Background(background) => {
-            app.theme = app.theme.on(background);
-            Vec::new()
-        }
+        Msg::Background(background) => follow_background(app, background),
         Msg::Error { title, text } => {
             app.show_error(title, text);
             Vec::new()
         }
     }
+}
+
+/// Switches to the default colors for the background of the terminal.
+fn follow_background(app: &mut App, background: Background) -> Vec<Effect> {
+    app.theme = app.theme.on(background);
+    Vec::new()
+}
+
+/// Closes the form of an experiment that was written to the file `path`.
+fn experiment_saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
+    app.form = None;
+    if app.screen == Screen::Open {
+        app.go_to(Screen::Runs);
+    }
+    app.runs.select(name);
+    app.notice = Some(format!("{name} is saved in {}", collapse_home(path)));
+    Vec::new()
 }
 
 /// Opens a file or folder with data on the Open screen.

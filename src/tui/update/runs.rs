@@ -76,8 +76,8 @@ pub(super) fn show_running(app: &mut App) {
     let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
     let Some(name) = app.runs.select_running() else { return };
     app.notice = Some(match running {
-        1 => format!("{name} is being trained in another process"),
-        _ => format!("{running} runs are being trained in other processes"),
+        1 => format!("{name} is being trained in another process; Enter attaches to it"),
+        _ => format!("{running} runs are being trained in other processes; Enter attaches to one"),
     });
 }
 
