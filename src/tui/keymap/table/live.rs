@@ -67,8 +67,10 @@ pub(super) static LIVE: &[Row] = &[
         "resume",
         "resume the run from its last checkpoint",
     )
+    .primary()
     .when(Condition::IsResumable),
     bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .primary()
         .when(Condition::IsDiscardable),
     bind(
         "open_infer",

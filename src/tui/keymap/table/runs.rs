@@ -83,6 +83,7 @@ pub(super) static RUNS: &[Row] = &[
     )
     .when(Condition::OnResumableRun),
     bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .primary()
         .when(Condition::IsDiscardable),
     bind(
         "try_suggestion",
