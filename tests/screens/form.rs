@@ -78,7 +78,8 @@ fn a_new_experiment_is_saved_to_the_file_of_choice() {
     let own = PathBuf::from("/home/a/.config/glue-tui/experiments.toml");
     let targets = vec![(SaveTarget::Local, "experiments.toml".into()), (SaveTarget::User, own)];
     update(&mut app, Msg::ExperimentFiles { errors: Vec::new(), targets });
-    assert_eq!(press_keys(&mut app, "ns"), []);
+    let effects = press_keys(&mut app, "ns");
+    assert!(matches!(&effects[..], [Effect::CheckForm(_)]), "nothing is saved yet: {effects:?}");
     assert_shows(&app, "/home/a/.config/glue-tui/experiments.toml");
     let effects = press_keys(&mut app, "c");
     assert!(
@@ -120,7 +121,7 @@ fn keys_of_custom_data_are_typed_or_chosen() {
         press_keys(&mut app, "<enter>");
     }
     for (key, invalid, error, rest) in [
-        ("label_column", "[", "expected", "\"a\", \"b\"]"),
+        ("label_column", "[]", "expected", "<backspace>\"a\", \"b\"]"),
         ("delimiter", "t", "expected one character", "ab"),
         ("label_map", "good", "expected label names", "=positive"),
         ("class_weights", "balance", "expected balanced", "d"),

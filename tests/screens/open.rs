@@ -139,9 +139,7 @@ fn listing(folder: &str, names: &[(&str, &str)]) -> Msg {
 #[test]
 fn enter_trains_on_the_guessed_columns_with_settings_that_fit() {
     let mut app = on_reviews(120, 40);
-    for expected in
-        ["kunden.csv", "[text]", "[label]", "3 classes", "froh", "a tenth is held out", "duplicate", "5e-4"]
-    {
+    for expected in ["kunden.csv", "[text]", "[label]", "3 classes", "froh", "duplicate", "5e-4"] {
         assert_shows(&app, expected);
     }
     let effects = press_keys(&mut app, "<enter>");

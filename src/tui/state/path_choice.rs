@@ -54,6 +54,8 @@ pub struct PathChoice {
     pub kind: PathKind,
     /// The folder whose entries are known, as it is typed: empty, or with a slash at its end.
     pub folder: String,
+    /// Whether its entries were asked for.
+    pub is_requested: bool,
     /// Its entries; `None` until they are listed.
     pub entries: Option<Vec<PathEntry>>,
 }
@@ -71,7 +73,7 @@ pub fn split_path(typed: &str) -> (&str, &str) {
 impl PathChoice {
     /// The paths for `kind`, of which nothing is known yet.
     pub fn new(kind: PathKind) -> Self {
-        PathChoice { kind, folder: String::new(), entries: None }
+        PathChoice { kind, folder: String::new(), is_requested: false, entries: None }
     }
 
     /// The entries that the typed text begins, or else contains.
@@ -147,7 +149,12 @@ mod tests {
             let entry = FolderEntry { name: name.into(), is_folder, bytes: 1 };
             PathEntry { entry, is_wanted, note: String::new() }
         };
-        PathChoice { kind, folder: folder.into(), entries: Some(names.iter().map(entry).collect()) }
+        PathChoice {
+            kind,
+            folder: folder.into(),
+            is_requested: true,
+            entries: Some(names.iter().map(entry).collect()),
+        }
     }
 
     fn values(choice: &PathChoice, typed: &str) -> Vec<String> {

@@ -39,12 +39,13 @@ pub(super) fn list(app: &mut App) -> Option<Effect> {
     let typed = choice.typed.text().to_string();
     let paths = choice.paths.as_mut()?;
     let (folder, _) = split_path(&typed);
-    if paths.folder == folder && paths.entries.is_some() {
+    if paths.folder == folder && paths.is_requested {
         return None;
     }
     if paths.folder != folder {
         (paths.folder, paths.entries) = (folder.to_string(), None);
     }
+    paths.is_requested = true;
     Some(Effect::ListFolder { folder: folder.to_string(), kind: paths.kind })
 }
 

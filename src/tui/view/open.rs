@@ -172,7 +172,7 @@ fn examples(column: &ColumnPreview) -> String {
     let examples: Vec<String> = column.examples.iter().map(|example| sanitize(example)).collect();
     if column.distinct <= column.examples.len() || column.mean_length <= 12.0 {
         let more = if column.distinct > examples.len() {
-            format!(", … {} values", column.distinct)
+            format!("; {} values", column.distinct)
         } else {
             String::new()
         };
@@ -347,7 +347,7 @@ fn draw_experiment(app: &App, area: Rect, buffer: &mut Buffer) {
         if y >= inner.bottom() {
             return;
         }
-        let name_width = (NAME + 10).min(usize::from(inner.width) * 2 / 3);
+        let name_width = (NAME + 10).min(usize::from(inner.width).saturating_sub(17));
         let x = draw_text(
             buffer,
             inner.x,
