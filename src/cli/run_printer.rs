@@ -219,15 +219,15 @@ mod tests {
     #[test]
     fn line_fits_at_every_width() {
         let numbers =
-            Numbers { epoch: 1.25, loss: 0.6931, learning_rate: 2e-5, speed: 310.0, remaining: 3725.0 };
+            Numbers { epoch: 1.25, loss: 0.4375, learning_rate: 2e-5, speed: 310.0, remaining: 3725.0 };
         let line = |columns| training_line("[seed 43] ", (1_024, 12_345), &numbers, columns);
         for columns in 30..200 {
             let (bar, text) = line(columns);
             let length = "[seed 43] ".len() + if bar > 0 { bar + 1 } else { 0 } + text.len();
             assert!(length < columns, "{columns}: {bar} {text}");
         }
-        assert_eq!(line(40), (0, "1,024/12,345  loss 0.6931".into()));
-        assert_eq!(line(80).1, "1,024/12,345  epoch 1.25, loss 0.6931, 310 examples/s, 1:02:05 left");
+        assert_eq!(line(40), (0, "1,024/12,345  loss 0.4375".into()));
+        assert_eq!(line(80).1, "1,024/12,345  epoch 1.25, loss 0.4375, 310 examples/s, 1:02:05 left");
         assert_eq!(line(150), (25, format!("1,024/12,345  {}", numbers.all().join(", "))));
     }
 

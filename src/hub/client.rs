@@ -9,7 +9,7 @@ use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::{Repo, RepoType, Snapshot};
 use crate::assets;
-use crate::catalog::{MODELS, SplitSpec, known_model_by_short_id};
+use crate::catalog::{KnownModel, MODELS, SplitSpec, known_model_by_short_id};
 use crate::config::closest_match;
 use crate::error::{Error, Result};
 use crate::event::Progress;
@@ -17,6 +17,9 @@ use crate::files::{ModelFolder, expand_home, read_regular};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// How the short ids of the supported families begin.
+const SHORT_ID_PREFIXES: [&str; 2] = ["bert-", "distilbert-"];
 
 /// The revision to which the hub converts datasets in other formats.
 const PARQUET_REVISION: &str = "refs/convert/parquet";
@@ -127,10 +130,15 @@ impl Hub {
         })
     }
 
-    /// Whether a valid hub id may name a model: it has an owner, is in the cache, or is one of the short ids of the hub's
-    /// early days that are known. Any other name without an owner is most likely a typo, which needs no request.
+    /// Whether a valid hub id may name a model: it has an owner, is in the cache, or may be one of the short ids of the
+    /// hub's early days, such as `bert-base-german-cased`. Any other name without an owner is most likely a typo, which
+    /// needs no request.
     fn may_be_model(&self, name: &str) -> bool {
-        name.contains('/') || known_model_by_short_id(name).is_some() || self.is_cached(name)
+        let may_be_short_id = || {
+            let has_family = SHORT_ID_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            known_model_by_short_id(name).is_some() || (has_family && similar_model(name).is_none())
+        };
+        name.contains('/') || may_be_short_id() || self.is_cached(name)
     }
 
     /// Checks the name of a model without a request.
@@ -259,10 +267,15 @@ impl Hub {
     }
 }
 
+/// The known model whose short id resembles `name`.
+fn similar_model(name: &str) -> Option<&'static KnownModel> {
+    let short_ids = MODELS.iter().filter_map(|model| model.id.rsplit('/').next());
+    closest_match(name, short_ids).and_then(known_model_by_short_id)
+}
+
 /// The problem of a name without an owner that is not known.
 fn unknown_name(name: &str) -> String {
-    let short_ids = MODELS.iter().filter_map(|model| model.id.rsplit('/').next());
-    let similar = closest_match(name, short_ids).and_then(known_model_by_short_id);
+    let similar = similar_model(name);
     let example = similar.map_or("google-bert/bert-base-uncased", |model| model.id);
     let hint = if similar.is_some() { "did you mean" } else { "as in" };
     let end = if similar.is_some() { "?" } else { "" };

@@ -93,8 +93,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("My reviews (2).csv");
         let long = "word ".repeat(200);
-        let rows: String = (0..60).map(|n| format!("{long} {n},{}\n", ["good", "bad"][n % 2])).collect();
-        std::fs::write(&file, format!("Kommentar,Stimmung\n{rows}")).unwrap();
+        let rows: Vec<String> = (0..60).map(|n| format!("{long} {n},{}\n", ["good", "bad"][n % 2])).collect();
+        std::fs::write(&file, format!("Kommentar,Stimmung\n{}", rows.concat())).unwrap();
         let cancelled = AtomicBool::new(false);
         let preview = Preview::read(&file, &cancelled).unwrap();
         assert_eq!(draft_name(&file), "My-reviews-2");

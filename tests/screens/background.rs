@@ -9,6 +9,7 @@ use glue_tui::tui::msg::{Effect, HandOverError, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
 use glue_tui::tui::state::quitting::Quitting;
+use glue_tui::tui::state::runs::RunsState;
 use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ fn training_that_cannot_be_handed_over_goes_on() {
     let mut app = training(120, 40, "demo", 200);
     press_keys(&mut app, "qb");
     assert_eq!(update(&mut app, error(&["runs/x"])), []);
-    assert_eq!(update(&mut app, Msg::RunEnded(Ok(()))), [resume.clone()]);
+    assert_eq!(update(&mut app, Msg::RunEnded(Ok(()))), std::slice::from_ref(&resume));
     assert_shows(&app, "no process");
     let mut app = training(120, 40, "demo", 200);
     press_keys(&mut app, "qb");
@@ -52,15 +53,14 @@ fn training_that_cannot_be_handed_over_goes_on() {
 /// The app, opened while other processes train `running`, indices of the past runs.
 fn opened(width: u16, height: u16, running: &[usize]) -> App {
     let mut app = app(width, height);
-    app.runs = Default::default();
+    app.runs = RunsState::default();
     update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs: rows(running) });
     app
 }
 
 fn rows(running: &[usize]) -> Vec<RunRow> {
-    let status = |(index, row): (usize, RunRow)| match running.contains(&index) {
-        true => RunRow { status: RunStatus::Running, ..row },
-        false => row,
+    let status = |(index, row): (usize, RunRow)| {
+        if running.contains(&index) { RunRow { status: RunStatus::Running, ..row } } else { row }
     };
     runs().into_iter().enumerate().map(status).collect()
 }

@@ -22,7 +22,7 @@ fn samples(split: SplitName) -> Vec<SampleRow> {
     let row = |number: usize| SampleRow {
         text: format!("{} ({} {number})", texts[number % 3], split.name()),
         text_pair: None,
-        label: ["positive", "negative"][usize::from(number % 3 > 0)].into(),
+        label: ["positive", "negative"][usize::from(!number.is_multiple_of(3))].into(),
     };
     (0..30).map(row).collect()
 }

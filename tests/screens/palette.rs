@@ -129,8 +129,14 @@ fn colon_is_text_where_text_is_typed() {
 
 #[test]
 fn palette_has_every_action_setting_experiment_and_run() {
-    for app in [app(120, 40), training(120, 40, "demo", 200), classifying(120, 40, "x"), comparing(80, 24)] {
-        let mut app = app;
+    let apps: [fn() -> App; 4] = [
+        || app(120, 40),
+        || training(120, 40, "demo", 200),
+        || classifying(120, 40, "x"),
+        || comparing(80, 24),
+    ];
+    for app in apps {
+        let mut app = app();
         press_keys(&mut app, "<f4>");
         let Some(Popup::Palette(palette)) = &app.popup else { panic!() };
         let entries: Vec<_> = palette.found().map(|(entry, _)| entry).collect();

@@ -160,7 +160,7 @@ fn running_run_has_current_numbers() {
     assert_shows(&app, &format!("running {:.0} %", 100.0 * fraction));
     // Another process trains it: its log is followed.
     app.training = None;
-    assert_eq!(app.followed_runs(), [row.dir.clone()]);
+    assert_eq!(app.followed_runs(), std::slice::from_ref(&row.dir));
     let spec = glue_tui::spec::built_in("demo");
     update(
         &mut app,

@@ -119,6 +119,6 @@ mod tests {
         // The same value again takes no memory.
         assert!((0..127).chain(0..127).all(|row| push(row).is_ok()));
         let problem = push(127).unwrap_err();
-        assert_eq!(problem, "has more than 128 MiB of different values; set label_column to the labels");
+        assert_eq!(problem, "has more than 134.2 MB of different values; set label_column to the labels");
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     fn choice(kind: PathKind, folder: &str, names: &[&str]) -> PathChoice {
         let entry = |name: &&str| {
             let (name, is_folder) = name.strip_suffix('/').map_or((*name, false), |name| (name, true));
-            let is_wanted = name.ends_with(".csv") || name.starts_with("data");
+            let is_wanted = name.contains(".csv") || name.starts_with("data");
             let entry = FolderEntry { name: name.into(), is_folder, bytes: 1 };
             PathEntry { entry, is_wanted, note: String::new() }
         };
