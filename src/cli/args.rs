@@ -7,6 +7,7 @@ use crate::spec::DeviceSpec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -22,7 +23,7 @@ use std::str::FromStr;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true,
     after_help = AFTER_HELP
 )]
 pub struct Args {
@@ -389,7 +390,7 @@ impl Args {
     /// # Errors
     /// The exit code, after an error is printed to stderr, or after `--help` or `--version` is printed to stdout.
     pub fn read() -> Result<Args, ExitCode> {
-        Args::try_parse().map_err(|error| match error.kind() {
+        Args::parse(std::env::args_os()).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 error.print().ok();
                 ExitCode::SUCCESS
@@ -399,6 +400,19 @@ impl Args {
                 ExitCode::from(2)
             }
         })
+    }
+}
+
+impl Args {
+    fn parse<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> clap::error::Result<Args> {
+        let args = Args::try_parse_from(args)?;
+        match &args.file {
+            Some(file) if args.command.is_some() => {
+                let problem = format!("{} stands in place of a command, and one is given", file.display());
+                Err(Args::command().error(ErrorKind::ArgumentConflict, problem))
+            }
+            _ => Ok(args),
+        }
     }
 }
 
@@ -468,12 +482,15 @@ mod tests {
 
     #[test]
     fn file_or_folder_stands_in_place_of_a_command() {
-        let parse = |args: &[&str]| Args::try_parse_from(["glue-tui"].iter().chain(args));
+        let parse = |args: &[&str]| Args::parse(["glue-tui"].iter().chain(args));
         let folder = env!("CARGO_MANIFEST_DIR");
         let args = parse(&[folder, "--ascii"]).unwrap();
         assert!(args.file.is_some() && args.command.is_none() && args.global.ascii);
-        let args = parse(&["runs"]).unwrap();
-        assert!(args.file.is_none() && args.command.is_some());
+        for args in [&["runs"][..], &["--json", "runs"], &["--runs-dir", "x", "bench", "--shape", "minilm"]] {
+            let args = parse(args).unwrap();
+            assert!(args.file.is_none() && args.command.is_some());
+        }
+        assert!(parse(&[folder, "runs"]).is_err());
         assert!(error(&["reviews.csv"]).contains("no such command, file or folder"));
         assert!(error(&["rnus"]).contains("did you mean 'runs'?"));
     }

@@ -135,7 +135,11 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         scores: scores.collect(),
         steps: summary.as_ref().filter(|_| spec.repeats <= 1).map_or(last.steps, |s| s.steps),
         total_steps: last.total_steps,
-        progress: if status == RunStatus::Finished { 1.0 } else { seeds.progress(&spec) },
+        progress: if status == RunStatus::Finished && spec.repeats <= 1 {
+            1.0
+        } else {
+            seeds.progress(&spec)
+        },
         train_seconds: seeds.states.iter().map(|(_, log)| log.seconds).sum(),
         seconds_left: is_running.then(|| seeds.seconds_left(&spec)).flatten(),
         started: seeds.started().or_else(|| created(dir)).unwrap_or(0.0),

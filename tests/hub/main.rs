@@ -145,7 +145,7 @@ fn sharded_weights_follow_their_index() {
     let fixture = Fixture::new();
     let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
     fixture.mock.add(
-        "models/big@main",
+        "models/someone/big@main",
         &[
             ("config.json", b"{}".to_vec()),
             ("tokenizer.json", b"{}".to_vec()),
@@ -155,20 +155,20 @@ fn sharded_weights_follow_their_index() {
             ("model-3.safetensors", vec![3; 5000]),
         ],
     );
-    let folder = fetch(&fixture.hub(), "big").unwrap();
+    let folder = fetch(&fixture.hub(), "someone/big").unwrap();
     assert_eq!(*folder.require("model-2.safetensors").unwrap(), [2; 5000]);
     assert!(folder.read("model-3.safetensors").unwrap().is_none());
     fixture.mock.requests();
-    fetch(&fixture.hub(), "big").unwrap();
+    fetch(&fixture.hub(), "someone/big").unwrap();
     assert!(fixture.mock.requests().is_empty());
 }
 
 #[test]
 fn renamed_model_is_found_under_its_old_name() {
     let fixture = Fixture::new();
-    fixture.mock.rename("old-name", MODEL);
-    assert_complete(&fetch(&fixture.hub(), "old-name").unwrap());
-    assert!(fixture.cache.path().join("models--old-name").is_dir());
+    fixture.mock.rename("bert-old-name", MODEL);
+    assert_complete(&fetch(&fixture.hub(), "bert-old-name").unwrap());
+    assert!(fixture.cache.path().join("models--bert-old-name").is_dir());
 }
 
 #[test]
@@ -208,9 +208,11 @@ fn error_responses_have_a_hint() {
 #[test]
 fn model_without_weights_is_rejected_before_any_download() {
     let fixture = Fixture::new();
-    fixture.mock.add("models/flax@main", &[("config.json", b"{}".to_vec()), ("vocab.txt", b"a".to_vec())]);
-    let e = fetch(&fixture.hub(), "flax").unwrap_err().to_string();
-    assert!(e.starts_with("flax: has no weights in model.safetensors or pytorch_model.bin"), "{e}");
+    fixture
+        .mock
+        .add("models/someone/flax@main", &[("config.json", b"{}".to_vec()), ("vocab.txt", b"a".to_vec())]);
+    let e = fetch(&fixture.hub(), "someone/flax").unwrap_err().to_string();
+    assert!(e.starts_with("someone/flax: has no weights in model.safetensors or pytorch_model.bin"), "{e}");
     assert!(fixture.mock.requests().iter().all(|request| request.path.starts_with("/api/")));
 }
 

@@ -181,7 +181,7 @@ fn keys_that_do_not_apply_say_why() {
         ("<end>i", "The run has no best weights yet."),
         ("e", "The cursor is not on an experiment."),
         ("4cc", "No run is marked."),
-        ("2x", "No run is open."),
+        ("2x", "The run is not being trained."),
     ] {
         press_keys(&mut app, keys);
         assert_eq!(app.notice.as_deref(), Some(notice), "{keys}");

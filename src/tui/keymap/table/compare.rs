@@ -41,7 +41,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter by words, tags, settings and scores: #tag, status:failed, batch=32, accuracy>0.9, -word",
+        "filter by words, tags, settings and scores: #tag, batch=32, accuracy>0.9, -word",
     )
     .when(Condition::HasPastRuns),
     bind(

@@ -189,7 +189,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "filter by words, tags, settings and scores: #tag, status:failed, batch=32, accuracy>0.9, -word",
+        "filter by words, tags, settings and scores: #tag, batch=32, accuracy>0.9, -word",
     ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
