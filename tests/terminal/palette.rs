@@ -18,7 +18,7 @@ fn palette_changes_a_setting_saves_it_and_starts_the_experiment() {
     terminal.wait_for("was 2e-5");
     // F4 while a text is typed, and from the form.
     terminal.send("\x1bOSsave the changes\r");
-    terminal.wait_for("Saved tiny to experiments.toml.");
+    terminal.wait_for("tiny is saved in ");
     let file = home.path().join("experiments.toml");
     assert_eq!(std::fs::read_to_string(file).unwrap(), format!("{FILE}learning_rate = 5e-4\n"));
     terminal.send(":start tiny\r");
@@ -60,7 +60,7 @@ fn mistakes_in_files_cost_their_entries() {
     std::fs::create_dir_all(config.join("themes")).unwrap();
     std::fs::write(config.join("config.toml"), "[interface]\ntheme = \"mine\"\nmouse = \n").unwrap();
     std::fs::write(config.join("themes/mine.toml"), "frmae = 100\nframe = 200\n").unwrap();
-    std::fs::write(config.join("keys.toml"), "[runs]\nnew = \"ctl-n\"\nedit = \"E\"\n").unwrap();
+    std::fs::write(config.join("keys.toml"), "[runs]\nnew = \"ctl-n\"\nedit = \"B\"\n").unwrap();
     std::fs::write(config.join("experiments.toml"), "[experiment.everywhere]\nmax_steps = 1\n").unwrap();
     let text = format!("{FILE}\n# Broken.\n[experiment.bad]\nlr = = 1\n\n[experiment.odd]\nlr = 1\n");
     std::fs::write(home.path().join("experiments.toml"), text).unwrap();
@@ -76,7 +76,7 @@ fn mistakes_in_files_cost_their_entries() {
     terminal.wait_for("Cannot start this experiment");
     terminal.send("\x1b");
     terminal.wait("closed", |screen| !screen.contains("Cannot start"));
-    terminal.send("gE");
+    terminal.send("gB");
     terminal.wait_for("max_steps");
     terminal.send("\x1b");
     terminal.send("q");

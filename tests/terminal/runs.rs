@@ -22,7 +22,8 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.wait("cursor on the run", |screen| {
         screen.lines().any(|line| line.contains("▸ tiny ") && line.contains("finished"))
     });
-    terminal.wait_for("in checkpoints");
+    terminal.wait_for(" MB ");
+    let disk = disk_space(&terminal);
 
     terminal.send("R");
     terminal.wait_for("Name of tiny-");
@@ -49,9 +50,16 @@ fn new_run_is_selected_named_filtered_and_pruned() {
         terminal.read_output(std::time::Duration::from_millis(20));
     }
     assert!(dir.join("best/model.safetensors").is_file());
-    terminal.wait("disk space of the rest", |screen| !screen.contains("in checkpoints"));
+    terminal.wait("disk space of the rest", |screen| !screen.contains(&disk));
     terminal.send("P");
     terminal.wait_for("has no checkpoints");
     terminal.send("\x1bq");
     assert_eq!(terminal.end().exit_code(), 0);
+}
+
+/// The disk space of all runs, from the title of their pane.
+fn disk_space(terminal: &Terminal) -> String {
+    let screen = terminal.parser.screen().contents();
+    let title = screen.lines().find_map(|line| line.split("Past runs, 1 · ").nth(1)).unwrap();
+    title.split(" ─").next().unwrap().to_owned()
 }
