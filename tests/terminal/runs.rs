@@ -33,7 +33,11 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.wait_for("#paper");
     terminal.send("/#paper lr<1\r");
     terminal.wait_for("Past runs, 1 ");
+    // Without the filter, the cursor is at the start.
     terminal.send("\x1b");
+    terminal.wait("no filter", |screen| !screen.contains("/ #paper"));
+    terminal.send("\t");
+    terminal.wait_for("▸ my baseline");
 
     let run = std::fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
     let dirs: Vec<PathBuf> = run.filter(|path| path.join("spec.toml").is_file()).collect();
@@ -53,7 +57,9 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.wait("disk space of the rest", |screen| !screen.contains(&disk));
     terminal.send("P");
     terminal.wait_for("has no checkpoints");
-    terminal.send("\x1bq");
+    terminal.send("\r");
+    terminal.wait("the message closed", |screen| !screen.contains("has no checkpoints"));
+    terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
 }
 

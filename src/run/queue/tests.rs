@@ -77,7 +77,9 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path();
     let start = |start| super::super::runner::start(start, runs);
-    let failing = RunSpec { learning_rate: 1e30, max_grad_norm: 0.0, max_steps: Some(4), ..spec("bad") };
+    let model = home.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    let failing = RunSpec { model: model.display().to_string(), ..spec("bad") };
     Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(failing)))).unwrap();
     let ids = ["a", "b"].map(|name| add(runs, name));
     Queue::edit(runs, QueueEdit::SetHeld(true)).unwrap();
