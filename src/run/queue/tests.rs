@@ -79,6 +79,11 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     let start = |start| super::super::runner::start(start, runs);
     let model = home.path().join("model");
     std::fs::create_dir(&model).unwrap();
+    // The check before a run reads neither the values of the configuration nor the weights, which are missing.
+    for (name, content) in [("config.json", "{}"), ("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", "{}")]
+    {
+        std::fs::write(model.join(name), content).unwrap();
+    }
     let failing = RunSpec { model: model.display().to_string(), ..spec("bad") };
     Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(failing)))).unwrap();
     let ids = ["a", "b"].map(|name| add(runs, name));
