@@ -77,10 +77,12 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path();
     let start = |start| super::super::runner::start(start, runs);
+    const CONFIG: &str = r#"{"model_type": "bert", "vocab_size": 1, "hidden_size": 4, "num_hidden_layers": 1,
+        "num_attention_heads": 1, "intermediate_size": 4, "max_position_embeddings": 8, "type_vocab_size": 2}"#;
     let model = home.path().join("model");
     std::fs::create_dir(&model).unwrap();
     // The check before a run reads neither the values of the configuration nor the weights, which are missing.
-    for (name, content) in [("config.json", "{}"), ("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", "{}")]
+    for (name, content) in [("config.json", CONFIG), ("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", "{}")]
     {
         std::fs::write(model.join(name), content).unwrap();
     }
