@@ -82,7 +82,8 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     let model = home.path().join("model");
     std::fs::create_dir(&model).unwrap();
     // The check before a run reads neither the values of the configuration nor the weights, which are missing.
-    for (name, content) in [("config.json", CONFIG), ("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", "{}")]
+    for (name, content) in
+        [("config.json", CONFIG), ("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", "{}")]
     {
         std::fs::write(model.join(name), content).unwrap();
     }
