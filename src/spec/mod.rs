@@ -21,6 +21,7 @@ mod run_spec;
 mod save;
 mod source_file;
 mod toml_text;
+mod toml_value;
 
 pub use choices::{EngineChoice, LrSchedulerType, Precision};
 pub use command_line::train_command;

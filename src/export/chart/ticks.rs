@@ -1,7 +1,7 @@
 //! The ticks of the value axis.
 
 use crate::format;
-use crate::run::axis::ticks::nice;
+use crate::run::axis::ticks::{log_steps, nice};
 
 /// A value axis: its range and its ticks with their labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,16 +37,11 @@ impl ValueAxis {
     }
 
     fn logarithmic(low: f64, high: f64, is_percent: bool) -> ValueAxis {
-        let steps: Vec<f64> = (low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1)
-            .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)))
-            .collect();
-        let from = steps.iter().rev().copied().find(|step| *step <= low * (1.0 + 1e-9)).unwrap_or(low);
-        let to = steps.iter().copied().find(|step| *step >= high * (1.0 - 1e-9)).unwrap_or(high);
-        let to = if to > from { to } else { from * 10.0 };
-        let inside = steps.iter().copied().filter(|step| *step >= from * 0.999 && *step <= to * 1.001);
+        let steps = log_steps(low, high);
+        let (from, to) = (steps.first().copied().unwrap_or(low), steps.last().copied().unwrap_or(high));
         let times = if is_percent { 100.0 } else { 1.0 };
         let ticks =
-            inside.map(|value| (value, format::real((times * value * 1e12).round() / 1e12))).collect();
+            steps.into_iter().map(|value| (value, format::real((times * value * 1e12).round() / 1e12))).collect();
         ValueAxis { from, to, is_log: true, ticks }
     }
 

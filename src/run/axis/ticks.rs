@@ -21,6 +21,18 @@ pub fn nice(step: f64) -> f64 {
     steps.into_iter().find(|nice| *nice >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
+/// The values 1, 2 and 5 × 10ⁿ from the last one at or below `low` to the first one at or above `high`: at least two. Both
+/// ends are positive.
+pub fn log_steps(low: f64, high: f64) -> Vec<f64> {
+    let steps: Vec<f64> = (low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1)
+        .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)))
+        .collect();
+    let from = steps.iter().rev().copied().find(|step| *step <= low * (1.0 + 1e-9)).unwrap_or(low);
+    let to = steps.iter().copied().find(|step| *step >= high * (1.0 - 1e-9)).unwrap_or(high);
+    let to = if to > from { to } else { from * 10.0 };
+    steps.into_iter().filter(|step| *step >= from * (1.0 - 1e-9) && *step <= to * (1.0 + 1e-9)).collect()
+}
+
 /// The distance of about `max_ticks` ticks over `span`.
 pub fn distance(axis: Axis, span: f64, max_ticks: f64) -> f64 {
     let minimum = span / max_ticks;
@@ -58,6 +70,12 @@ mod tests {
     fn ticks_are_nice() {
         assert_eq!([0.13, 1.0, 3.0, 7.0].map(nice), [0.2, 1.0, 5.0, 10.0]);
         assert_eq!([0.0, f64::NAN].map(nice), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn logarithmic_steps_enclose_the_values() {
+        assert_eq!(log_steps(0.03, 0.7), [0.02, 0.05, 0.1, 0.2, 0.5, 1.0]);
+        assert_eq!(log_steps(2.0, 2.0), [2.0, 5.0, 10.0, 20.0]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod queue;
 mod run_notes;
 mod runs;
 mod suggestion;
+mod training;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
@@ -70,9 +71,9 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
         Msg::Pruned(result) => run_notes::pruned(app, &result),
-        Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
+        Msg::HistoryLoaded { dir, result } => training::history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
-            run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
+            training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
         Msg::StartFailed(error) => {
@@ -86,10 +87,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::RunEvent(event) => {
-            apply_event(app, &event);
+            training::apply_event(app, &event);
             insight::run_event(app, &event)
         }
-        Msg::RunEnded(result) => run_ended(app, result),
+        Msg::RunEnded(result) => training::ended(app, result),
         Msg::HandedOver(result) => hand_over::done(app, result),
         Msg::ExperimentFiles { errors, targets } => {
             app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
@@ -465,93 +466,6 @@ fn refresh(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     infer::refresh_if_old(app)
-}
-
-type LoadedHistory = Result<(RunSpec, Vec<History>), String>;
-
-fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Effect> {
-    compare::history_loaded(app, &dir, &result);
-    infer::history_loaded(app, &dir, &result);
-    let is_viewed = |app: &App, dir: &Path| app.viewed.as_ref().is_some_and(|viewed| viewed.dir == dir);
-    match result {
-        Ok((spec, seeds)) => {
-            if let Some(viewed) = app.viewed.as_mut().filter(|viewed| viewed.dir == dir) {
-                let seed = viewed.seed;
-                *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
-            }
-            runs::history_loaded(app, dir, seeds);
-        }
-        Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
-        Err(_) => runs::history_loaded(app, dir, Vec::new()),
-    }
-    Vec::new()
-}
-
-/// Shows a run that has started, unless the queue started it: then the screen stays.
-fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
-    app.training = Some(run);
-    if let Some(queue) = queue {
-        app.runs.set_queue(queue);
-    } else {
-        app.is_starting = false;
-        app.notice = None;
-        // The Runs screen shows the new run once it is listed.
-        let dir = app.training.as_ref().map(|run| run.dir.clone());
-        if let Some(dir) = dir {
-            app.runs.select_run(&dir);
-        }
-        live::show_training(app);
-    }
-}
-
-fn apply_event(app: &mut App, event: &RunEvent) {
-    if let Some(run) = &mut app.training {
-        run.apply(event);
-        if let Event::Ended { status: Status::Stopped, .. } = event.event {
-            run.pending_command = None;
-        }
-    }
-}
-
-fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
-    if let Some(run) = &mut app.training {
-        run.is_running = false;
-        run.pending_command = None;
-    }
-    app.runs.preview = None;
-    match std::mem::take(&mut app.quitting) {
-        Quitting::No => {}
-        Quitting::AfterRun => return vec![Effect::Quit],
-        Quitting::Resume(dir) => return live::start(app, TrainRequest::Resume(dir)),
-        quitting @ (Quitting::AfterHandOver | Quitting::HandedOver(_)) => {
-            app.quitting = quitting;
-            return Vec::new();
-        }
-    }
-    if let Some(effects) = live::discarded(app) {
-        return effects;
-    }
-    let mut effects = vec![Effect::Refresh];
-    effects.extend(queue::run_ended(app, result.is_err()));
-    // The next queued run does not wait for the user to close a message; the list of runs shows the error.
-    if let Err(error) = result
-        && !queue::continues(app)
-    {
-        app.show_error("The run failed", error);
-    }
-    if app.infer.is_live()
-        && let Some(run) = &app.training
-    {
-        // The weights in memory are dropped; use the best ones on disk.
-        let source = ModelSource::Run { name: run.name(), dir: run.dir.clone() };
-        if app.screen == Screen::Infer {
-            effects.extend(infer::open(app, source));
-        } else {
-            app.infer.source = ModelSource::Nothing;
-            app.infer.opened = None;
-        }
-    }
-    effects
 }
 
 /// Shows the published results beside those of the runs, or the error.

@@ -2,7 +2,7 @@
 
 use super::chart::{CurveStyle, LineChart, Trace};
 use crate::format;
-use crate::run::axis::ticks::nice;
+use crate::run::axis::ticks::{log_steps, nice};
 
 /// Minimum range of a chart of percentages.
 const MIN_PERCENT_RANGE: f64 = 0.05;
@@ -146,14 +146,8 @@ fn tick_label(value: f64, distance: f64, is_log: bool) -> String {
 /// A logarithmic axis between values 1, 2 or 5 × 10ⁿ, with a tick at each power of ten, or at all such values if
 /// there are few powers.
 fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
-    let steps: Vec<f64> = (low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1)
-        .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)))
-        .collect();
-    let from = steps.iter().rev().copied().find(|step| *step <= low * (1.0 + 1e-9)).unwrap_or(low);
-    let to = steps.iter().copied().find(|step| *step >= high * (1.0 - 1e-9)).unwrap_or(high);
-    let to = if to > from { to } else { from * 10.0 };
-    let inside = |step: &&f64| **step >= from * (1.0 - 1e-9) && **step <= to * (1.0 + 1e-9);
-    let fine: Vec<f64> = steps.iter().filter(inside).copied().collect();
+    let fine = log_steps(low, high);
+    let ends = (fine.first().copied().unwrap_or(low), fine.last().copied().unwrap_or(high));
     let powers = |every: i32| {
         let is_power = |step: &&f64| {
             let power = step.log10();
@@ -164,7 +158,7 @@ fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
     let max_ticks = usize::from(height / 2).max(2);
     let coarse = (1..8).map(powers).find(|ticks| ticks.len() <= max_ticks).unwrap_or_default();
     let ticks = if fine.len() <= max_ticks || coarse.len() < 2 { fine } else { coarse };
-    Scale::new((from, to), true, ticks)
+    Scale::new(ends, true, ticks)
 }
 
 #[cfg(test)]
