@@ -1,4 +1,4 @@
-//! Why a training does not learn, or learns the wrong thing.
+//! Why a training does not learn, or does not learn what it should.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -22,7 +22,7 @@ pub struct DraftSetting {
 }
 
 /// The settings of an experiment with `model` on the previewed data: the task, the files and the columns, then those
-/// that fit the model and the number and length of the rows, as far as `profile` tells them.
+/// that fit the model and the number and length of the rows, as far as `profile` has them.
 pub fn draft(
     preview: &Preview,
     roles: &ColumnRoles,

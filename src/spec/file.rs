@@ -13,7 +13,6 @@ use crate::error::Diagnostic;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The table of default values.
@@ -329,7 +328,7 @@ enum Table {
     Other,
 }
 
-/// The table that a header stands for, even if the header itself is damaged.
+/// The table that a header names, even if the header itself is damaged.
 fn table_of(header: &str) -> Table {
     let name = header.trim_start_matches('[').trim_start();
     let name = name.split([']', '#']).next().unwrap_or_default().trim();

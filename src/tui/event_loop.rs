@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 const FRAME: Duration = Duration::from_millis(66);
 /// Time between two ticks while the screen depends on the clock.
 const TICK: Duration = Duration::from_secs(1);
-/// The reason to end when the terminal cannot be read or written. The training goes on without it.
+/// The reason to end when the terminal cannot be read or written. The training continues without it.
 const TERMINAL_CLOSED: (&str, Ending) = ("the terminal was closed", Ending::HandOver);
 /// Events of the run that are handled before keys are checked again.
 const BURST: usize = 1000;

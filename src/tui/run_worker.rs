@@ -135,7 +135,7 @@ impl Worker for RunWorker {
                 let result = catch_panic(name, || self.active_runs.end(Ending::HandOver));
                 let mut msg = handed_over(dirs, result);
                 if let Msg::HandedOver(Err(error)) = &mut msg {
-                    // Runs that were not stopped go on.
+                    // Runs that were not stopped continue.
                     let active = self.active_runs.dirs();
                     error.dirs.retain(|dir| !active.contains(dir));
                 }

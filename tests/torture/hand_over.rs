@@ -1,5 +1,5 @@
 //! Ends of an interface that trains: the user quits and keeps training, the terminal is closed, the connection is killed. A
-//! process in the background goes on, and every run ends with the weights of an undisturbed one.
+//! process in the background continues, and every run ends with the weights of an undisturbed one.
 
 use crate::reference::Content;
 use crate::tries::{Rng, repeat};

@@ -86,7 +86,7 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
     })
 }
 
-/// A column that the specification names, which tells a header from a row.
+/// A column that the specification names, by which a header is recognized.
 fn known_column(spec: &RunSpec) -> Option<&str> {
     let label = spec.label_column.as_ref().and_then(|columns| columns.names().first());
     spec.text_column.as_ref().or(label).map(String::as_str)

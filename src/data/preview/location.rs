@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Words in the name of a file that tell its split.
+/// Words in the name of a file that say which split it is.
 const SPLIT_WORDS: [(SplitName, &[&str]); 3] = [
     (SplitName::Train, &["train", "training"]),
     (SplitName::Validation, &["validation", "valid", "val", "dev", "development"]),

@@ -59,7 +59,7 @@ fn read_table(file: &Path, cancelled: &AtomicBool) -> Result<Preview> {
     let mut notes = table.notes().to_vec();
     match result {
         Err(error @ Error::Interrupted(_)) => return Err(error),
-        // The rows before an invalid one tell what the file is.
+        // The rows before an invalid one show what the file is.
         Err(error) if sample.count > 0 => notes.push(error.to_string()),
         other => other?,
     }

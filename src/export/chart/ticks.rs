@@ -40,8 +40,10 @@ impl ValueAxis {
         let steps = log_steps(low, high);
         let (from, to) = (steps.first().copied().unwrap_or(low), steps.last().copied().unwrap_or(high));
         let times = if is_percent { 100.0 } else { 1.0 };
-        let ticks =
-            steps.into_iter().map(|value| (value, format::real((times * value * 1e12).round() / 1e12))).collect();
+        let ticks = steps
+            .into_iter()
+            .map(|value| (value, format::real((times * value * 1e12).round() / 1e12)))
+            .collect();
         ValueAxis { from, to, is_log: true, ticks }
     }
 

@@ -31,7 +31,7 @@ pub struct BackgroundOptions {
     pub device: Option<DeviceSpec>,
 }
 
-/// What has become of the runs that were handed over.
+/// What happened to the runs that were handed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The directories of the runs that the process in the background trains.

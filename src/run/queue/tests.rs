@@ -16,6 +16,10 @@ fn spec(name: &str) -> RunSpec {
     }
 }
 
+/// The configuration of a model without weights.
+const CONFIG: &str = r#"{"model_type": "bert", "vocab_size": 1, "hidden_size": 4, "num_hidden_layers": 1,
+    "num_attention_heads": 1, "intermediate_size": 4, "max_position_embeddings": 8, "type_vocab_size": 2}"#;
+
 fn add(runs: &Path, name: &str) -> u64 {
     let queue = Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(spec(name))))).unwrap();
     queue.entries.last().unwrap().id
@@ -77,8 +81,6 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path();
     let start = |start| super::super::runner::start(start, runs);
-    const CONFIG: &str = r#"{"model_type": "bert", "vocab_size": 1, "hidden_size": 4, "num_hidden_layers": 1,
-        "num_attention_heads": 1, "intermediate_size": 4, "max_position_embeddings": 8, "type_vocab_size": 2}"#;
     let model = home.path().join("model");
     std::fs::create_dir(&model).unwrap();
     // The check before a run reads neither the values of the configuration nor the weights, which are missing.

@@ -29,9 +29,8 @@ fn an_error_costs_its_experiment() {
         "seed = 1\nseed = 2\n",
         "@\n",
     ] {
-        let text = format!(
-            "# One.\n[experiment.a]\nseed = 3\n\n# Two.\n[experiment.b]\n{broken}\n[experiment.c]\n"
-        );
+        let text =
+            format!("# One.\n[experiment.a]\nseed = 3\n\n# Two.\n[experiment.b]\n{broken}\n[experiment.c]\n");
         assert_eq!(intact_and_broken(&text), (names(&["a", "c"]), names(&["b"])), "{broken}");
         let file = parse(&text, Path::new("e.toml"));
         assert!(file.errors.is_empty(), "{:?}", file.errors);
@@ -82,22 +81,10 @@ fn all_errors_are_reported_in_the_order_of_the_lines() {
     let positions: Vec<_> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(
         positions,
-        [
-            "e.toml:1:1",
-            "e.toml:3:8",
-            "e.toml:4:13",
-            "e.toml:6:8",
-            "e.toml:7:8",
-            "e.toml:9:9",
-            "e.toml:10:11"
-        ],
+        ["e.toml:1:1", "e.toml:3:8", "e.toml:4:13", "e.toml:6:8", "e.toml:7:8", "e.toml:9:9", "e.toml:10:11"],
         "{found:#?}"
     );
-    assert!(
-        found[1].ends_with("`seed`: expected a whole number of at least 0, found `-1`"),
-        "{}",
-        found[1]
-    );
+    assert!(found[1].ends_with("`seed`: expected a whole number of at least 0, found `-1`"), "{}", found[1]);
     assert!(found[2].ends_with("write a number without quotes: max_steps = 10"), "{}", found[2]);
     assert!(found[5].ends_with("in quotes, found `3`"), "{}", found[5]);
 }
@@ -121,9 +108,7 @@ fn columns_count_characters() {
 fn misplaced_keys_and_tables_have_a_hint() {
     assert!(errors("seed = 1\n")[0].ends_with("`seed` belongs in [defaults] or [experiment.NAME]"));
     assert!(errors("[experiments.a]\n")[0].ends_with("did you mean `experiment`?"));
-    assert!(
-        errors("[experiment]\nseed = 1\n")[0].ends_with("belongs in a named table: [experiment.NAME]")
-    );
+    assert!(errors("[experiment]\nseed = 1\n")[0].ends_with("belongs in a named table: [experiment.NAME]"));
     assert!(errors("[experiment.\"a b\"]\n")[0].contains("is not a valid experiment name"));
     assert!(errors("[[experiment.a]]\n")[0].contains("is not a table"));
     assert!(errors("train_file = \"x\"\n")[0].contains("belongs in [defaults] or [experiment.NAME]"));
@@ -150,8 +135,7 @@ fn values_keep_their_text() {
     let text = "[experiment.a]\nlearning_rate = 2e-5\nmax_steps = 1_000\nweight_decay = 0\nseed = 0x2a\n";
     let file = parse(text, Path::new("e.toml"));
     let values = &file.experiments[0].values;
-    let texts =
-        ["learning_rate", "max_steps", "weight_decay", "seed"].map(|key| values[key].text.as_str());
+    let texts = ["learning_rate", "max_steps", "weight_decay", "seed"].map(|key| values[key].text.as_str());
     assert_eq!(texts, ["2e-5", "1000", "0", "42"]);
 }
 

@@ -1,4 +1,4 @@
-//! Handing the training over to a process in the background, so that it goes on when the interface has ended.
+//! Handing the training over to a process in the background, so that it continues when the interface has ended.
 
 use super::live;
 use crate::tui::msg::{Effect, HandOverError};
@@ -13,7 +13,7 @@ pub(super) fn start(app: &mut App) -> Vec<Effect> {
     vec![Effect::HandOver]
 }
 
-/// Quits once the training is handed over. If it is not, it goes on here.
+/// Quits once the training is handed over. If it is not, it continues here.
 pub(super) fn done(app: &mut App, result: Result<String, HandOverError>) -> Vec<Effect> {
     app.notice = None;
     match result {

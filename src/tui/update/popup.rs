@@ -212,7 +212,7 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     app.popup = Some(Popup::question(
         "A run is being trained",
         format!(
-            "The training{kept} can go on in the background: the next glue-tui here shows it. Or stop it; `{resume}` on \
+            "The training{kept} can continue in the background: the next glue-tui here shows it. Or stop it; `{resume}` on \
              the Runs screen resumes it.{held}"
         ),
         vec![

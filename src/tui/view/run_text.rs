@@ -74,7 +74,7 @@ pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> Strin
     }
 }
 
-/// The experiment and the last digits in the name of a run, `demo` and `01ab` in `demo-20261123-095711-01ab`, which tell it apart
+/// The experiment and the last digits in the name of a run, `demo` and `01ab` in `demo-20261123-095711-01ab`, which distinguish it
 /// from other runs. None for a run that a person named, and where the name has another form.
 pub(super) fn short_name(run: &RunRow) -> Option<(&str, &str)> {
     let has_digits =

@@ -14,7 +14,7 @@ const NOT_CLOSED: &str =
     "a double quote opens a cell and none closes it; close it, or double a quote that is text";
 
 /// The problem of a row with another number of columns, one of whose cells spans lines: most likely its quote is not
-/// closed, and the cell goes on to the next quote in the file.
+/// closed, and the cell continues to the next quote in the file.
 fn long_cell(row: &ByteRecord) -> String {
     let breaks = |cell: &[u8]| cell.split(|byte| *byte == b'\n').count() - 1;
     let lines = row.iter().map(breaks).max().unwrap_or(0) + 1;

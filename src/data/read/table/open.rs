@@ -95,7 +95,7 @@ impl<'p> Table<'p> {
         Ok(Table { path, content })
     }
 
-    /// [`Table::open`] for a file of which the name of a column may be known. The name tells a header from a row in a file
+    /// [`Table::open`] for a file of which the name of a column may be known. By this name a header is recognized in a file
     /// that seems to have none.
     pub(in crate::data) fn open_with_column(
         path: &'p Path,

@@ -240,7 +240,7 @@ fn of_runs<'a>(runs: impl Iterator<Item = &'a RunRow>, theme: Theme) -> Wanted {
     if has_disk {
         optional.push(column(Kind::Disk, DISK));
     }
-    // The last digits of a name and its start tell runs apart where the whole name does not fit.
+    // The last digits of a name and its start distinguish runs where the whole name does not fit.
     optional.push(column(Kind::Name(NameForm::Full), full.min(MAX_NAME)));
     optional.push(column(Kind::Model, model.min(MAX_MODEL)));
     optional.push(column(Kind::Task, task));
