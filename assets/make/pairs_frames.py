@@ -570,33 +570,25 @@ def negative(intent, intents_of_split, rng):
     return pair if rng.random() < 0.5 else pair[::-1]
 
 
-def take_pairs(order, make, count, taken):
-    """`count` pairs that `make` makes of the groups of `order()`, in turns. No pair of `taken`, in either order; the pairs are
-    added to it."""
-    pairs = []
-    while len(pairs) < count:
-        for group in order():
-            for _ in range(20):
-                pair = make(group)
-                key = frozenset(text.lower() for text in pair)
-                if key not in taken and len(key) == 2:
-                    break
-            else:
-                continue
-            taken.add(key)
-            pairs.append(pair)
-            if len(pairs) == count:
-                break
-    return pairs
-
-
 def rows(split, count, rng):
     """`count` rows, half of them duplicates, intents equally often, no pair twice in either order."""
     all_intents = intents(SPLITS[split])
-    makers = {1: lambda intent: positive(intent, rng), 0: lambda intent: negative(intent, all_intents, rng)}
     taken, made = set(), []
-    for label, make in makers.items():
-        pairs = take_pairs(lambda: all_intents, make, count // 2, taken)
-        made += [(*pair, label) for pair in pairs]
+    for label in (1, 0):
+        done = 0
+        while done < count // 2:
+            for intent in all_intents:
+                for _ in range(20):
+                    pair = positive(intent, rng) if label else negative(intent, all_intents, rng)
+                    key = frozenset(text.lower() for text in pair)
+                    if key not in taken and len(key) == 2:
+                        break
+                else:
+                    continue
+                taken.add(key)
+                made.append((*pair, label))
+                done += 1
+                if done == count // 2:
+                    break
     rng.shuffle(made)
     return made

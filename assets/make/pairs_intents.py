@@ -9,7 +9,7 @@ The openings occur in all splits. With `pairs_frames.py`, whose intents are all 
 import random
 import re
 
-from pairs_frames import POOLS, fill, take_pairs
+from pairs_frames import POOLS, fill
 
 # {v} is an action in the base form. Each row is a meaning.
 OPENINGS = [row.split(" | ") for row in """
@@ -288,8 +288,20 @@ def rows(split, count, rng, taken):
     made = []
     for label in (1, 0):
         for groups, share in kinds:
-            make = (lambda group: positive(group, rng)) if label else (lambda group: negative(group, groups, rng))
-            pairs = take_pairs(lambda: rng.sample(groups, len(groups)), make, round(count // 2 * share), taken)
-            made += [(*pair, label) for pair in pairs]
+            done, target = 0, round(count // 2 * share)
+            while done < target:
+                for group in rng.sample(groups, len(groups)):
+                    for _ in range(20):
+                        pair = positive(group, rng) if label else negative(group, groups, rng)
+                        key = frozenset(text.lower() for text in pair)
+                        if key not in taken and len(key) == 2:
+                            break
+                    else:
+                        continue
+                    taken.add(key)
+                    made.append((*pair, label))
+                    done += 1
+                    if done == target:
+                        break
     rng.shuffle(made)
     return made
