@@ -79,8 +79,7 @@ impl Workspace {
 }
 
 /// Settings that suffice to learn three classes by their words.
-const FULL_TRAINING: &[&str] =
-    &["learning_rate=1e-3", "num_train_epochs=8", "per_device_train_batch_size=8"];
+const FULL_TRAINING: &[&str] = &["learning_rate=1e-3", "num_train_epochs=8", "per_device_train_batch_size=8"];
 /// Settings for a test of the loading only.
 const SHORT_TRAINING: &[&str] = &["max_steps=2", "per_device_train_batch_size=8"];
 

@@ -206,6 +206,25 @@ fn wait_for_notification(terminal: &mut Terminal, text: &str) {
     terminal.wait_until(text, |terminal| String::from_utf8_lossy(&terminal.raw).contains(text));
 }
 
+/// A key and a new size can become ready at the same moment: neither waits for the next event.
+#[test]
+fn key_beside_a_resize_is_read_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    for width in [90, 100] {
+        terminal.signal("STOP");
+        terminal.resize(width, 30);
+        terminal.send("?");
+        terminal.signal("CONT");
+        terminal.wait_for("Keys");
+        terminal.send("\x1b");
+        terminal.wait_for("A short one");
+    }
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+}
+
 #[test]
 fn repeated_resizes_do_not_crash() {
     let home = tempfile::tempdir().unwrap();
