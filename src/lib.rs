@@ -30,7 +30,8 @@
 //! format                 numbers as text
 //! catalog                tasks, metrics and models, as tables
 //! text terminal_caps     text from outside, escaped and measured; what the terminal supports
-//! assets config files probes machine batch rng error allocator terminal_reset
+//! assets config files probes machine batch error allocator terminal_reset
+//! kernels                the arithmetic of the engine for the CPU, and random numbers: a crate of its own
 //! ```
 //!
 //! # Invariants
@@ -38,7 +39,7 @@
 //! - `ratatui` and `crossterm` are used only in `tui`, `candle` only in `nn`, `hf_hub` only in `hub`.
 //! - `train` knows no terminal; `tui` knows no tensor. Each works without the other.
 //! - An engine is used only through [`nn::Engine`], whose interface has plain numbers.
-//! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same specification gives the
+//! - All randomness of a run comes from [`kernels::rng`], keyed by the seed: on the CPU the same specification gives the
 //!   same weights, bit for bit.
 
 pub mod allocator;
@@ -59,7 +60,6 @@ pub mod machine;
 pub mod nn;
 pub mod predict;
 pub mod probes;
-pub mod rng;
 pub mod run;
 pub mod spec;
 pub mod terminal_caps;

@@ -1,7 +1,7 @@
 //! Distributions of input lengths, in tokens.
 
 use crate::error::{Error, Result};
-use crate::rng::{Rng, Stream};
+use kernels::rng::{Rng, Stream};
 use std::fmt;
 use std::path::Path;
 

@@ -2,9 +2,9 @@
 
 use crate::batch::Label;
 use crate::catalog::{Labels, SplitName};
-use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use crate::text::plural;
+use kernels::rng::{Rng, Stream};
 use std::collections::BTreeMap;
 
 /// One row of a task.

@@ -1,7 +1,7 @@
 //! The order of examples: pure functions of seed and epoch, so that a resumed run needs only its position.
 
 use crate::batch::Encoded;
-use crate::rng::{Rng, Stream};
+use kernels::rng::{Rng, Stream};
 use std::cmp::Reverse;
 
 /// The order of `len` examples in an epoch (from 0): a permutation of `0..len`.

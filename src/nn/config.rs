@@ -9,6 +9,7 @@ use super::id2label::Id2Label;
 use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
+use kernels::activation::Activation;
 use serde_json::{Map, Value, json};
 
 /// Supported architectures.
@@ -72,17 +73,6 @@ impl Family {
             Family::DistilBert => "seq_classif_dropout",
         }
     }
-}
-
-/// Activation function of the feed-forward network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// x Φ(x), computed with the error function.
-    Gelu,
-    /// The tanh approximation of GELU.
-    GeluTanh,
-    /// max(x, 0).
-    Relu,
 }
 
 /// Configuration of a model.

@@ -3,10 +3,10 @@
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::machine::{self, MemoryInfo};
+use kernels::op_cost::OpCost;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A tensor in host memory, in row-major order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -105,30 +105,6 @@ pub struct InputGradients {
     /// For each token, the derivative of its example's logit with respect to the token's α: the gradient of the
     /// word embedding · (word − baseline): (tokens).
     pub alpha_grads: Vec<f32>,
-}
-
-/// Cost of one kind of operation.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct OpCost {
-    /// Wall-clock seconds; threads that run at the same time count once.
-    pub seconds: f64,
-    /// Floating-point operations of its matrix products, on all threads.
-    pub flops: f64,
-}
-
-impl OpCost {
-    /// Runs `work` and adds its time and `flops`.
-    pub(crate) fn measure(&mut self, flops: usize, work: impl FnOnce()) {
-        let start = Instant::now();
-        work();
-        self.add_time_since(start);
-        self.flops += flops as f64;
-    }
-
-    /// Adds the time since `start`.
-    pub(crate) fn add_time_since(&mut self, start: Instant) {
-        self.seconds += start.elapsed().as_secs_f64();
-    }
 }
 
 /// Wall-clock seconds of the phases of the optimizer steps, which run one after the other.

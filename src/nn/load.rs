@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::format::{bytes, count};
 use crate::machine;
-use crate::rng::{Rng, Stream};
 use crate::text::plural;
+use kernels::rng::{Rng, Stream};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

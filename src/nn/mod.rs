@@ -17,7 +17,6 @@ mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda_requirements;
 mod device;
-mod dropout;
 mod engine;
 mod engine_config;
 mod error_text;
@@ -37,15 +36,17 @@ mod weight_files;
 
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
 pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
-pub use config::{Activation, Family, ModelConfig};
+pub use config::{Family, ModelConfig};
 pub use device::{DeviceKind, devices, gpus};
 pub use engine::{
-    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
+    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
 pub use flops::step_flops;
 pub use id2label::Id2Label;
 pub use integrated_gradients::integrated_gradients;
+pub use kernels::activation::Activation;
+pub use kernels::op_cost::OpCost;
 pub use load::{LoadReport, permute_outputs};
 pub use matmul_rate::{cached_matmul_rate, gemm_crate_rate, kernel_rates, matmul_rate, measure_matmul_rate};
 pub use params::{Init, ParamSpec, is_key_bias, param_specs};

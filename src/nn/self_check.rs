@@ -9,7 +9,7 @@ use super::params::is_key_bias;
 use crate::batch::{Batch, Encoded, Label};
 use crate::catalog::ProblemType;
 use crate::error::{Error, Result, catch_library_panic};
-use crate::rng::{Rng, Stream};
+use kernels::rng::{Rng, Stream};
 
 /// Lengths of the examples of the check, cut to the model's maximum. They are not multiples of the kernels' tiles.
 const LENGTHS: [usize; 8] = [3, 64, 17, 33, 2, 128, 7, 50];

@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitDigest, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
-use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use crate::text::plural;
+use kernels::rng::{Rng, Stream};
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -14,6 +14,14 @@ pub(crate) enum Target {
 /// Modules and names that are being looked up, so that a circle of re-exports ends.
 type Visited = BTreeSet<(ModuleId, String)>;
 
+/// Crates below `src` other than the library: the program, and the kernels.
+const OTHER_CRATES: &[&str] = &["main", "kernels"];
+
+/// Whether a module with this path is in a crate other than the library.
+fn is_in_other_crate(path: &[String]) -> bool {
+    path.first().is_some_and(|name| OTHER_CRATES.contains(&name.as_str()))
+}
+
 impl Source {
     fn root(&self, path: &[&str]) -> Option<ModuleId> {
         self.modules.iter().position(|module| module.path == path)
@@ -26,13 +34,15 @@ impl Source {
         path: &'a [String],
         visited: &mut Visited,
     ) -> Option<(ModuleId, &'a [String])> {
-        let in_main = self.modules[module].path.first().is_some_and(|name| name == "main");
+        let names = &self.modules[module].path;
         let mut here = match path.first()?.as_str() {
-            "crate" if in_main => self.root(&["main"])?,
+            "crate" if is_in_other_crate(names) => self.root(&[&names[0]])?,
             "crate" | "glue_tui" => self.root(&[])?,
             "self" => module,
             "super" => self.modules[module].parent?,
-            name => return (!self.look_up(module, name, visited).is_empty()).then_some((module, path)),
+            name if !self.look_up(module, name, visited).is_empty() => return Some((module, path)),
+            "kernels" => self.root(&["kernels"])?,
+            _ => return None,
         };
         let mut rest = &path[1..];
         while rest.first().is_some_and(|name| name == "super") {
@@ -103,7 +113,8 @@ impl Source {
         let here = &self.modules[module].path;
         let supers = path.iter().take_while(|name| *name == "super").count();
         let (prefix, rest) = match path.first()?.as_str() {
-            "crate" if here.first().is_some_and(|name| name == "main") => (&here[..1], &path[1..]),
+            "crate" if is_in_other_crate(here) => (&here[..1], &path[1..]),
+            "kernels" => (&path[..1], &path[1..]),
             "crate" | "glue_tui" => (&here[..0], &path[1..]),
             "self" => (here.as_slice(), &path[1..]),
             "super" => (&here[..here.len().saturating_sub(supers)], &path[supers..]),

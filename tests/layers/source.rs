@@ -45,10 +45,11 @@ pub(crate) struct Source {
     pub(crate) references: Vec<Reference>,
 }
 
-/// `tui/widgets/bars.rs` → `[tui, widgets, bars]`; `tui/mod.rs` → `[tui]`; `lib.rs` → `[]`.
+/// `tui/widgets/bars.rs` → `[tui, widgets, bars]`; `tui/mod.rs` → `[tui]`; `lib.rs` → `[]`; `kernels/lib.rs`, the root
+/// of another crate, → `[kernels]`.
 fn module_path(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs");
-    let path = path.strip_suffix("/mod").unwrap_or(path);
+    let path = path.strip_suffix("/mod").or(path.strip_suffix("/lib")).unwrap_or(path);
     if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 

@@ -2,7 +2,7 @@
 //! a file are scored on the same rows.
 
 use crate::data::dataset::random_order;
-use crate::rng::{Rng, Stream};
+use kernels::rng::{Rng, Stream};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 

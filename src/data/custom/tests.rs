@@ -298,7 +298,7 @@ fn held_out_rows_are_stratified_unless_the_run_is_older() {
     assert_eq!((data.validation().len(), rare(data.validation())), (20, 2));
     let old = RunSpec { stratify: Some(false), ..files.spec() };
     let old = load(&old).unwrap();
-    let order = crate::rng::Rng::new(0, crate::rng::Stream::Sample).permutation(5, 0, 200);
+    let order = kernels::rng::Rng::new(0, kernels::rng::Stream::Sample).permutation(5, 0, 200);
     let mut expected: Vec<usize> = order[..20].to_vec();
     expected.sort_unstable();
     let found: Vec<usize> = old.validation().iter().map(|row| row.text[4..].parse().unwrap()).collect();

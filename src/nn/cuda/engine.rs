@@ -22,8 +22,8 @@ use crate::nn::engine::{
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
-use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
+use kernels::rng::{Rng, Stream};
 
 /// Most tokens and examples of a micro-batch in inference. They fill a GPU, and bound the memory of an evaluation,
 /// whatever its batch size.

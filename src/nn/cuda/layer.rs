@@ -10,7 +10,7 @@ use super::ops::{Attention, AttentionGrads, DropoutSite, LayerNorm, NormColumns,
 use super::tensor::MixedTensor;
 use super::workspace::{Tape, Workspace};
 use crate::error::Result;
-use crate::nn::dropout;
+use kernels::dropout;
 use std::ops::Range;
 
 /// One encoder layer of a model.

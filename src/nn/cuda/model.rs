@@ -6,7 +6,7 @@ use super::ops::DropoutSite;
 use super::tensor::PartialSums;
 use super::workspace::{Workspace, partial_stride};
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout;
+use kernels::dropout;
 use std::ops::Range;
 
 /// A model in device memory. Its arenas are laid out by [`Layout`].

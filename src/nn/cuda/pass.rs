@@ -8,7 +8,7 @@ use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;
 use crate::nn::config::PoolerActivation;
-use crate::nn::dropout;
+use kernels::dropout;
 use std::ops::Range;
 
 impl<'a> Model<'a> {

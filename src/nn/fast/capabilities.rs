@@ -1,8 +1,8 @@
 //! What the CPU of this machine supports.
 
-use super::kernels::Cpu;
-use super::kernels::element_type::ElementType;
-use super::kernels::packed::PackedGemm;
+use kernels::Cpu;
+use kernels::element_type::ElementType;
+use kernels::packed::PackedGemm;
 
 /// Whether the CPU has matrix products in bf16.
 pub(crate) fn has_bf16() -> bool {

@@ -1,8 +1,8 @@
 //! Divides the arenas into chunks that threads update in parallel.
 
-use super::kernels::Cpu;
-use super::kernels::adamw::{AdamWStep, ParamSlices, adamw};
 use super::layout::Layout;
+use kernels::Cpu;
+use kernels::adamw::{AdamWStep, ParamSlices, adamw};
 
 /// Elements of a chunk. The norm of the gradient adds the chunks in order, so the value affects its rounding.
 const CHUNK: usize = 1 << 14;

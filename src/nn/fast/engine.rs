@@ -2,12 +2,6 @@
 
 use super::chunks::{Chunk, chunks};
 use super::gradients::Gradients;
-use super::kernels::Cpu;
-use super::kernels::adamw::{AdamWStep, ParamSlices, sum_of_squares};
-use super::kernels::element_type::ElementType;
-use super::kernels::huge_pages::zeros;
-use super::kernels::matmul::{Matmul, MatmulBackend};
-use super::kernels::packed::PackedGemm;
 use super::layout::Layout;
 use super::loss::LossConfig;
 use super::memory_plan::memory_plan;
@@ -20,15 +14,22 @@ use crate::error::{Error, Result};
 use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OpCost,
-    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig,
+    ParamState, Profile, StepInput, StepReport, Weights,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
+use kernels::Cpu;
+use kernels::adamw::{AdamWStep, ParamSlices, sum_of_squares};
+use kernels::dropout::Dropout;
+use kernels::element_type::ElementType;
+use kernels::huge_pages::zeros;
+use kernels::matmul::{Matmul, MatmulBackend};
+use kernels::op_cost::OpCost;
+use kernels::packed::PackedGemm;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;

@@ -1,11 +1,11 @@
 //! Gradients of all parameters but the word embedding, reduced over the shards of a batch.
 
-use super::kernels::Cpu;
-use super::kernels::adamw::add_assign;
-use super::kernels::huge_pages::zeros;
-use super::kernels::matmul::{Matmul, WeightGrad};
 use super::layout::Layout;
 use super::shard::Shard;
+use kernels::Cpu;
+use kernels::adamw::add_assign;
+use kernels::huge_pages::zeros;
+use kernels::matmul::{Matmul, WeightGrad};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -1,21 +1,21 @@
 //! Throughput of each kernel on one thread, on the shapes of an encoder layer.
 
-use super::kernels::Cpu;
-use super::kernels::activation::{activate, activate_backward};
-use super::kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
-use super::kernels::attention::{Attention, AttentionBatch, HeadShape, Qkv};
-use super::kernels::element_type::ElementType;
-use super::kernels::embedding::{gather, scatter_add};
-use super::kernels::matmul::{Matmul, MatmulBackend, WeightGrad, WeightMatrix};
-use super::kernels::norm::{
-    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, apply_dropout, dropout_add_norm,
-    dropout_bias_backward, layer_norm, layer_norm_backward,
-};
 use super::row_selection::RowSelection;
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout::{Dropout, EMBEDDINGS};
 use crate::nn::engine::KernelRate;
+use kernels::Cpu;
+use kernels::activation::{activate, activate_backward};
+use kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
+use kernels::attention::{Attention, AttentionBatch, HeadShape, Qkv};
+use kernels::dropout::{Dropout, EMBEDDINGS};
+use kernels::element_type::ElementType;
+use kernels::embedding::{gather, scatter_add};
+use kernels::matmul::{Matmul, MatmulBackend, WeightGrad, WeightMatrix};
+use kernels::norm::{
+    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, apply_dropout, dropout_add_norm,
+    dropout_bias_backward, layer_norm, layer_norm_backward,
+};
 use std::time::Instant;
 
 /// Minimum duration of the measurement of a kernel in seconds.

@@ -5,20 +5,20 @@
 //! Weights are (outputs, inputs), as PyTorch stores them. ⊙ is the element-wise product, mask a dropout mask with
 //! its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect to `x`.
 
-use super::kernels::Cpu;
-use super::kernels::activation::{activate, activate_backward};
-use super::kernels::attention::{AttentionBatch, HeadShape, Qkv};
-use super::kernels::matmul::WeightMatrix;
-use super::kernels::norm::{
-    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
-    layer_norm_backward,
-};
 use super::layout::{LayerRanges, WeightBias};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::Workspace;
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout::{self, Dropout};
+use kernels::Cpu;
+use kernels::activation::{activate, activate_backward};
+use kernels::attention::{AttentionBatch, HeadShape, Qkv};
+use kernels::dropout::{self, Dropout};
+use kernels::matmul::WeightMatrix;
+use kernels::norm::{
+    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
+    layer_norm_backward,
+};
 use std::ops::Range;
 
 /// An encoder layer of a model.

@@ -1,9 +1,9 @@
 //! Throughput of the matrix products of an encoder layer alone, the upper bound for the whole layer.
 
-use super::kernels::element_type::ElementType;
-use super::kernels::matmul::{Matmul, MatmulBackend, WeightGrad, WeightMatrix};
 use super::threads::{MAX_SHARDS, thread_count, threads_per_shard};
 use crate::nn::config::ModelConfig;
+use kernels::element_type::ElementType;
+use kernels::matmul::{Matmul, MatmulBackend, WeightGrad, WeightMatrix};
 use std::time::Instant;
 
 /// Minimum duration of the measurement in seconds.

@@ -18,7 +18,6 @@ mod chunks;
 mod engine;
 mod gradients;
 mod kernel_rates;
-mod kernels;
 mod layer;
 mod layout;
 mod loss;

@@ -1,13 +1,13 @@
 //! The weights of a model, which all shards read.
 
-use super::kernels::Cpu;
-use super::kernels::matmul::{Matmul, WeightGrad, WeightMatrix};
-use super::kernels::norm::{LayerNorm, add_column_sums};
 use super::layer::Layer;
 use super::layout::{Layout, WeightBias};
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout::Dropout;
+use kernels::Cpu;
+use kernels::dropout::Dropout;
+use kernels::matmul::{Matmul, WeightGrad, WeightMatrix};
+use kernels::norm::{LayerNorm, add_column_sums};
 use std::ops::Range;
 
 /// Configuration, layout and weights of a model.

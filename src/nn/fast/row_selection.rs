@@ -1,7 +1,7 @@
 //! The rows of a batch that each layer computes.
 
-use super::kernels::attention::{AttentionSpan, padded};
 use crate::batch::Batch;
+use kernels::attention::{AttentionSpan, padded};
 use std::ops::Range;
 
 /// The rows that a layer outputs. All layers but the last output a state for every token. The head uses only the

@@ -1,9 +1,5 @@
 //! The forward and backward pass of a shard, a part of a batch that runs on its own threads.
 
-use super::kernels::element_type::ElementType;
-use super::kernels::embedding::{alpha_grads, gather, interpolate, scatter_add};
-use super::kernels::matmul::{Matmul, MatmulBackend};
-use super::kernels::norm::{DropoutMask, LayerNormGrad, apply_dropout, layer_norm, layer_norm_backward};
 use super::layer::weight_grad_operands;
 use super::layout::Layout;
 use super::loss::{LossConfig, binary_cross_entropy, cross_entropy, one_hot, squared_error};
@@ -13,8 +9,12 @@ use super::tape::LayerTape;
 use super::workspace::Workspace;
 use crate::batch::{Batch, Label};
 use crate::nn::config::{ModelConfig, PoolerActivation};
-use crate::nn::dropout::{self, Dropout};
-use crate::nn::engine::OpCost;
+use kernels::dropout::{self, Dropout};
+use kernels::element_type::ElementType;
+use kernels::embedding::{alpha_grads, gather, interpolate, scatter_add};
+use kernels::matmul::{Matmul, MatmulBackend};
+use kernels::norm::{DropoutMask, LayerNormGrad, apply_dropout, layer_norm, layer_norm_backward};
+use kernels::op_cost::OpCost;
 use std::time::Instant;
 
 /// The scalar that the backward pass differentiates.

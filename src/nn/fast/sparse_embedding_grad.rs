@@ -1,9 +1,9 @@
 //! The gradient of the word embedding, of which a batch touches few rows.
 
-use super::kernels::Cpu;
-use super::kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
 use super::shard::Shard;
 use crate::batch::Batch;
+use kernels::Cpu;
+use kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
 use rayon::prelude::*;
 
 /// Rows of the word embedding that one task processes.

@@ -14,7 +14,7 @@ pub(super) struct LayerTape {
     /// Keys and values, without bias: (T, 2H)
     pub(super) kv: Vec<f32>,
     /// Attention probabilities; the sign marks those that dropout removed. Layout as in
-    /// [`AttentionSpan`](super::kernels::attention::AttentionSpan).
+    /// [`AttentionSpan`](kernels::attention::AttentionSpan).
     pub(super) attn_probs: Vec<f32>,
     /// Attention output before its projection: (R, H)
     pub(super) context: Vec<f32>,

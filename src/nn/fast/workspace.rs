@@ -3,8 +3,8 @@
 //! Shapes as in [`super::layer`]. Buffers grow to the largest batch and are not shrunk; each element is written
 //! before it is read.
 
-use super::kernels::attention::Attention;
-use super::kernels::matmul::Matmul;
+use kernels::attention::Attention;
+use kernels::matmul::Matmul;
 
 /// Kernels with state, and buffers of the backward pass.
 #[derive(Debug)]

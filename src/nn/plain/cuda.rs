@@ -3,12 +3,12 @@
 
 use crate::nn::cuda::plain::{self, AttentionMask, TensorUpdate, UpdatedTensors};
 use crate::nn::cuda::{DeviceSlice, Launch, SortedTokens, run_launch};
-use crate::nn::dropout::Site;
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, DeviceRepr};
 use candle_core::cuda_backend::{CudaDType, CudaDevice, CudaStorage};
 use candle_core::op::BackpropOp;
 use candle_core::{CpuStorage, CustomOp1, Device, InplaceOp3, Layout, Result, Shape, Storage, Tensor, bail};
+use kernels::dropout::Site;
 
 /// The address of a slice of device memory. It stays valid while the slice lives: the stream frees memory after the
 /// launches that were enqueued before.

@@ -3,13 +3,15 @@
 //! Shapes: *tokens* are the real tokens of all examples, concatenated; (examples, longest) is the padded layout that
 //! only attention uses.
 
+use super::dropout::{apply_to_rows, attention_mask};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use super::rows::{self, RowSelection};
 use crate::batch::Batch;
-use crate::nn::config::{Activation, Family, ModelConfig, PoolerActivation};
-use crate::nn::dropout::{self, Dropout};
+use crate::nn::config::{Family, ModelConfig, PoolerActivation};
 use crate::nn::params::{LayerNames, Names};
 use candle_core::{DType, Device, Result, Tensor};
+use kernels::activation::Activation;
+use kernels::dropout::{self, Dropout};
 
 /// The model as tensors. An engine has two: one of variables for training, and one of detached tensors over the same
 /// storage, so that inference records no graph.
@@ -155,7 +157,7 @@ impl Encoder {
         };
         let site = dropout::classifier(self.layers.len());
         let pooled = match dropout {
-            Some(masks) => masks.rows(&pooled, site, self.classifier_dropout, batch.first_example)?,
+            Some(masks) => apply_to_rows(masks, &pooled, site, self.classifier_dropout, batch.first_example)?,
             None => pooled,
         };
         self.classifier.forward(&pooled)
@@ -211,7 +213,7 @@ impl Encoder {
         let mut probs = (self.softmax)(&scores.broadcast_add(&padding.mask)?)?;
         if let Some(masks) = dropout {
             let sizes = (self.heads, self.max_positions);
-            let mask = masks.attention(index, self.attention_dropout, batch, sizes, &self.device)?;
+            let mask = attention_mask(masks, index, self.attention_dropout, batch, sizes, &self.device)?;
             if let Some(mask) = mask {
                 probs = (probs * mask)?;
             }
@@ -235,7 +237,7 @@ impl Encoder {
     /// Applies hidden dropout to `x` (tokens, hidden).
     fn dropout(&self, x: &Tensor, site: u32, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         match dropout {
-            Some(masks) => masks.rows(x, site, self.hidden_dropout, batch.first_token),
+            Some(masks) => apply_to_rows(masks, x, site, self.hidden_dropout, batch.first_token),
             None => Ok(x.clone()),
         }
     }

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::nn::blas_guard::BlasGuard;
 use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
-use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
     Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
     StepInput, StepReport, Weights,
@@ -19,6 +18,7 @@ use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
+use kernels::dropout::Dropout;
 use rayon::ThreadPool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

@@ -12,7 +12,7 @@
 mod adamw;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod dropout;
+pub(crate) mod dropout;
 mod encoder;
 mod engine;
 mod ops;

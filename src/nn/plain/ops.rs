@@ -1,8 +1,8 @@
 //! Differentiable operations that candle lacks, or has only without a backward pass.
 
 use crate::batch::Label;
-use crate::nn::config::Activation;
 use candle_core::{D, DType, Result, Tensor};
+use kernels::activation::Activation;
 
 /// A linear layer: x Wᵀ + b.
 #[derive(Debug, Clone)]

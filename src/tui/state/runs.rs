@@ -153,6 +153,13 @@ impl RunsState {
         self.find_wanted();
     }
 
+    /// Shows all lines; the cursor stays on its line.
+    pub(in crate::tui) fn clear_filter(&mut self) {
+        let line = self.line().map(|line| line.identity());
+        self.filter = FilterField::default();
+        self.restore_cursor(line.as_ref());
+    }
+
     /// Takes the disk space of runs.
     pub fn set_disk(&mut self, sizes: &[(PathBuf, DiskUse)]) {
         for (dir, disk) in sizes {

@@ -11,7 +11,6 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::experiment::ExperimentRow;
-use crate::tui::state::filter::FilterField;
 use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
@@ -137,7 +136,7 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
 pub(super) fn filter(app: &mut App, action: FilterAction) {
     app.runs.filter.is_editing = action == FilterAction::Start;
     if action == FilterAction::Clear {
-        app.runs.filter = FilterField::default();
+        app.runs.clear_filter();
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::context::{Ops, Rows, THREADS, mixed_arguments};
 use crate::error::Result;
-use crate::nn::config::Activation;
 use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
 use crate::nn::cuda::input::Input;
 use crate::nn::cuda::tensor::{MixedTensor, PartialSums};
+use kernels::activation::Activation;
 
 impl<D: Device> Ops<'_, D> {
     /// `out` (R, I) = f(x + bias); `x` (R, I) becomes f'(x + bias).

@@ -3,7 +3,7 @@
 
 use super::context::THREADS;
 use crate::nn::cuda::device::{Arguments, DeviceSlice, Kernel, Launch, Module};
-use crate::nn::dropout::KernelSite;
+use kernels::dropout::KernelSite;
 
 /// A launch over `elements` elements, one per thread.
 fn launch(name: &'static str, elements: usize, arguments: Arguments) -> Launch {

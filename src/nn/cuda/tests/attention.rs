@@ -2,7 +2,7 @@
 
 use super::super::ops::{Attention, AttentionGrads, DropoutSite, Rows};
 use super::*;
-use crate::nn::dropout::{self, Dropout};
+use kernels::dropout::{self, Dropout};
 
 const RATE: f64 = 0.25;
 const MAX_POSITIONS: usize = 70;

@@ -4,7 +4,7 @@
 mod attention;
 mod engine;
 mod head;
-mod kernels;
+mod ops;
 mod plain;
 mod sanitizer;
 
@@ -13,8 +13,8 @@ use super::input::{Bucket, Input, StepScalars, pack};
 use super::ops::{DropoutSite, Ops};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
 use crate::batch::{Batch, Encoded, Label};
-use crate::nn::dropout::{self, Dropout};
-use crate::rng::{Rng, Stream};
+use kernels::dropout::{self, Dropout};
+use kernels::rng::{Rng, Stream};
 
 /// Defines each test for the CPU and for a GPU.
 macro_rules! on_devices {

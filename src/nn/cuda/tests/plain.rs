@@ -7,19 +7,20 @@ use super::super::ops::plain::{
     tensor_adamw,
 };
 use super::*;
-use crate::nn::dropout::Dropout;
+use crate::nn::plain::dropout::{self, apply_to_rows};
 use candle_core::DType;
+use kernels::dropout::Dropout;
 
 /// The masks are those that the plain engine draws on the CPU.
 fn masks_equal_those_of_the_cpu<D: Device>(open: impl Fn() -> D) {
     const RATE: f64 = 0.25;
     let mut fixture = Fixture::new(open());
-    let (dropout, cpu) = (Dropout::new(SEED, STEP), candle_core::Device::Cpu);
+    let (masks, cpu) = (Dropout::new(SEED, STEP), candle_core::Device::Cpu);
     for (site, first, rows, width) in [(0, 0, 1, 1), (3, 5, 40, 20), (2, 7, 3, 300)] {
         let ones = candle_core::Tensor::ones((rows, width), DType::F32, &cpu).expect("ones");
-        let expected = dropout.rows(&ones, site, RATE, first).expect("a mask");
+        let expected = apply_to_rows(masks, &ones, site, RATE, first).expect("a mask");
         let mask = fixture.f32s(&vec![9.0; rows * width]);
-        let kernel_site = dropout.site(site, RATE).expect("a rate").for_kernel();
+        let kernel_site = masks.site(site, RATE).expect("a rate").for_kernel();
         let launch = dropout_mask(kernel_site, (first * width) as u64, mask);
         fixture.device.launch(launch).expect("a launch");
         let expected: Vec<f32> = expected.flatten_all().and_then(|t| t.to_vec1()).expect("numbers");
@@ -30,12 +31,14 @@ fn masks_equal_those_of_the_cpu<D: Device>(open: impl Fn() -> D) {
     {
         let batch = batch(&lengths);
         let sizes = (heads, max_positions);
-        let expected = dropout.attention(layer, RATE, &batch, sizes, &cpu).expect("a mask").expect("a rate");
+        let expected = dropout::attention_mask(masks, layer, RATE, &batch, sizes, &cpu)
+            .expect("a mask")
+            .expect("a rate");
         let expected: Vec<f32> = expected.flatten_all().and_then(|t| t.to_vec1()).expect("numbers");
         let mask = fixture.f32s(&vec![9.0; expected.len()]);
         let offsets: Vec<u32> = batch.offsets.iter().map(|offset| *offset as u32).collect();
         let offsets = fixture.u32s(&offsets);
-        let site = dropout.site(crate::nn::dropout::attention(layer), RATE).expect("a rate").for_kernel();
+        let site = masks.site(kernels::dropout::attention(layer), RATE).expect("a rate").for_kernel();
         let longest = batch.longest();
         let sizes = AttentionMask { heads, max_positions, first_token: batch.first_token, longest };
         fixture.device.launch(attention_mask(site, sizes, offsets, mask)).expect("a launch");

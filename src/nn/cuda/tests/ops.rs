@@ -5,7 +5,7 @@ use super::super::ops::{
 };
 use super::super::tensor::SavedNorm;
 use super::*;
-use crate::nn::config::Activation;
+use kernels::activation::Activation;
 
 const EPS: f32 = 1e-3;
 

@@ -2,7 +2,7 @@
 
 /// `out` (tokens, width): for each token, the sum of its rows of all `tables`. A table is (rows, width) with the row
 /// index of each token.
-pub(crate) fn gather(tables: &[(&[f32], &[u32])], width: usize, out: &mut [f32]) {
+pub fn gather(tables: &[(&[f32], &[u32])], width: usize, out: &mut [f32]) {
     for (token, out) in out.chunks_exact_mut(width).enumerate() {
         for (index, (table, rows)) in tables.iter().enumerate() {
             let row = row(table, rows[token], width);
@@ -16,7 +16,7 @@ pub(crate) fn gather(tables: &[(&[f32], &[u32])], width: usize, out: &mut [f32])
 }
 
 /// The backward pass of [`gather`]: adds each row of `d` (tokens, width) to the row of `table` with the token's index.
-pub(crate) fn scatter_add(d: &[f32], rows: &[u32], width: usize, table: &mut [f32]) {
+pub fn scatter_add(d: &[f32], rows: &[u32], width: usize, table: &mut [f32]) {
     for (row, d) in rows.iter().zip(d.chunks_exact(width)) {
         let start = *row as usize * width;
         add(&mut table[start..start + width], d);
@@ -25,7 +25,7 @@ pub(crate) fn scatter_add(d: &[f32], rows: &[u32], width: usize, table: &mut [f3
 
 /// Replaces the embedding `word` of each token in the sum `out` (tokens, width) by
 /// `baseline + α (word − baseline)`: out += (α − 1) (word − baseline).
-pub(crate) fn interpolate(
+pub fn interpolate(
     table: &[f32],
     ids: &[u32],
     (baseline_ids, alphas): (&[u32], &[f32]),
@@ -43,7 +43,7 @@ pub(crate) fn interpolate(
 
 /// The gradient with respect to the alphas of [`interpolate`]: for each row of `d` (tokens, width), its dot product
 /// with word − baseline.
-pub(crate) fn alpha_grads(
+pub fn alpha_grads(
     d: &[f32],
     table: &[f32],
     ids: &[u32],

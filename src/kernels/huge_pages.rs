@@ -3,7 +3,7 @@
 
 /// `length` zeros. The first `dense` elements are allocated in huge pages where the system supports them; the rest
 /// stays in small pages, which take no memory until they are written.
-pub(crate) fn zeros(length: usize, dense: usize) -> Vec<f32> {
+pub fn zeros(length: usize, dense: usize) -> Vec<f32> {
     let array = vec![0.0; length];
     advise_huge_pages(&array[..dense]);
     array

@@ -9,8 +9,8 @@ use super::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
     layer_norm_backward,
 };
-use crate::nn::config::Activation;
-use crate::nn::dropout::{Dropout, Site, attention, attention_row, state_offset};
+use crate::activation::Activation;
+use crate::dropout::{Dropout, Site, attention, attention_row, state_offset};
 use crate::rng::{Rng, Stream};
 
 fn cpus() -> [Cpu; 2] {

@@ -5,36 +5,39 @@ use super::{Cpu, Fma, dispatch, sum};
 
 /// Parameters of update n, the same for a range of weights.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AdamWStep {
+pub struct AdamWStep {
     /// 1 − β₁
-    pub(crate) one_minus_beta1: f32,
+    pub one_minus_beta1: f32,
     /// β₂
-    pub(crate) beta2: f32,
+    pub beta2: f32,
     /// 1 − β₂
-    pub(crate) one_minus_beta2: f32,
+    pub one_minus_beta2: f32,
     /// 1 − learning rate · weight decay; 1 without weight decay.
-    pub(crate) decay_factor: f32,
+    pub decay_factor: f32,
     /// learning rate / (1 − β₁ⁿ)
-    pub(crate) step_size: f32,
+    pub step_size: f32,
     /// √(1 − β₂ⁿ)
-    pub(crate) bias_correction2_sqrt: f32,
+    pub bias_correction2_sqrt: f32,
     /// Added to the denominator.
-    pub(crate) epsilon: f32,
+    pub epsilon: f32,
     /// Factor of the gradients that clips their global norm.
-    pub(crate) grad_scale: f32,
+    pub grad_scale: f32,
 }
 
 /// Weights with their moments: (n) each.
-pub(crate) struct ParamSlices<'a> {
-    pub(crate) weight: &'a mut [f32],
-    pub(crate) first_moment: &'a mut [f32],
-    pub(crate) second_moment: &'a mut [f32],
+pub struct ParamSlices<'a> {
+    /// The weights w.
+    pub weight: &'a mut [f32],
+    /// The moving average m of the gradients.
+    pub first_moment: &'a mut [f32],
+    /// The moving average v of the squared gradients.
+    pub second_moment: &'a mut [f32],
 }
 
 /// With g = grad_scale · gradient:
 /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²,
 /// w ← decay_factor · w − step_size · m / (√v / bias_correction2_sqrt + ε)
-pub(crate) fn adamw(cpu: Cpu, params: ParamSlices<'_>, gradient: &[f32], step: AdamWStep) {
+pub fn adamw(cpu: Cpu, params: ParamSlices<'_>, gradient: &[f32], step: AdamWStep) {
     let ParamSlices { weight, first_moment, second_moment } = params;
     dispatch!(cpu, adamw_kernel(weight, first_moment, second_moment, gradient, step));
 }
@@ -56,7 +59,7 @@ fn adamw_kernel<F: Fma>(w: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &
 }
 
 /// Σ x²
-pub(crate) fn sum_of_squares(cpu: Cpu, x: &[f32]) -> f64 {
+pub fn sum_of_squares(cpu: Cpu, x: &[f32]) -> f64 {
     dispatch!(cpu, squares_kernel(x))
 }
 
@@ -67,7 +70,7 @@ fn squares_kernel<F: Fma>(x: &[f32]) -> f64 {
 }
 
 /// `total` += `x`
-pub(crate) fn add_assign(cpu: Cpu, total: &mut [f32], x: &[f32]) {
+pub fn add_assign(cpu: Cpu, total: &mut [f32], x: &[f32]) {
     dispatch!(cpu, add_kernel(total, x));
 }
 

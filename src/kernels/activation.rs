@@ -2,11 +2,21 @@
 
 use super::math::{gelu, gelu_tanh};
 use super::{Cpu, Fma, dispatch};
-use crate::nn::config::Activation;
+
+/// Activation function of the feed-forward network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x Φ(x), computed with the error function.
+    Gelu,
+    /// The tanh approximation of GELU.
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+}
 
 /// `out` = f(x + bias); `x` is replaced by the derivative f'(x + bias). `x` and `out` are (rows, width), `bias`
 /// (width).
-pub(crate) fn activate(cpu: Cpu, function: Activation, x: &mut [f32], bias: &[f32], out: &mut [f32]) {
+pub fn activate(cpu: Cpu, function: Activation, x: &mut [f32], bias: &[f32], out: &mut [f32]) {
     match function {
         Activation::Gelu => dispatch!(cpu, gelu_kernel(x, bias, out)),
         Activation::GeluTanh => dispatch!(cpu, gelu_tanh_kernel(x, bias, out)),
@@ -41,7 +51,7 @@ fn map_rows(x: &mut [f32], bias: &[f32], out: &mut [f32], f: impl Fn(f32) -> (f3
 }
 
 /// The backward pass of [`activate`]: d ← d ⊙ act_grad (rows, width), and d_bias += Σ_rows d (width).
-pub(crate) fn activate_backward(cpu: Cpu, d: &mut [f32], act_grad: &[f32], d_bias: &mut [f32]) {
+pub fn activate_backward(cpu: Cpu, d: &mut [f32], act_grad: &[f32], d_bias: &mut [f32]) {
     dispatch!(cpu, backward_kernel(d, act_grad, d_bias));
 }
 

@@ -1,21 +1,29 @@
-//! The numerical kernels: loops over rows that are compiled for several instruction sets and selected at run time.
+//! The arithmetic of the engine for the CPU: loops over rows that are compiled for several instruction sets and selected
+//! at run time; and the random numbers of all training.
+//!
+//! It is a crate of its own because it must be compiled as one part. A closure that is not inlined into its
+//! `target_feature` function, such as a function of `std` that was compiled in another part, is compiled without vector
+//! instructions.
 //!
 //! A kernel is an `#[inline(always)]` function that is generic over [`Fma`], how a · b + c is computed.
 //! [`dispatch!`] inlines it into a function that is compiled for the instruction set of the machine (AVX-512, AVX2 or
 //! NEON, detected by `pulp`), where the compiler vectorizes its loops over [`LANES`] elements. Other machines run the
 //! same loops without vector instructions.
 
-pub(crate) mod activation;
-pub(crate) mod adamw;
-pub(crate) mod attention;
-pub(crate) mod element_type;
-pub(crate) mod embedding;
-pub(crate) mod huge_pages;
-pub(crate) mod math;
-pub(crate) mod matmul;
-pub(crate) mod norm;
+pub mod activation;
+pub mod adamw;
+pub mod attention;
+pub mod dropout;
+pub mod element_type;
+pub mod embedding;
+pub mod huge_pages;
+mod math;
+pub mod matmul;
+pub mod norm;
+pub mod op_cost;
 #[cfg_attr(not(target_arch = "x86_64"), path = "packed/unsupported.rs")]
-pub(crate) mod packed;
+pub mod packed;
+pub mod rng;
 #[cfg(test)]
 mod tests;
 mod tile_gemm;
@@ -28,29 +36,29 @@ pub(crate) const LANES: usize = 16;
 
 /// The instruction set that kernels run on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cpu {
-    pub(super) arch: Arch,
+pub struct Cpu {
+    arch: Arch,
 }
 
 impl Cpu {
     /// The best instruction set of this machine.
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         Cpu { arch: Arch::new() }
     }
 
     /// The baseline instruction set of the architecture.
     #[cfg(test)]
-    pub(crate) fn plain() -> Self {
+    pub fn plain() -> Self {
         Cpu { arch: Arch::Scalar }
     }
 
     /// Whether a · b + c is one instruction.
-    pub(super) fn is_fused(self) -> bool {
+    fn is_fused(self) -> bool {
         !matches!(self.arch, Arch::Scalar)
     }
 
     /// Name to display: `AVX-512`, `AVX2`, `NEON` or `plain`.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self.arch {
             Arch::Scalar => "plain",
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -99,7 +107,7 @@ pub(crate) struct ForceFnOnce;
 
 impl ForceFnOnce {
     #[inline(always)]
-    pub(crate) fn consume(self) {
+    fn consume(self) {
         let ForceFnOnce = self;
     }
 }
@@ -107,18 +115,18 @@ impl ForceFnOnce {
 /// Calls a kernel compiled for the instruction set of `cpu`.
 macro_rules! dispatch {
     ($cpu:expr, $kernel:ident($($argument:expr),* $(,)?)) => {{
-        let cpu: $crate::nn::fast::kernels::Cpu = $cpu;
+        let cpu: $crate::Cpu = $cpu;
         if cpu.is_fused() {
-            let token = $crate::nn::fast::kernels::ForceFnOnce;
+            let token = $crate::ForceFnOnce;
             cpu.arch.dispatch(
                 #[inline(always)]
                 || {
                     token.consume();
-                    $kernel::<$crate::nn::fast::kernels::Fused>($($argument),*)
+                    $kernel::<$crate::Fused>($($argument),*)
                 },
             )
         } else {
-            $kernel::<$crate::nn::fast::kernels::Separate>($($argument),*)
+            $kernel::<$crate::Separate>($($argument),*)
         }
     }};
 }

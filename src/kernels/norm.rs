@@ -2,25 +2,26 @@
 //! <https://arxiv.org/abs/1607.06450>).
 
 use super::{Cpu, Fma, dispatch, sum};
-use crate::nn::dropout::{Site, state_offset};
+use crate::dropout::{Site, state_offset};
 
 /// Parameters of a LayerNorm.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LayerNorm<'a> {
+pub struct LayerNorm<'a> {
     /// γ: (width)
-    pub(crate) weight: &'a [f32],
+    pub weight: &'a [f32],
     /// β: (width)
-    pub(crate) bias: &'a [f32],
+    pub bias: &'a [f32],
     /// Added to the variance.
-    pub(crate) eps: f64,
+    pub eps: f64,
 }
 
 /// Dropout mask of a matrix; without a site, all factors are 1.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DropoutMask<'a> {
-    pub(crate) site: Option<Site>,
+pub struct DropoutMask<'a> {
+    /// The masks of the step at this site.
+    pub site: Option<Site>,
     /// Index of each row in the whole batch, which numbers the masks: (rows)
-    pub(crate) row_indices: &'a [usize],
+    pub row_indices: &'a [usize],
 }
 
 impl DropoutMask<'_> {
@@ -35,7 +36,7 @@ impl DropoutMask<'_> {
 }
 
 /// `x` (rows, width) ← mask ⊙ x
-pub(crate) fn apply_dropout(cpu: Cpu, x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
+pub fn apply_dropout(cpu: Cpu, x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
     if mask.site.is_some() {
         dispatch!(cpu, dropout_kernel(x, width, mask));
     }
@@ -55,7 +56,7 @@ fn dropout_kernel<F: Fma>(x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
 /// y = γ ⊙ x̂ + β with z = mask ⊙ (x + bias) + residual and x̂ = (z − mean(z)) / σ, σ = √(var(z) + eps), by row.
 ///
 /// `x` (rows, width) is replaced by x̂; `rstd` (rows) receives 1/σ, `y` (rows, width) the output.
-pub(crate) fn dropout_add_norm(
+pub fn dropout_add_norm(
     cpu: Cpu,
     x: &mut [f32],
     (bias, mask, residual): (&[f32], DropoutMask<'_>, &[f32]),
@@ -91,7 +92,7 @@ fn dropout_add_norm_kernel<F: Fma>(
 }
 
 /// y = γ ⊙ x̂ + β; like [`dropout_add_norm`] with z = x.
-pub(crate) fn layer_norm(cpu: Cpu, x: &mut [f32], norm: LayerNorm<'_>, rstd: &mut [f32], y: &mut [f32]) {
+pub fn layer_norm(cpu: Cpu, x: &mut [f32], norm: LayerNorm<'_>, rstd: &mut [f32], y: &mut [f32]) {
     dispatch!(cpu, layer_norm_kernel(x, norm, rstd, y));
 }
 
@@ -121,15 +122,17 @@ fn normalize_row<F: Fma>(row: &mut [f32], norm: LayerNorm<'_>, y: &mut [f32]) ->
 }
 
 /// Gradients of the parameters of a LayerNorm: (width) each.
-pub(crate) struct LayerNormGrad<'a> {
-    pub(crate) weight: &'a mut [f32],
-    pub(crate) bias: &'a mut [f32],
+pub struct LayerNormGrad<'a> {
+    /// Gradient of γ.
+    pub weight: &'a mut [f32],
+    /// Gradient of β.
+    pub bias: &'a mut [f32],
 }
 
 /// The backward pass of the normalization: replaces d_y (rows, width) by d_z, the gradient of its input. With
 /// d_x̂ = d_y ⊙ γ: d_z = (d_x̂ − mean(d_x̂) − x̂ mean(d_x̂ ⊙ x̂)) / σ. Adds d_γ = Σ_rows d_y ⊙ x̂ and d_β = Σ_rows d_y to
 /// `grad`.
-pub(crate) fn layer_norm_backward(
+pub fn layer_norm_backward(
     cpu: Cpu,
     d_y: &mut [f32],
     xhat: &[f32],
@@ -170,7 +173,7 @@ fn layer_norm_backward_kernel<F: Fma>(
 
 /// The backward pass of dropout and bias in [`dropout_add_norm`]: `d_x` (rows, width) = mask ⊙ d_z, and
 /// d_bias += Σ_rows d_x (width).
-pub(crate) fn dropout_bias_backward(
+pub fn dropout_bias_backward(
     cpu: Cpu,
     d_z: &[f32],
     mask: DropoutMask<'_>,
@@ -201,7 +204,7 @@ fn dropout_bias_backward_kernel<F: Fma>(
 }
 
 /// `sums` (width) += Σ_rows x for `x` (rows, width): the gradient of a bias.
-pub(crate) fn add_column_sums(cpu: Cpu, x: &[f32], sums: &mut [f32]) {
+pub fn add_column_sums(cpu: Cpu, x: &[f32], sums: &mut [f32]) {
     dispatch!(cpu, column_sums_kernel(x, sums));
 }
 

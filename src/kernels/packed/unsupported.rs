@@ -4,7 +4,7 @@ use super::element_type::ElementType;
 
 /// A matrix product that this architecture does not support; it has no values.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum PackedGemm {}
+pub enum PackedGemm {}
 
 /// An operand of a matrix product.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +15,12 @@ pub(crate) enum Operand<'a> {
 
 impl PackedGemm {
     /// Always `None`.
-    pub(crate) fn detect(_: ElementType) -> Option<Self> {
+    pub fn detect(_: ElementType) -> Option<Self> {
         None
     }
 
-    pub(crate) fn name(self) -> Option<&'static str> {
+    /// Name to display; there is none.
+    pub fn name(self) -> Option<&'static str> {
         match self {}
     }
 

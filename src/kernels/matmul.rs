@@ -6,13 +6,13 @@
 
 use super::element_type::ElementType;
 use super::packed::{Operand, PackedGemm};
-use crate::nn::engine::OpCost;
+use crate::op_cost::OpCost;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
 /// The weight W of a linear layer: (outputs, inputs).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WeightMatrix<'a> {
+pub struct WeightMatrix<'a> {
     data: &'a [f32],
     outputs: usize,
     inputs: usize,
@@ -20,20 +20,21 @@ pub(crate) struct WeightMatrix<'a> {
 
 impl<'a> WeightMatrix<'a> {
     /// A matrix of `data` with rows of length `inputs`.
-    pub(crate) fn new(data: &'a [f32], inputs: usize) -> Self {
+    pub fn new(data: &'a [f32], inputs: usize) -> Self {
         let outputs = data.len() / inputs;
         assert_eq!(data.len(), outputs * inputs, "a weight with {inputs} inputs");
         WeightMatrix { data, outputs, inputs }
     }
 
-    pub(crate) fn inputs(&self) -> usize {
+    /// Length of a row.
+    pub fn inputs(&self) -> usize {
         self.inputs
     }
 }
 
 /// Implementation of matrix products.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum MatmulBackend {
+pub enum MatmulBackend {
     /// The `gemm` crate, in f32, on any CPU.
     Gemm,
     /// Packed operands and AVX-512 or AMX instructions.
@@ -42,39 +43,41 @@ pub(crate) enum MatmulBackend {
 
 impl MatmulBackend {
     /// The fastest implementation on this CPU; computes in f32 if the CPU does not support `element_type`.
-    pub(crate) fn fastest(element_type: ElementType) -> Self {
+    pub fn fastest(element_type: ElementType) -> Self {
         PackedGemm::detect(element_type).map_or(MatmulBackend::Gemm, MatmulBackend::Packed)
     }
 }
 
 /// Computes matrix products and measures their cost.
 #[derive(Debug)]
-pub(crate) struct Matmul {
+pub struct Matmul {
     backend: MatmulBackend,
     /// Number of threads that share a product.
-    pub(crate) threads: usize,
-    pub(crate) cost: OpCost,
+    pub threads: usize,
+    /// Cost of all products.
+    pub cost: OpCost,
 }
 
 /// The gradient of a weight and its operands: d_W = Σ d_yᵀ x over all shards.
-pub(crate) struct WeightGrad<'a> {
+pub struct WeightGrad<'a> {
     /// (outputs, inputs)
-    pub(crate) d_w: &'a mut [f32],
+    pub d_w: &'a mut [f32],
     /// Gradient of the linear layer's output, for each shard: (rows, outputs)
-    pub(crate) d_y: Vec<&'a [f32]>,
+    pub d_y: Vec<&'a [f32]>,
     /// Input of the linear layer, for each shard: (rows, inputs)
-    pub(crate) x: Vec<&'a [f32]>,
-    pub(crate) outputs: usize,
+    pub x: Vec<&'a [f32]>,
+    /// Number of rows of `d_w`.
+    pub outputs: usize,
 }
 
 impl Matmul {
     /// Matrix products on one thread.
-    pub(crate) fn new(backend: MatmulBackend) -> Self {
+    pub fn new(backend: MatmulBackend) -> Self {
         Matmul { backend, threads: 1, cost: OpCost::default() }
     }
 
     /// y (rows, outputs) = x (rows, inputs) · Wᵀ
-    pub(crate) fn forward(&mut self, y: &mut [f32], x: &[f32], weight: WeightMatrix<'_>) {
+    pub fn forward(&mut self, y: &mut [f32], x: &[f32], weight: WeightMatrix<'_>) {
         let Matmul { backend, threads, cost } = self;
         let WeightMatrix { data, outputs, inputs } = weight;
         cost.measure(2 * x.len() * outputs, || match backend {
@@ -90,7 +93,7 @@ impl Matmul {
     }
 
     /// d_x (rows, inputs) = d_y (rows, outputs) · W, added to `d_x` if `accumulate`.
-    pub(crate) fn backward_input(
+    pub fn backward_input(
         &mut self,
         d_x: &mut [f32],
         d_y: &[f32],
@@ -113,7 +116,7 @@ impl Matmul {
     }
 
     /// Computes several weight gradients in parallel, added to their `d_w` if `accumulate`.
-    pub(crate) fn backward_weights(&mut self, mut gradients: Vec<WeightGrad<'_>>, accumulate: bool) {
+    pub fn backward_weights(&mut self, mut gradients: Vec<WeightGrad<'_>>, accumulate: bool) {
         let Matmul { backend, threads, cost } = self;
         let (backend, threads) = (*backend, *threads);
         let flops = gradients.iter().map(WeightGrad::flops).sum();

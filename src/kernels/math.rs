@@ -59,7 +59,7 @@ pub(crate) fn gelu_tanh<F: Fma>(x: f32) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::fast::kernels::{Fused, Separate};
+    use crate::{Fused, Separate};
 
     fn grid(from: f32, to: f32) -> impl Iterator<Item = f32> {
         (0..=20_000).map(move |i| from + (to - from) * i as f32 / 20_000.0)

@@ -26,5 +26,5 @@ mod small_gemm;
 mod tests;
 mod tile;
 
-pub(crate) use gemm::PackedGemm;
+pub use gemm::PackedGemm;
 pub(crate) use operand::Operand;

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 /// A micro-kernel that the CPU supports; only [`PackedGemm::detect`] creates one outside of tests.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PackedGemm {
+pub struct PackedGemm {
     pub(super) kernel: MicroKernel,
 }
 
@@ -34,7 +34,7 @@ thread_local! {
 impl PackedGemm {
     /// The fastest micro-kernel for `element_type`, or `None` if the CPU lacks an instruction set that any of the
     /// micro-kernels uses, since they share functions.
-    pub(crate) fn detect(element_type: ElementType) -> Option<Self> {
+    pub fn detect(element_type: ElementType) -> Option<Self> {
         let has_avx512 = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512bf16");
@@ -48,7 +48,7 @@ impl PackedGemm {
     }
 
     /// Name to display of the instruction set beyond AVX-512 in f32.
-    pub(crate) fn name(self) -> Option<&'static str> {
+    pub fn name(self) -> Option<&'static str> {
         match self.kernel {
             MicroKernel::F32 => None,
             MicroKernel::Bf16 => Some("BF16"),

@@ -20,53 +20,54 @@
 use crate::rng::{LANES, Rng, Stream};
 
 /// The site after the embeddings.
-pub(crate) const EMBEDDINGS: u32 = 0;
+pub const EMBEDDINGS: u32 = 0;
 
 /// The site of a layer's attention probabilities.
-pub(crate) fn attention(layer: usize) -> u32 {
+pub fn attention(layer: usize) -> u32 {
     1 + 3 * layer as u32
 }
 
 /// The site of a layer's attention output.
-pub(crate) fn attention_output(layer: usize) -> u32 {
+pub fn attention_output(layer: usize) -> u32 {
     2 + 3 * layer as u32
 }
 
 /// The site of a layer's feed-forward output.
-pub(crate) fn feed_forward(layer: usize) -> u32 {
+pub fn feed_forward(layer: usize) -> u32 {
     3 + 3 * layer as u32
 }
 
 /// The site before the classifier of a model with `layers` layers.
-pub(crate) fn classifier(layers: usize) -> u32 {
+pub fn classifier(layers: usize) -> u32 {
     1 + 3 * layers as u32
 }
 
 /// The dropout masks of one step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Dropout {
+pub struct Dropout {
     rng: Rng,
     step: u32,
 }
 
 /// The dropout masks of one step at one site.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Site {
+pub struct Site {
     dropout: Dropout,
     number: u32,
     /// Values with a 16-bit number below it are dropped; stored in the high half of the word.
     threshold: u32,
     /// Factor of the values that are not dropped: 1 / (1 − rate).
-    pub(crate) scale: f32,
+    pub scale: f32,
 }
 
 impl Dropout {
-    pub(crate) fn new(seed: u64, step: u64) -> Self {
+    /// The masks of `step` of a training with `seed`.
+    pub fn new(seed: u64, step: u64) -> Self {
         Dropout { rng: Rng::new(seed, Stream::Dropout), step: step as u32 }
     }
 
     /// The masks of a site; `None` if the rate is 0.
-    pub(crate) fn site(self, number: u32, rate: f64) -> Option<Site> {
+    pub fn site(self, number: u32, rate: f64) -> Option<Site> {
         (rate > 0.0).then(|| Site {
             dropout: self,
             number,
@@ -77,24 +78,27 @@ impl Dropout {
 }
 
 /// A site as a kernel knows it.
-#[cfg(any(test, feature = "cuda"))]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KernelSite {
+pub struct KernelSite {
     /// Philox key.
-    pub(crate) key: (u32, u32),
-    pub(crate) step: u32,
-    pub(crate) number: u32,
-    pub(crate) threshold: u32,
-    pub(crate) scale: f32,
+    pub key: (u32, u32),
+    /// Major coordinate of the numbers.
+    pub step: u32,
+    /// Number of the site, the minor coordinate.
+    pub number: u32,
+    /// Values with a 16-bit number below it are dropped; stored in the high half of the word.
+    pub threshold: u32,
+    /// Factor of the values that are not dropped.
+    pub scale: f32,
 }
 
 /// Values whose number, in the high half of a word, is below this are dropped.
-pub(crate) fn threshold(rate: f64) -> u32 {
+pub fn threshold(rate: f64) -> u32 {
     ((rate * 2f64.powi(16)).round() as u32) << 16
 }
 
 /// Factor of the values that are not dropped.
-pub(crate) fn keep_scale(rate: f64) -> f32 {
+pub fn keep_scale(rate: f64) -> f32 {
     (1.0 / (1.0 - rate)) as f32
 }
 
@@ -107,7 +111,7 @@ const BLOCK: usize = 8;
 impl Site {
     /// Writes the mask factors of the hidden-state numbers from `first` on: 0 or `scale`.
     #[inline(always)]
-    pub(crate) fn fill(&self, first: u64, out: &mut [f32]) {
+    pub fn fill(&self, first: u64, out: &mut [f32]) {
         let mut group = first / GROUP as u64;
         let mut offset = (first % GROUP as u64) as usize;
         let mut out = out;
@@ -140,7 +144,7 @@ impl Site {
     /// Draws which attention probabilities are kept, for `keys` keys and each of `rows` (see [`attention_row`]).
     /// `bits` receives [`mask_row_bytes`] bytes per row, with the first key in the lowest bit; 1 means kept.
     #[inline(always)]
-    pub(crate) fn keep_mask(&self, rows: &[u64], keys: usize, max_positions: usize, bits: &mut Vec<u8>) {
+    pub fn keep_mask(&self, rows: &[u64], keys: usize, max_positions: usize, bits: &mut Vec<u8>) {
         let bytes = mask_row_bytes(keys);
         let row_blocks = max_positions.div_ceil(BLOCK) as u64;
         bits.resize(rows.len() * bytes, 0);
@@ -166,8 +170,7 @@ impl Site {
     }
 
     /// What a kernel needs to draw the same masks.
-    #[cfg(any(test, feature = "cuda"))]
-    pub(crate) fn for_kernel(&self) -> KernelSite {
+    pub fn for_kernel(&self) -> KernelSite {
         let Site { dropout: Dropout { rng, step }, number, threshold, scale } = *self;
         KernelSite { key: rng.key(), step, number, threshold, scale }
     }
@@ -186,18 +189,18 @@ impl Site {
 }
 
 /// Bytes of a row of [`Site::keep_mask`] for `keys` keys, padded to whole vectors.
-pub(crate) fn mask_row_bytes(keys: usize) -> usize {
+pub fn mask_row_bytes(keys: usize) -> usize {
     keys.div_ceil(LANES) * LANES / BLOCK
 }
 
 /// The first number of a row of hidden states.
 #[inline(always)]
-pub(crate) fn state_offset(row: usize, width: usize) -> u64 {
+pub fn state_offset(row: usize, width: usize) -> u64 {
     (row * width) as u64
 }
 
 /// The row index of a query's attention probabilities.
 #[inline(always)]
-pub(crate) fn attention_row(token: usize, (head, heads): (usize, usize)) -> u64 {
+pub fn attention_row(token: usize, (head, heads): (usize, usize)) -> u64 {
     (token * heads + head) as u64
 }

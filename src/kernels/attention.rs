@@ -7,64 +7,67 @@
 use super::math::exp;
 use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use super::{Cpu, Fma, LANES, dispatch, sum};
-use crate::nn::dropout::{Site, attention_row, mask_row_bytes};
-use crate::nn::engine::OpCost;
+use crate::dropout::{Site, attention_row, mask_row_bytes};
+use crate::op_cost::OpCost;
 use std::ops::Range;
 
 /// Sizes that are the same for all examples.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct HeadShape {
+pub struct HeadShape {
     /// Number of heads.
-    pub(crate) count: usize,
+    pub count: usize,
     /// Width of a head.
-    pub(crate) size: usize,
+    pub size: usize,
     /// Maximum input length, which numbers the dropout masks.
-    pub(crate) max_positions: usize,
+    pub max_positions: usize,
 }
 
 /// The rows of one example.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AttentionSpan {
+pub struct AttentionSpan {
     /// Rows of its queries.
-    pub(crate) queries: Range<usize>,
+    pub queries: Range<usize>,
     /// Rows of its keys and values.
-    pub(crate) keys: Range<usize>,
+    pub keys: Range<usize>,
     /// Index of its first attention probability. They are (heads, queries, [`padded`] keys).
-    pub(crate) probs_start: usize,
+    pub probs_start: usize,
 }
 
 /// The examples that attention is computed for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AttentionBatch<'a> {
-    pub(crate) heads: HeadShape,
-    pub(crate) examples: &'a [AttentionSpan],
+pub struct AttentionBatch<'a> {
+    /// Number and size of the heads.
+    pub heads: HeadShape,
+    /// Tokens and queries of each example.
+    pub examples: &'a [AttentionSpan],
     /// Dropout of the probabilities.
-    pub(crate) dropout: Option<Site>,
+    pub dropout: Option<Site>,
     /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
-    pub(crate) token_indices: &'a [usize],
+    pub token_indices: &'a [usize],
 }
 
 /// Number of stored attention probabilities of a query over `keys` keys; also pads the width of a head.
-pub(crate) fn padded(keys: usize) -> usize {
+pub fn padded(keys: usize) -> usize {
     keys.next_multiple_of(LANES)
 }
 
 /// Projections of all tokens, without bias. H is the hidden size, heads · head size.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Qkv<'a> {
+pub struct Qkv<'a> {
     /// Queries: (rows, H)
-    pub(crate) q: &'a [f32],
+    pub q: &'a [f32],
     /// Keys and values side by side: (tokens, 2H)
-    pub(crate) kv: &'a [f32],
+    pub kv: &'a [f32],
     /// Biases of queries, keys and values: (3H)
-    pub(crate) bias: &'a [f32],
+    pub bias: &'a [f32],
 }
 
 /// The attention kernel with its scratch memory.
 #[derive(Debug, Default)]
-pub(crate) struct Attention {
+pub struct Attention {
     scratch: Scratch,
-    pub(crate) cost: OpCost,
+    /// Cost of all calls.
+    pub cost: OpCost,
 }
 
 /// The matrices of one head, with padded sides Q (queries), K (keys) and S (head size).
@@ -124,7 +127,7 @@ impl Scratch {
 
 impl AttentionBatch<'_> {
     /// FLOPs of one of attention's matrix products, without padding.
-    pub(crate) fn flops(&self) -> usize {
+    pub fn flops(&self) -> usize {
         let HeadShape { count, size, .. } = self.heads;
         self.examples.iter().map(|span| 2 * count * size * span.queries.len() * span.keys.len()).sum()
     }
@@ -132,7 +135,7 @@ impl AttentionBatch<'_> {
 
 impl Attention {
     /// `context` (rows, H) = dropout(softmax(q kᵀ / √head_size)) v. Saves the probabilities in `probs`.
-    pub(crate) fn forward(
+    pub fn forward(
         &mut self,
         cpu: Cpu,
         batch: AttentionBatch<'_>,
@@ -148,7 +151,7 @@ impl Attention {
 
     /// The backward pass: gradients of the projections from `d_context` (rows, H). Writes every element of `d_q`
     /// (rows, H) and `d_kv` (tokens, 2H).
-    pub(crate) fn backward(
+    pub fn backward(
         &mut self,
         cpu: Cpu,
         batch: AttentionBatch<'_>,
