@@ -5,10 +5,17 @@
 
 use crate::terminal_reset::{exit_now, restore_and_report, wait};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether a thread is reporting that there is no memory left.
+/// Whether a thread is reporting why the program ends.
 static IS_REPORTED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether it is this thread.
+    static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
+}
+
 /// The exit code of a device or a machine without memory.
 const EXIT_CODE: i32 = 4;
 
@@ -49,14 +56,20 @@ fn checked(pointer: *mut u8, size: usize) -> *mut u8 {
     pointer
 }
 
+/// Waits forever if another thread reports why the program ends: where memory is short, several threads fail, and the
+/// first one reports it and ends the process. Allocates nothing.
+pub fn report_alone() {
+    while !IS_REPORTER.get() && IS_REPORTED.swap(true, Ordering::SeqCst) {
+        wait();
+    }
+    IS_REPORTER.set(true);
+}
+
 /// Ends the process because `size` bytes cannot be allocated. Allocates nothing.
 #[cold]
 #[inline(never)]
 fn out_of_memory(size: usize) -> ! {
-    // Other threads fail too; the first one reports it and ends the process.
-    while IS_REPORTED.swap(true, Ordering::SeqCst) {
-        wait();
-    }
+    report_alone();
     let mut message = Message { bytes: [0; Message::CAPACITY], length: 0 };
     message.push(b"glue-tui: out of memory: cannot allocate ");
     message.push_number(size);
