@@ -205,10 +205,15 @@ fn compare_with(backend: Backend, shape: &Shape, lengths: &[usize], threads: usi
         synchronized.restore(&plain.state().expect("a state")).expect("restored");
         let (expected, found) = (plain.step(input).expect("a step"), fast.step(input).expect("a step"));
         let synchronized_report = synchronized.step(input).expect("a step");
+        let synchronized_logits = synchronized_report.logits.clone();
         for (found, loss, norm) in [(synchronized_report, 1e-5, 1e-4), (found, 2e-3, 5e-3)] {
             let is_near = (found.loss - expected.loss).abs() <= loss * expected.loss.max(0.1)
                 && (found.grad_norm - expected.grad_norm).abs() <= norm * expected.grad_norm.max(0.01);
             assert!(is_near, "step {step}: {found:?}, {expected:?}");
+        }
+        assert_eq!(synchronized_logits.len(), expected.logits.len());
+        for (a, b) in synchronized_logits.iter().zip(&expected.logits) {
+            assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "step {step}: logit {a}, expected {b}");
         }
         let (found, expected) = (synchronized.state().expect("a state"), plain.state().expect("a state"));
         assert_close("weight", &found.weights, &expected.weights);

@@ -1,9 +1,9 @@
 //! Training on the demo task and model: the same seed gives the same bytes, a resumed run equals an uninterrupted
 //! one, commands are executed, and errors are recorded.
 
-use glue_tui::catalog::{ProblemType, task};
+use glue_tui::catalog::{Metric, ProblemType, task};
 use glue_tui::error::Error;
-use glue_tui::event::{Command, Event, SplitName, Status, Step};
+use glue_tui::event::{Command, Event, Scores, SplitName, Status, Step};
 use glue_tui::hub::Hub;
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
@@ -95,8 +95,8 @@ fn a_run_resumed_in_mid_epoch_equals_an_uninterrupted_one() {
         );
         let (whole, parts) = (&straight.summaries[0], &resumed.summaries[0]);
         assert_eq!(
-            (&whole.before, &whole.best, &whole.validation),
-            (&parts.before, &parts.best, &parts.validation)
+            (&whole.before, &whole.best, &whole.validation, &whole.train),
+            (&parts.before, &parts.best, &parts.validation, &parts.train)
         );
     }
 }
@@ -111,11 +111,16 @@ fn the_logging_interval_does_not_change_the_steps() {
             let (outcome, events) =
                 run(Start::New(RunSpec { engine, logging_steps, ..spec() }), home.path(), None);
             let step = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
+            let train_scores = training_scores(&events);
             let steps: Vec<Step> = events.into_iter().filter_map(step).collect();
-            (steps, bytes(&outcome.unwrap().dir.join("checkpoints/step-000006"))["state.safetensors"].clone())
+            (
+                steps,
+                train_scores,
+                bytes(&outcome.unwrap().dir.join("checkpoints/step-000006"))["state.safetensors"].clone(),
+            )
         };
-        let ((each, weights), (grouped, same)) = (steps(1), steps(5));
-        assert_eq!(weights, same, "{engine:?}");
+        let ((each, train_scores, weights), (grouped, same_scores, same)) = (steps(1), steps(5));
+        assert_eq!((weights, train_scores), (same, same_scores), "{engine:?}");
         assert_eq!(grouped.iter().map(|step| step.step).collect::<Vec<_>>(), [5, 6], "{engine:?}");
         for (group, alone) in grouped.iter().zip([&each[..5], &each[5..]]) {
             let mean = alone.iter().map(|step| step.loss).sum::<f64>() / alone.len() as f64;
@@ -124,6 +129,48 @@ fn the_logging_interval_does_not_change_the_steps() {
             assert_eq!(group.examples, alone.iter().map(|step| step.examples).sum::<u64>(), "{engine:?}");
         }
     }
+}
+
+/// Step and scores of each evaluation of the training rows.
+fn training_scores(events: &[Event]) -> Vec<(u64, Scores)> {
+    let scores = |event: &Event| match event {
+        Event::Eval(eval) if eval.split == SplitName::Train => Some((eval.step, eval.scores.clone())),
+        _ => None,
+    };
+    events.iter().filter_map(scores).collect()
+}
+
+#[test]
+fn training_scores_are_the_mean_over_the_steps_of_the_epoch() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { eval_steps: IntervalStrategy::Steps(3), ..spec() };
+    let (outcome, events) = run(Start::New(spec.clone()), home.path(), None);
+    let losses: Vec<f64> = events
+        .iter()
+        .filter_map(|event| if let Event::Step(step) = event { Some(step.loss) } else { None })
+        .collect();
+    let found = training_scores(&events);
+    // Four steps of 8 rows an epoch.
+    let expected = [(3, &losses[..3]), (4, &losses[..4]), (6, &losses[4..])];
+    assert_eq!(found.len(), expected.len());
+    for ((step, scores), (expected_step, losses)) in found.iter().zip(expected) {
+        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!((scores.loss - mean).abs() < 1e-6, "step {step}: {}, expected {mean}", scores.loss);
+        assert_eq!((*step, scores.examples), (expected_step, 8 * losses.len() as u64));
+        assert!(scores.running_mean && scores.get(Metric::Accuracy).is_some());
+    }
+    let summary = outcome.unwrap().summaries.remove(0);
+    assert_eq!(summary.train.as_ref(), found.last().map(|(_, scores)| scores));
+
+    // A pass of its own has one set of weights, no dropout, and all rows.
+    let (outcome, events) = run(Start::New(RunSpec { eval_on_train: true, ..spec }), home.path(), None);
+    let found = training_scores(&events);
+    assert_eq!(
+        found.iter().map(|(step, scores)| (*step, scores.examples)).collect::<Vec<_>>(),
+        [(4, 24), (6, 24)]
+    );
+    assert!(found.iter().all(|(_, scores)| !scores.running_mean));
+    assert_eq!(outcome.unwrap().summaries[0].validation, summary.validation);
 }
 
 #[test]
@@ -141,7 +188,7 @@ fn events_log_and_summary_of_a_run_agree() {
         .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })
         .collect();
     let round = |step| [SplitName::Validation, SplitName::Test, SplitName::Train].map(|split| (step, split));
-    assert_eq!(evals, [round(0), round(4), round(6)].concat());
+    assert_eq!(evals, [&round(0)[..2], &round(4), &round(6)].concat());
 
     let logged = replay(&outcome.dir).unwrap();
     // The emitted events take a round trip through JSON too, whose reader can round the last bit of a number.
@@ -154,7 +201,7 @@ fn events_log_and_summary_of_a_run_agree() {
     assert_eq!(summary.best.unwrap().step, outcome.summaries[0].best.unwrap().step);
     assert_eq!((summary.status, summary.steps, summary.epochs), (Status::Finished, 6, 1.5));
     assert_eq!(summary.validation.as_ref().unwrap().examples, 24);
-    assert!(summary.before.contains_key(&SplitName::Train));
+    assert!(!summary.before.contains_key(&SplitName::Train));
     assert!(
         (summary.before[&SplitName::Validation].loss - 2f64.ln()).abs() < 0.3,
         "untrained is near chance"

@@ -32,6 +32,7 @@ fn scores(loss: f64, accuracy: f64) -> Scores {
         confusion: vec![vec![200, 50], vec![50, 200]],
         per_class: Vec::new(),
         examples: 500,
+        running_mean: false,
     }
 }
 

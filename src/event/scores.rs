@@ -10,7 +10,7 @@ use std::fmt;
 /// The scores of an evaluation of a labeled split.
 ///
 /// In JSON it is one flat object: `loss`, the metrics by name, `confusion` for classes, `per_class` for classes and
-/// labels, and `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
+/// labels, `examples`, and `running_mean` where it is true. An undefined metric is `null`. Keys that a reader does not know are skipped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scores {
     /// Mean cross-entropy without label smoothing and class weights; mean binary cross-entropy of the labels of a
@@ -24,6 +24,9 @@ pub struct Scores {
     pub per_class: Vec<ClassScores>,
     /// Number of examples.
     pub examples: u64,
+    /// Whether each example was scored in its training step, with dropout and with the weights before the update: the
+    /// running mean over the steps of an epoch. Otherwise all are scored with the same weights and without dropout.
+    pub running_mean: bool,
 }
 
 /// Precision, recall and F1 of one class or label. As in scikit-learn, a quotient of 0 by 0 is 0.
@@ -123,6 +126,7 @@ const LOSS: &str = "loss";
 const CONFUSION: &str = "confusion";
 const PER_CLASS: &str = "per_class";
 const EXAMPLES: &str = "examples";
+const RUNNING_MEAN: &str = "running_mean";
 
 impl Serialize for Scores {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -138,6 +142,9 @@ impl Serialize for Scores {
             map.serialize_entry(PER_CLASS, &self.per_class)?;
         }
         map.serialize_entry(EXAMPLES, &self.examples)?;
+        if self.running_mean {
+            map.serialize_entry(RUNNING_MEAN, &true)?;
+        }
         map.end()
     }
 }
@@ -166,6 +173,7 @@ impl<'de> Visitor<'de> for ScoresVisitor {
                 EXAMPLES => examples = Some(map.next_value()?),
                 CONFUSION => scores.confusion = map.next_value()?,
                 PER_CLASS => scores.per_class = map.next_value()?,
+                RUNNING_MEAN => scores.running_mean = map.next_value()?,
                 name => match Metric::by_name(name) {
                     Some(metric) => drop(scores.metrics.insert(metric, map.next_value()?)),
                     None => drop(map.next_value::<IgnoredAny>()?),

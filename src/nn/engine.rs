@@ -66,14 +66,16 @@ pub struct StepInput<'a> {
     pub learning_rate: f64,
 }
 
-/// Loss and gradient norm of one step, or of several steps together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Loss, gradient norm and logits of one step, or of several steps together.
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
     /// Mean loss of the batch before the update: cross-entropy, binary cross-entropy for sets of labels, or squared
     /// error for a regression.
     pub loss: f64,
     /// Global L2 norm of the gradient, before clipping.
     pub grad_norm: f64,
+    /// Logits of the forward passes, with dropout, row by row: (examples of all steps, labels)
+    pub logits: Vec<f32>,
 }
 
 /// Examples whose word embeddings are interpolated with those of a baseline: token t uses
@@ -253,7 +255,7 @@ pub trait Engine: Send {
     }
 
     /// Waits for the steps that [`Engine::enqueue`] left running since the last report. Returns the mean of
-    /// their losses and the gradient norm of the last step, or `None` if there were none.
+    /// their losses, the gradient norm of the last step and the logits of all, or `None` if there were none.
     fn report(&mut self) -> Result<Option<StepReport>> {
         Ok(None)
     }

@@ -292,6 +292,11 @@ impl History {
         self.scores.get(&(split, metric)).filter(|series| !series.is_empty())
     }
 
+    /// Whether the latest scores of the training rows are the running mean over the steps of an epoch.
+    pub fn has_running_scores(&self) -> bool {
+        self.latest.get(&SplitName::Train).is_some_and(|eval| eval.scores.running_mean)
+    }
+
     /// Seconds of the optimizer steps.
     pub fn train_seconds(&self) -> f64 {
         self.step_seconds

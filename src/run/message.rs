@@ -83,11 +83,12 @@ fn describe_start(started: &Started) -> String {
     )
 }
 
-/// `validation at step 268: accuracy 81.23 %, loss 0.4322, new best`.
+/// `validation at step 268: accuracy 81.23 %, loss 0.4322, new best`; `train at step 268, running mean: …`.
 fn describe_eval(eval: &Eval) -> String {
     let best = if eval.best { ", new best" } else { "" };
     let (split, step) = (eval.split.name(), format::count(eval.step));
-    format!("{split} at step {step}: {}{best}", describe_scores(&eval.scores))
+    let mean = if eval.scores.running_mean { ", running mean" } else { "" };
+    format!("{split} at step {step}{mean}: {}{best}", describe_scores(&eval.scores))
 }
 
 /// All scores, the loss last.

@@ -124,6 +124,16 @@ impl RunCurve {
         }
     }
 
+    /// Its name in a legend; empty for a curve that is alone on its chart.
+    pub fn name(self, history: &History) -> &'static str {
+        match self {
+            RunCurve::TrainLoss => "train",
+            RunCurve::Score(SplitName::Train, _) if history.has_running_scores() => "train (running mean)",
+            RunCurve::Score(split, _) => split.name(),
+            RunCurve::LearningRate | RunCurve::GradNorm | RunCurve::TokenRate => "",
+        }
+    }
+
     /// The name of its column in a table.
     pub fn column(self) -> &'static str {
         match self {

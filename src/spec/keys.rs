@@ -318,6 +318,15 @@ static KEYS: &[Key] = &[
     )
     .without_effect_on_speed(),
     Key::required(
+        "evaluation",
+        field!(eval_on_train),
+        ValueKind::Boolean,
+        "false",
+        "Score the training rows in a pass of their own after each epoch, instead of in their training steps.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
+    Key::required(
         "repeats",
         field!(seed),
         count(0, i64::MAX),

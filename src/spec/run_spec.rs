@@ -120,6 +120,9 @@ pub struct RunSpec {
     /// Stop after this many evaluations in a row without improvement; off when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping_patience: Option<u64>,
+    /// Whether training scores are those of a full pass over the training rows (at most 10,000) after each epoch, instead
+    /// of the running mean over the steps of the epoch.
+    pub eval_on_train: bool,
     /// Seed of every random number.
     pub seed: u64,
     /// Number of runs, with the seeds `seed`, `seed + 1`, ….
@@ -184,6 +187,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         logging_steps: IntervalStrategy::Steps(1),
         metric_for_best_model: None,
         early_stopping_patience: None,
+        eval_on_train: false,
         seed: 42,
         repeats: 1,
         precision: Precision::Auto,

@@ -3,6 +3,7 @@
 //! the newest checkpoint that is intact.
 
 use super::best::Best;
+use super::running_scores::RunningScores;
 use crate::catalog::Metric;
 use crate::error::{Error, Result, is_disk_full};
 use crate::event::{Change, Scores, SplitName, Usage};
@@ -46,6 +47,9 @@ pub(super) struct LoopState {
     pub before: BTreeMap<SplitName, Scores>,
     /// The latest scores.
     pub latest: BTreeMap<SplitName, Scores>,
+    /// The scores of the training rows in the epoch of the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_scores: Option<RunningScores>,
     /// Seconds of the optimizer steps.
     pub train_seconds: f64,
     /// Seconds of evaluations.

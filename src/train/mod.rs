@@ -16,6 +16,7 @@ mod plan;
 mod predictions;
 mod probe_evaluator;
 mod resources;
+mod running_scores;
 mod saved_predictions;
 mod schedule;
 mod scores;

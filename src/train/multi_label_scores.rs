@@ -3,6 +3,7 @@
 use super::scores::{metrics, ratio};
 use crate::catalog::{Metric, ProblemType, Task};
 use crate::event::{ClassScores, Scores};
+use serde::{Deserialize, Serialize};
 
 /// Whether a label with this logit is predicted: its probability is above 0.5.
 pub(super) fn is_predicted(logit: f32) -> bool {
@@ -26,76 +27,70 @@ pub(super) fn binary_cross_entropy(labels: impl Iterator<Item = (f32, bool)>) ->
     ratio(sum, f64::from(count))
 }
 
-/// What the metrics of a multi-label classification are computed from.
-pub(super) struct MultiLabelScores {
-    /// One for each label.
-    labels: Vec<LabelCounts>,
-    average_precisions: Vec<f64>,
-    rows: usize,
+/// Counts of rows that most metrics of a multi-label classification are computed from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LabelCounts {
+    rows: u64,
     /// Rows whose predicted set is the target.
-    exact: usize,
+    exact: u64,
+    /// One for each label.
+    labels: Vec<Counts>,
 }
 
 /// Counts of the rows of a label.
-#[derive(Debug, Clone, Copy, Default)]
-struct LabelCounts {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Counts {
     true_positives: u64,
     false_positives: u64,
     false_negatives: u64,
 }
 
-impl LabelCounts {
+impl Counts {
     fn f1(self) -> f64 {
         let errors = self.false_positives + self.false_negatives;
         ratio(2.0 * self.true_positives as f64, (2 * self.true_positives + errors) as f64)
     }
 
-    fn scores(self, average_precision: f64) -> ClassScores {
-        let LabelCounts { true_positives, false_positives, false_negatives } = self;
+    fn scores(self) -> ClassScores {
+        let Counts { true_positives, false_positives, false_negatives } = self;
         let share = |others: u64| ratio(true_positives as f64, (true_positives + others) as f64);
         ClassScores {
             precision: share(false_positives),
             recall: share(false_negatives),
             f1: self.f1(),
-            average_precision: Some(average_precision),
+            average_precision: None,
             support: Some(true_positives + false_negatives),
             predicted: Some(true_positives + false_positives),
         }
     }
 }
 
-impl MultiLabelScores {
-    /// From `logits` and whether each label applies, both (rows, outputs).
-    fn new(outputs: usize, logits: &[f32], targets: &[bool]) -> Self {
-        let mut labels = vec![LabelCounts::default(); outputs];
-        let (mut rows, mut exact) = (0, 0);
-        for (logits, targets) in logits.chunks_exact(outputs).zip(targets.chunks_exact(outputs)) {
-            let mut is_exact = true;
-            for ((counts, logit), target) in labels.iter_mut().zip(logits).zip(targets) {
-                match (is_predicted(*logit), *target) {
-                    (true, true) => counts.true_positives += 1,
-                    (true, false) => counts.false_positives += 1,
-                    (false, true) => counts.false_negatives += 1,
-                    (false, false) => {}
-                }
-                is_exact &= is_predicted(*logit) == *target;
-            }
-            rows += 1;
-            exact += usize::from(is_exact);
-        }
-        let column = |label: usize| {
-            let logits = logits.iter().skip(label).step_by(outputs).copied();
-            logits.zip(targets.iter().skip(label).step_by(outputs).copied()).collect()
-        };
-        let average_precisions = (0..outputs).map(|label| average_precision(column(label))).collect();
-        MultiLabelScores { labels, average_precisions, rows, exact }
+impl LabelCounts {
+    pub(super) fn new(outputs: usize) -> Self {
+        LabelCounts { rows: 0, exact: 0, labels: vec![Counts::default(); outputs] }
     }
 
-    /// The value of a metric of a multi-label classification; `None` for the others.
-    pub(super) fn value(&self, metric: Metric) -> Option<f64> {
+    /// Adds a row: the logit of each label, and whether it applies.
+    pub(super) fn add(&mut self, row: impl Iterator<Item = (f32, bool)>) {
+        let mut is_exact = true;
+        for (counts, (logit, target)) in self.labels.iter_mut().zip(row) {
+            match (is_predicted(logit), target) {
+                (true, true) => counts.true_positives += 1,
+                (true, false) => counts.false_positives += 1,
+                (false, true) => counts.false_negatives += 1,
+                (false, false) => {}
+            }
+            is_exact &= is_predicted(logit) == target;
+        }
+        self.rows += 1;
+        self.exact += u64::from(is_exact);
+    }
+
+    /// The value of a metric of a multi-label classification; `None` for the others, and for average precision.
+    fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::F1Micro => {
-                let mut all = LabelCounts::default();
+                let mut all = Counts::default();
                 for label in &self.labels {
                     all.true_positives += label.true_positives;
                     all.false_positives += label.false_positives;
@@ -105,29 +100,41 @@ impl MultiLabelScores {
             }
             Metric::F1Macro => Some(mean(self.labels.iter().map(|label| label.f1()))),
             Metric::ExactMatch => Some(ratio(self.exact as f64, self.rows as f64)),
-            Metric::AveragePrecision => Some(mean(self.average_precisions.iter().copied())),
             _ => None,
         }
     }
 
-    fn per_label(&self) -> Vec<ClassScores> {
-        let labels = self.labels.iter().zip(&self.average_precisions);
-        labels.map(|(counts, average_precision)| counts.scores(*average_precision)).collect()
+    /// The scores with this mean loss; average precision has no value.
+    pub(super) fn scores(&self, task: &Task, loss: f64) -> Scores {
+        let kind = (ProblemType::MultiLabelClassification, self.labels.len());
+        Scores {
+            loss,
+            metrics: metrics(task, kind, |metric| self.value(metric)),
+            per_class: self.labels.iter().map(|label| label.scores()).collect(),
+            examples: self.rows,
+            ..Scores::default()
+        }
     }
 }
 
 /// The scores of a multi-label classification: `logits` and whether each label applies, both (rows, outputs).
-pub(super) fn multi_label(task: &Task, outputs: usize, logits: &[f32], targets: Vec<bool>) -> Scores {
-    let scores = MultiLabelScores::new(outputs, logits, &targets);
-    Scores {
-        loss: binary_cross_entropy(logits.iter().copied().zip(targets)),
-        metrics: metrics(task, (ProblemType::MultiLabelClassification, outputs), |metric| {
-            scores.value(metric)
-        }),
-        per_class: scores.per_label(),
-        examples: scores.rows as u64,
-        ..Scores::default()
+pub(super) fn multi_label(task: &Task, outputs: usize, logits: &[f32], targets: &[bool]) -> Scores {
+    let pairs = || logits.iter().copied().zip(targets.iter().copied());
+    let mut counts = LabelCounts::new(outputs);
+    for (logits, targets) in logits.chunks_exact(outputs).zip(targets.chunks_exact(outputs)) {
+        counts.add(logits.iter().copied().zip(targets.iter().copied()));
     }
+    let mut scores = counts.scores(task, binary_cross_entropy(pairs()));
+    let mut sum = 0.0;
+    for (label, scores) in scores.per_class.iter_mut().enumerate() {
+        let average_precision = average_precision(pairs().skip(label).step_by(outputs).collect());
+        sum += average_precision;
+        scores.average_precision = Some(average_precision);
+    }
+    if let Some(value) = scores.metrics.get_mut(&Metric::AveragePrecision) {
+        *value = Some(ratio(sum, outputs as f64));
+    }
+    scores
 }
 
 /// `average_precision_score` of a label from the logit of each row and whether the label applies:
@@ -180,8 +187,8 @@ mod tests {
             [0, 0, 1, 1, 1],
             [0, 0, 1, 0, 0],
         ];
-        let targets = targets.concat().iter().map(|target| *target == 1).collect();
-        let scores = multi_label(task("custom").unwrap(), 5, &logits.concat(), targets);
+        let targets: Vec<bool> = targets.concat().iter().map(|target| *target == 1).collect();
+        let scores = multi_label(task("custom").unwrap(), 5, &logits.concat(), &targets);
         assert_near(Some(scores.loss), 0.724_920_630_166_926_1);
         assert_near(scores.get(Metric::F1Micro), 0.6);
         assert_near(scores.get(Metric::F1Macro), 0.453_333_333_333_333_3);
@@ -205,7 +212,7 @@ mod tests {
 
     #[test]
     fn no_label_and_no_prediction_is_an_exact_match_with_an_f1_of_0() {
-        let scores = multi_label(task("custom").unwrap(), 3, &[-1.0; 6], vec![false; 6]);
+        let scores = multi_label(task("custom").unwrap(), 3, &[-1.0; 6], &[false; 6]);
         for (metric, expected) in [
             (Metric::F1Micro, 0.0),
             (Metric::F1Macro, 0.0),

@@ -176,15 +176,9 @@ impl Predictions {
         }
     }
 
-    /// The loss of a row: the cross-entropy, the mean binary cross-entropy of all labels, or the squared error.
+    /// The loss of a row, as [`example_loss`].
     pub fn loss(&self, row: usize) -> f64 {
-        match &self.targets[row] {
-            Label::Class(class) => cross_entropy(self.logits(row), *class as usize),
-            target @ Label::Set(_) => {
-                binary_cross_entropy(self.logits(row).iter().copied().zip(multi_hot(target, self.outputs)))
-            }
-            Label::Value(value) => (self.predicted_value(row) - f64::from(*value)).powi(2),
-        }
+        example_loss(self.logits(row), &self.targets[row])
     }
 
     /// The scores, with the official metrics of `task`.
@@ -195,8 +189,8 @@ impl Predictions {
                 classification(task, self.outputs, rows.map(|row| (self.logits(row), self.target(row))))
             }
             ProblemType::MultiLabelClassification => {
-                let targets = self.targets.iter().map(|target| multi_hot(target, self.outputs));
-                multi_label(task, self.outputs, &self.logits, targets.flatten().collect())
+                let targets = self.targets.iter().flat_map(|target| multi_hot(target, self.outputs));
+                multi_label(task, self.outputs, &self.logits, &targets.collect::<Vec<bool>>())
             }
             ProblemType::Regression => {
                 let predictions: Vec<f64> = rows.clone().map(|row| self.predicted_value(row)).collect();
@@ -215,8 +209,17 @@ fn label_set(numbers: &[f32]) -> Option<Label> {
     })
 }
 
+/// The loss of an example: the cross-entropy, the mean binary cross-entropy of all labels, or the squared error.
+pub(super) fn example_loss(logits: &[f32], target: &Label) -> f64 {
+    match target {
+        Label::Class(class) => cross_entropy(logits, *class as usize),
+        Label::Set(_) => binary_cross_entropy(logits.iter().copied().zip(multi_hot(target, logits.len()))),
+        Label::Value(value) => (f64::from(logits[0]) - f64::from(*value)).powi(2),
+    }
+}
+
 /// Whether each of `outputs` labels is in the set.
-fn multi_hot(target: &Label, outputs: usize) -> impl Iterator<Item = bool> {
+pub(super) fn multi_hot(target: &Label, outputs: usize) -> impl Iterator<Item = bool> {
     (0..outputs as u32).map(|label| target.indices().binary_search(&label).is_ok())
 }
 

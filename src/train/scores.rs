@@ -3,6 +3,7 @@
 use super::correlation::{pearson, spearman};
 use crate::catalog::{Metric, ProblemType, SplitName, Task};
 use crate::event::{ClassScores, Scores};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The metrics that an evaluation on a task reports, but for the loss, which has its own field, and those that are
@@ -28,17 +29,23 @@ pub(super) fn classification<'a>(
     let (mut loss, mut confusion) = (0.0, ConfusionMatrix::new(classes));
     for (logits, target) in rows {
         loss += cross_entropy(logits, target);
-        confusion.add(target, argmax(logits));
+        confusion.add_logits(logits, target);
     }
-    let examples = confusion.total();
+    classification_scores(task, loss / confusion.total().max(1) as f64, &confusion)
+}
+
+/// The scores of a single-label classification with this mean loss.
+pub(super) fn classification_scores(task: &Task, loss: f64, confusion: &ConfusionMatrix) -> Scores {
+    let classes = confusion.counts.len();
     Scores {
-        loss: loss / examples.max(1) as f64,
+        loss,
         metrics: metrics(task, (ProblemType::SingleLabelClassification, classes), |metric| {
             confusion.value(metric)
         }),
         per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
-        confusion: confusion.counts,
-        examples,
+        confusion: confusion.counts.clone(),
+        examples: confusion.total(),
+        running_mean: false,
     }
 }
 
@@ -72,18 +79,20 @@ pub fn add_metrics_from(other: &Scores, split: SplitName, task: &Task, scores: &
 }
 
 /// `counts[target][predicted]`: number of examples.
-#[derive(Debug, Clone)]
-struct ConfusionMatrix {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct ConfusionMatrix {
     counts: Vec<Vec<u64>>,
 }
 
 impl ConfusionMatrix {
-    fn new(classes: usize) -> Self {
+    pub(super) fn new(classes: usize) -> Self {
         ConfusionMatrix { counts: vec![vec![0; classes]; classes] }
     }
 
-    fn add(&mut self, target: usize, predicted: usize) {
-        self.counts[target][predicted] += 1;
+    /// Adds an example with these logits, one for each class.
+    pub(super) fn add_logits(&mut self, logits: &[f32], target: usize) {
+        self.counts[target][argmax(logits)] += 1;
     }
 
     /// The value of a metric of a single-label classification; `None` for the others.

@@ -159,7 +159,9 @@ fn tokenize(
             plural(tokenizer.max_length(), "token"),
         )));
     }
-    eval.insert(SplitName::Train, train_eval_rows(spec, &train, emit));
+    if spec.eval_on_train {
+        eval.insert(SplitName::Train, train_eval_rows(spec, &train, emit));
+    }
     Ok((train, eval))
 }
 

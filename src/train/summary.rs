@@ -66,7 +66,8 @@ pub struct Summary {
     pub before: BTreeMap<SplitName, Scores>,
     /// The best evaluation; absent if there was none after a step.
     pub best: Option<Best>,
-    /// Final scores on (at most 10,000) training rows.
+    /// Scores of the training rows: the running mean over the steps of the last epoch, or of a full pass with
+    /// `eval_on_train`.
     pub train: Option<Scores>,
     /// Final scores on the validation split.
     pub validation: Option<Scores>,

@@ -149,7 +149,7 @@ impl<'a> Chart<'a> {
         let mut curves = Vec::new();
         for history in seeds {
             for (curve, series) in chart.curves(history) {
-                curves.push(run_curve(curve, series, &history.step_axis, chart.title(metric), &colors));
+                curves.push(run_curve(curve, series, history, chart.title(metric), &colors));
             }
         }
         // Curves with the same name are neighbors, as in the legend.
@@ -213,17 +213,17 @@ pub fn changes(history: &History) -> Vec<ChartChange<'_>> {
 fn run_curve<'a>(
     curve: RunCurve,
     series: &'a Series,
-    step_axis: &'a StepAxis,
+    history: &'a History,
     title: &str,
     colors: &ChartColors,
 ) -> ChartCurve<'a> {
-    let (name, color, pattern, marker) = match curve {
-        RunCurve::TrainLoss => ("train", &colors.train, LinePattern::Solid, Marker::None),
-        RunCurve::Score(split, _) => {
-            let (color, pattern, marker) = split_look(split, colors);
-            (split.name(), color, pattern, marker)
-        }
-        _ => (title, &colors.train, LinePattern::Solid, Marker::None),
+    let (color, pattern, marker) = match curve {
+        RunCurve::Score(split, _) => split_look(split, colors),
+        _ => (&colors.train, LinePattern::Solid, Marker::None),
+    };
+    let name = match curve.name(history) {
+        "" => title,
+        name => name,
     };
     ChartCurve {
         name: name.into(),
@@ -231,7 +231,7 @@ fn run_curve<'a>(
         pattern,
         marker,
         series,
-        step_axis,
+        step_axis: &history.step_axis,
         is_smoothed: curve.is_noisy(),
     }
 }

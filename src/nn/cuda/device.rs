@@ -234,6 +234,9 @@ pub(super) trait Device: Send {
     /// Waits for all earlier operations, then copies from the device to `words`.
     fn read(&self, from: DeviceSlice<u32>, words: &mut [u32]) -> Result<()>;
 
+    /// Copies between slices of the same length, outside of a capture.
+    fn copy(&mut self, from: DeviceSlice<f32>, to: DeviceSlice<f32>) -> Result<()>;
+
     /// Launches a kernel.
     fn launch(&mut self, launch: Launch) -> Result<()>;
 

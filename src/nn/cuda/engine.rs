@@ -7,6 +7,7 @@ use super::layout::Layout;
 use super::model::Model;
 use super::ops::{AdamWHyperparameters, Loss, LossFunction, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
+use super::step_logits::{StepLogits, read};
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -54,6 +55,8 @@ pub(super) struct CudaEngine<D: Device> {
     stamp: u32,
     /// Steps enqueued since the last report.
     unreported_steps: u64,
+    /// The logits of these steps.
+    step_logits: StepLogits,
 }
 
 /// A workspace and its memory.
@@ -101,6 +104,7 @@ impl<D: Device> CudaEngine<D> {
             updates: 0,
             stamp: 0,
             unreported_steps: 0,
+            step_logits: StepLogits::new(parameters.step_logits),
         };
         engine.set_weights(weights)?;
         if let Some(class_weights) = class_weights {
@@ -232,8 +236,9 @@ impl<D: Device> CudaEngine<D> {
         graphs.run(key, device, &mut enqueue)
     }
 
-    /// Computes loss and gradients of a step, micro-batch by micro-batch, and the optimizer step if `update` is set.
-    fn train(&mut self, input: StepInput<'_>, update: bool) -> Result<()> {
+    /// Computes loss and gradients of a step, micro-batch by micro-batch. If `is_step`, keeps the logits and updates the
+    /// weights.
+    fn train(&mut self, input: StepInput<'_>, is_step: bool) -> Result<()> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.classes(), input.batch)?;
         self.stamp += 1;
@@ -251,10 +256,15 @@ impl<D: Device> CudaEngine<D> {
         };
         let micro_batches = input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         for (index, batch) in micro_batches.iter().enumerate() {
-            let update = update && index + 1 == micro_batches.len();
+            let update = is_step && index + 1 == micro_batches.len();
             let (bucket, loss) = (self.bucket(batch), LossFunction::of(&batch.labels));
             let key = GraphKey::Training { bucket, loss, accumulate: index > 0, update };
             self.run(key, batch, scalars)?;
+            if is_step {
+                let reserved = self.training.as_ref().expect("the workspace was reserved");
+                let logits = reserved.workspace.logits.prefix(batch.len() * self.layout.classes());
+                self.step_logits.push(&mut self.device, logits)?;
+            }
         }
         Ok(())
     }
@@ -279,12 +289,6 @@ impl<D: Device> CudaEngine<D> {
     fn set_loss(&mut self, loss: f64) -> Result<()> {
         let bits = loss.to_bits();
         self.device.write(self.parameters.report.prefix(2), &[bits as u32, (bits >> 32) as u32])
-    }
-
-    fn read(&self, from: DeviceSlice<f32>) -> Result<Vec<f32>> {
-        let mut words = vec![0; from.len()];
-        self.device.read(DeviceSlice::new(from.address(), from.len()), &mut words)?;
-        Ok(words.into_iter().map(f32::from_bits).collect())
     }
 
     /// Copies tensors from the host into an arena, and weights also into their bf16 copy.
@@ -382,7 +386,8 @@ impl<D: Device> Engine for CudaEngine<D> {
         let (loss, grad_norm) = self.read_report()?;
         self.set_loss(0.0)?;
         let steps = std::mem::take(&mut self.unreported_steps);
-        Ok(Some(StepReport { loss: loss / steps as f64, grad_norm }))
+        let logits = self.step_logits.take(&self.device)?;
+        Ok(Some(StepReport { loss: loss / steps as f64, grad_norm, logits }))
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
@@ -392,7 +397,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         self.train(input, false)?;
         let (loss, _) = self.read_report()?;
         self.set_loss(unreported_loss)?;
-        let mut arena = self.read(self.parameters.gradients)?;
+        let mut arena = read(&self.device, self.parameters.gradients)?;
         let mut stamps = vec![0; self.parameters.stamps.len()];
         self.device.read(self.parameters.stamps, &mut stamps)?;
         for (row, stamp) in arena.chunks_exact_mut(self.config.hidden).zip(stamps) {
@@ -414,7 +419,7 @@ impl<D: Device> Engine for CudaEngine<D> {
             let key = GraphKey::Inference(self.bucket(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let reserved = self.inference.as_ref().expect("the workspace was reserved");
-            let logits = self.read(reserved.workspace.logits.prefix(batch.len() * classes))?;
+            let logits = read(&self.device, reserved.workspace.logits.prefix(batch.len() * classes))?;
             rows.extend(logits.chunks_exact(classes).map(<[f32]>::to_vec));
         }
         Ok(rows)
@@ -435,7 +440,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
         let param = self.layout.params.iter().find(|param| param.spec.name == name);
         let ParamRange { spec, range } = param.expect("a name of `shapes`");
-        let data = self.read(self.parameters.arena(part).slice(range.clone()))?;
+        let data = read(&self.device, self.parameters.arena(part).slice(range.clone()))?;
         Ok(Array { shape: spec.shape.clone(), data })
     }
 

@@ -266,6 +266,19 @@ impl Device for Gpu {
         done.and_then(|()| self.stream.synchronize()).map_err(|e| failed("finish its work")(&e))
     }
 
+    fn copy(&mut self, from: DeviceSlice<f32>, to: DeviceSlice<f32>) -> Result<()> {
+        assert_eq!(from.len(), to.len(), "length of the copy");
+        self.check_not_capturing("copy data")?;
+        self.bind()?;
+        let bytes = from.len() * size_of::<f32>();
+        #[expect(unsafe_code, reason = "the driver takes raw addresses")]
+        // SAFETY: slices lie within live buffers, and both have the same length.
+        let done = unsafe {
+            driver::memcpy_dtod_async(to.address(), from.address(), bytes, self.stream.cu_stream())
+        };
+        done.map_err(|e| failed("copy data")(&e))
+    }
+
     fn launch(&mut self, launch: Launch) -> Result<()> {
         let Kernel { module, name } = launch.kernel;
         let function = self.function(module, name)?;

@@ -237,6 +237,12 @@ impl Device for HostDevice {
         Ok(())
     }
 
+    fn copy(&mut self, from: DeviceSlice<f32>, to: DeviceSlice<f32>) -> Result<()> {
+        assert!(self.graph.is_none(), "copies cannot be captured");
+        elements(to).copy_from_slice(elements(from));
+        Ok(())
+    }
+
     fn launch(&mut self, launch: Launch) -> Result<()> {
         self.enqueue(Operation::Launch(launch));
         Ok(())

@@ -26,6 +26,7 @@
 //! | [`arena`], [`tensor`], [`input`], [`layout`] | memory layout |
 //! | [`device`] | the interface of a device; `gpu` and, for tests, `host` implement it |
 //! | [`staging`] | uploads through page-locked memory |
+//! | [`step_logits`] | logits of the steps since the last report |
 
 mod arena;
 mod device;
@@ -43,6 +44,7 @@ mod ops;
 mod parameters;
 mod pass;
 mod staging;
+mod step_logits;
 mod tensor;
 #[cfg(test)]
 mod tests;

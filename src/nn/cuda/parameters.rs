@@ -4,6 +4,7 @@ use super::arena::ArenaAllocator;
 use super::device::{Bf16, DeviceSlice};
 use super::layout::Layout;
 use super::ops::{AdamWTensors, NORM_BLOCKS};
+use super::step_logits::STEP_LOGITS;
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::ParamState;
 
@@ -26,6 +27,8 @@ pub(super) struct Parameters {
     /// The structure `Report`: ([`REPORT_WORDS`])
     pub(super) report: DeviceSlice<u32>,
     square_sums: DeviceSlice<f32>,
+    /// The buffer of [`StepLogits`](super::step_logits::StepLogits).
+    pub(super) step_logits: DeviceSlice<f32>,
     /// The weight of each output in the loss: (outputs)
     pub(super) class_weights: DeviceSlice<f32>,
 }
@@ -45,6 +48,7 @@ impl Parameters {
             has_moments: arena.u32(config.vocab_size),
             report: arena.u32(REPORT_WORDS),
             bf16_weights: arena.bf16(layout.layer_matrices.len()),
+            step_logits: arena.f32(STEP_LOGITS),
             class_weights: arena.f32(layout.classes()),
         };
         (parameters, arena.bytes())

@@ -124,16 +124,17 @@ impl FastEngine {
         self.layout.params.iter().map(|param| &param.spec)
     }
 
-    /// Forward and backward pass of a step. Returns the loss and leaves the gradients in `gradients` and
-    /// `word_grad`.
+    /// Forward and backward pass of a step. Returns the loss and the logits, (examples, labels), and leaves the
+    /// gradients in `gradients` and `word_grad`.
     ///
     /// Shards run in parallel and synchronize after the backward pass of each layer, because the gradients of its
     /// matrices are products over the rows of all shards.
-    fn forward_backward(&mut self, input: StepInput<'_>) -> f64 {
+    fn forward_backward(&mut self, input: StepInput<'_>) -> (f64, Vec<f32>) {
         let FastEngine { config, layout, cpu, weights, shards, gradients, word_grad, pool, limits, .. } =
             self;
         let start = Instant::now();
         let mut forward_seconds = 0.0;
+        let mut logits = Vec::with_capacity(input.batch.len() * layout.labels());
         let class_weights = self.optimizer.class_weights.as_deref();
         let pass = Pass {
             model: Model { cpu: *cpu, config, layout, weights },
@@ -160,12 +161,15 @@ impl FastEngine {
                 self.word_grad_cost.add_time_since(start);
                 seconds
             });
+            for shard in shards.iter() {
+                logits.extend_from_slice(&shard.logits);
+            }
             gradients.end_micro_batch();
         }
         pool.install(|| gradients.finish_step(*cpu, layout, shards));
         self.by_phase.forward += forward_seconds;
         self.by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
-        shards.iter().map(|shard| shard.loss).sum()
+        (shards.iter().map(|shard| shard.loss).sum(), logits)
     }
 
     /// One AdamW update with the gradients of [`FastEngine::forward_backward`]; returns their global norm before
@@ -280,18 +284,18 @@ impl Engine for FastEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
-        let loss = self.forward_backward(input);
+        let (loss, logits) = self.forward_backward(input);
         let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
         self.by_phase.optimizer += start.elapsed().as_secs_f64();
-        Ok(StepReport { loss, grad_norm })
+        Ok(StepReport { loss, grad_norm, logits })
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
         let (has_moments, by_phase) = (self.word_grad.has_moments.clone(), self.by_phase);
-        let loss = self.forward_backward(input);
+        let (loss, _) = self.forward_backward(input);
         let word_grad = self.word_grad.take();
         self.word_grad.has_moments = has_moments;
         self.by_phase = by_phase;

@@ -51,6 +51,18 @@ struct PendingReport {
     steps: u64,
     /// Sum of their losses and norm of the last gradient, both scalars.
     loss_and_norm: Option<(Tensor, Tensor)>,
+    /// Logits of each micro-batch: (examples, labels)
+    logits: Vec<Tensor>,
+}
+
+/// Results of the backward pass of a step, on the device.
+struct Backward {
+    /// Mean loss, a scalar.
+    loss: Tensor,
+    /// In the order of the parameters.
+    gradients: Vec<Option<Tensor>>,
+    /// Of each micro-batch: (examples, labels)
+    logits: Vec<Tensor>,
 }
 
 impl PlainEngine {
@@ -121,25 +133,23 @@ impl PlainEngine {
         self.training.softmax = softmax;
     }
 
-    /// Mean loss, a scalar, and its gradients in the order of the parameters. Gradients of micro-batches are added in
-    /// order. Does not wait for the device; adds the time on the host to `by_phase`.
-    fn backward(
-        &self,
-        input: StepInput<'_>,
-        by_phase: &mut ByPhase,
-    ) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
+    /// Forward and backward pass of a step. Gradients of micro-batches are added in order. Does not wait for the device;
+    /// adds the time on the host to `by_phase`.
+    fn backward(&self, input: StepInput<'_>, by_phase: &mut ByPhase) -> candle_core::Result<Backward> {
         let dropout = Dropout::new(self.seed, input.step);
         let OptimizerConfig { label_smoothing, class_weights, .. } = &self.optimizer;
         let class_weights = class_weights.as_deref();
         let scale = 1.0 / loss_denominator(input.batch, self.labels, class_weights);
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
+        let mut all_logits = Vec::new();
         for micro_batch in input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens) {
             let start = Instant::now();
             let logits = self.training.logits(&micro_batch, Some(dropout))?;
             by_phase.forward += start.elapsed().as_secs_f64();
             let start = Instant::now();
             let loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
+            all_logits.push(logits.detach());
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
             for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {
@@ -151,12 +161,12 @@ impl PlainEngine {
             }
             by_phase.backward += start.elapsed().as_secs_f64();
         }
-        Ok((total, sums))
+        Ok(Backward { loss: total, gradients: sums, logits: all_logits })
     }
 
     fn run_step(&mut self, input: StepInput<'_>) -> candle_core::Result<()> {
         let mut by_phase = self.by_phase;
-        let (loss, gradients) = self.backward(input, &mut by_phase)?;
+        let Backward { loss, gradients, logits } = self.backward(input, &mut by_phase)?;
         let start = Instant::now();
         let norm = adamw::norm(&gradients, &self.device)?;
         let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
@@ -169,15 +179,21 @@ impl PlainEngine {
             Some((loss_sum, _)) => (loss_sum + loss)?,
             None => loss,
         };
-        self.pending = PendingReport { steps: self.pending.steps + 1, loss_and_norm: Some((loss_sum, norm)) };
+        self.pending.loss_and_norm = Some((loss_sum, norm));
+        self.pending.steps += 1;
+        self.pending.logits.extend(logits);
         Ok(())
     }
 
     /// Waits for the device.
     fn take_report(&mut self) -> candle_core::Result<Option<StepReport>> {
-        let PendingReport { steps, loss_and_norm } = std::mem::take(&mut self.pending);
+        let PendingReport { steps, loss_and_norm, logits } = std::mem::take(&mut self.pending);
         let Some((loss_sum, norm)) = loss_and_norm else { return Ok(None) };
-        Ok(Some(StepReport { loss: to_f64(&loss_sum)? / steps as f64, grad_norm: to_f64(&norm)? }))
+        Ok(Some(StepReport {
+            loss: to_f64(&loss_sum)? / steps as f64,
+            grad_norm: to_f64(&norm)?,
+            logits: Tensor::cat(&logits, 0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
+        }))
     }
 
     fn run_logits(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
@@ -308,7 +324,7 @@ impl Engine for PlainEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
         let gather = || {
-            let (loss, gradients) = self.backward(input, &mut ByPhase::default())?;
+            let Backward { loss, gradients, .. } = self.backward(input, &mut ByPhase::default())?;
             let named = self.parameters.iter().zip(gradients);
             let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
                 gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))

@@ -16,8 +16,10 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 impl Trainer<'_> {
-    /// Evaluates what is scheduled: the validation split, and at the end of an epoch the other splits too. If the
-    /// weights are the best on the validation split, writes them to `best/`. Breaks if the training was stopped.
+    /// Evaluates what is scheduled: the validation split, and at the end of an epoch the other splits too. The scores of
+    /// the training rows are the running mean over the steps of the epoch, or of a full pass after each epoch with
+    /// `eval_on_train`. If the weights are the best on the validation split, writes them to `best/`. Breaks if the
+    /// training was stopped.
     pub(super) fn evaluate_scheduled(&mut self) -> Result<ControlFlow<()>> {
         let step = self.state.step;
         let Some(mut validation) = self.evaluate_validation()? else { return Ok(ControlFlow::Break(())) };
@@ -26,7 +28,10 @@ impl Trainer<'_> {
         let best = validation.best;
         self.record_eval(validation);
         self.evaluate_probes();
-        let is_due = |split| self.plan.is_epoch_end(step) || (best && split == SplitName::Test);
+        let is_due = |split| match split {
+            SplitName::Train => step > 0 && self.plan.is_epoch_end(step),
+            split => self.plan.is_epoch_end(step) || (best && split == SplitName::Test),
+        };
         let due = [SplitName::Test, SplitName::Train].map(|split| (split, is_due(split)));
         for (split, due) in due {
             if !due || !self.setup.eval.contains_key(&split) {
@@ -35,6 +40,7 @@ impl Trainer<'_> {
             let Some((eval, _)) = self.evaluate_split(split)? else { return Ok(ControlFlow::Break(())) };
             self.record_eval(eval);
         }
+        self.record_running_scores();
         match (step, best) {
             (0, _) => self.state.before = self.state.latest.clone(),
             (_, true) => self.save_best(value)?,
@@ -114,6 +120,18 @@ impl Trainer<'_> {
     fn add_evaluation_time(&mut self, seconds: f64) {
         self.state.scoring_seconds += seconds;
         self.state.usage.spend(Stage::Evaluation, seconds);
+    }
+
+    /// Records the running mean over the steps of the epoch, if there were steps and no full pass replaces it.
+    fn record_running_scores(&mut self) {
+        let step = self.state.step;
+        if self.setup.eval.contains_key(&SplitName::Train) {
+            return;
+        }
+        let scores = self.state.running_scores.as_ref().and_then(|running| running.scores(self.spec.task()));
+        let Some(scores) = scores else { return };
+        let epoch = self.plan.epoch(step);
+        self.record_eval(Eval { step, epoch, split: SplitName::Train, scores, best: false, seconds: 0.0 });
     }
 
     fn record_eval(&mut self, eval: Eval) {

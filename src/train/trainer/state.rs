@@ -1,6 +1,7 @@
 //! The state of the training loop.
 
 use super::job::Job;
+use crate::batch::Label;
 use crate::error::Result;
 use crate::event::{Change, Event, SplitName, Started, now};
 use crate::files::OpenFolder;
@@ -27,6 +28,8 @@ pub(super) struct Trainer<'a> {
     pub(super) replayed_changes: &'a [Change],
     /// The steps since the last `step` event.
     pub(super) pending: StepAccumulator,
+    /// The labels of the steps that the engine has not reported.
+    pub(super) unreported_labels: Vec<Label>,
     pub(super) usage_meter: UsageMeter,
     pub(super) prediction_writer: PredictionWriter,
     pub(super) probe_evaluator: ProbeEvaluator<'a>,
@@ -90,6 +93,7 @@ impl<'a> Trainer<'a> {
             state,
             intact_checkpoint,
             pending: StepAccumulator::default(),
+            unreported_labels: Vec::new(),
             probe_evaluator: ProbeEvaluator::new(job.probes_file),
             ordered_epoch: None,
             order: Vec::new(),

@@ -6,6 +6,7 @@ use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Event, Stage};
 use crate::nn::{Built, StepInput, StepReport};
+use crate::train::running_scores::RunningScores;
 use std::time::Instant;
 
 impl Trainer<'_> {
@@ -27,6 +28,11 @@ impl Trainer<'_> {
         let batch = self.next_batch();
         self.usage_meter.spend(Stage::Data, start);
         let step = self.state.step;
+        let epoch = step / self.plan.steps_per_epoch;
+        let running_scores = &mut self.state.running_scores;
+        if running_scores.as_ref().is_none_or(|scores| scores.epoch != epoch) {
+            *running_scores = Some(RunningScores::new(epoch, &self.setup.labels));
+        }
         let learning_rate = self.schedule.at(step);
         let start = Instant::now();
         let input = StepInput { batch: &batch, step, learning_rate };
@@ -34,6 +40,7 @@ impl Trainer<'_> {
         self.add_step_time(start);
         let Built { engine, config, .. } = &self.setup.built;
         self.usage_meter.count(&batch, engine.as_ref(), config, self.setup.labels.outputs());
+        self.unreported_labels.extend_from_slice(&batch.labels);
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
         self.state.step += 1;
         self.state.examples += examples;
@@ -67,7 +74,7 @@ impl Trainer<'_> {
 
     /// Records the engine's report on the steps that it had not reported.
     fn record(&mut self, report: StepReport) -> Result<()> {
-        let StepReport { loss, grad_norm } = report;
+        let StepReport { loss, grad_norm, logits } = report;
         if !loss.is_finite() || !grad_norm.is_finite() {
             return Err(Error::Training(format!(
                 "the loss of step {} is {loss} with gradient norm {grad_norm}; lower learning_rate (now {}) or set max_grad_norm = 1.0",
@@ -78,6 +85,12 @@ impl Trainer<'_> {
         self.pending.loss += loss * self.pending.unreported as f64;
         self.pending.unreported = 0;
         self.pending.grad_norm = grad_norm;
+        let labels = std::mem::take(&mut self.unreported_labels);
+        if let Some(scores) = &mut self.state.running_scores {
+            for (logits, label) in logits.chunks_exact(self.setup.labels.outputs()).zip(&labels) {
+                scores.add(logits, label);
+            }
+        }
         Ok(())
     }
 

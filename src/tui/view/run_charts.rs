@@ -5,7 +5,6 @@ use super::chart_title::view_suffix;
 use super::scores::split_role;
 use crate::catalog::{Metric, SplitRole, published};
 use crate::format;
-use crate::run::axis::StepAxis;
 use crate::run::history::History;
 use crate::run::run_chart::{RunChart, RunCurve};
 use crate::run::series::Series;
@@ -69,7 +68,7 @@ impl<'a> ChartSeeds<'a> {
         let mut bands = Vec::new();
         let mut curves = Vec::new();
         for (of, series) in chart.curves(self.history) {
-            let curve = curve(of, series, &self.history.step_axis);
+            let curve = curve(of, series, self.history);
             // Three overlapping bands are unreadable, so only the validation split has one.
             let has_band = !matches!(of, RunCurve::Score(split, _) if split.role() != SplitRole::Validation);
             match self.band(view, &curve, of).filter(|_| has_band) {
@@ -87,28 +86,27 @@ impl<'a> ChartSeeds<'a> {
 }
 
 /// A curve with the look that it has on every chart.
-fn curve<'a>(of: RunCurve, series: &'a Series, step_axis: &'a StepAxis) -> Curve<'a> {
-    let (name, role, style, dash) = match of {
-        RunCurve::TrainLoss => ("train", Role::Train, CurveStyle::Line, Dash::Solid),
+fn curve<'a>(of: RunCurve, series: &'a Series, history: &'a History) -> Curve<'a> {
+    let (role, style, dash) = match of {
         RunCurve::Score(split, _) => {
             let (symbol, dash) = match split.role() {
                 SplitRole::Train => (Symbol::Ring, Dash::Dotted),
                 SplitRole::Test => (Symbol::Diamond, Dash::DashDotted),
                 SplitRole::Validation | SplitRole::ExtraValidation => (Symbol::Disc, Dash::Dashed),
             };
-            (split.name(), split_role(split), CurveStyle::Points(symbol), dash)
+            (split_role(split), CurveStyle::Points(symbol), dash)
         }
-        RunCurve::LearningRate | RunCurve::GradNorm | RunCurve::TokenRate => {
-            ("", Role::Train, CurveStyle::Line, Dash::Solid)
+        RunCurve::TrainLoss | RunCurve::LearningRate | RunCurve::GradNorm | RunCurve::TokenRate => {
+            (Role::Train, CurveStyle::Line, Dash::Solid)
         }
     };
     Curve {
-        name,
+        name: of.name(history),
         role,
         style,
         dash,
         series: vec![series],
-        step_axis,
+        step_axis: &history.step_axis,
         is_smoothed: of.is_noisy(),
         is_faint: false,
     }

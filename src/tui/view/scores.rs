@@ -117,5 +117,10 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
         );
         y += 1;
     }
+    if history.has_running_scores() && y < area.bottom() {
+        let text = "train: running mean over the epoch";
+        draw_text(buffer, area.x, y, area.width, text, muted);
+        y += 1;
+    }
     y - area.y
 }

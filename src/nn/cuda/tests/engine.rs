@@ -217,6 +217,8 @@ fn runs_are_bit_identical<D: Device>(open: impl Fn() -> D) {
         (report.loss - mean).abs() < 1e-9 && report.grad_norm == reports[5].grad_norm,
         "{report:?}, {mean}"
     );
+    let logits: Vec<f32> = reports.iter().flat_map(|report| report.logits.iter().copied()).collect();
+    assert_eq!(report.logits, logits);
     assert_eq!(deferred.report().expect("no report"), None);
     assert_eq!(bits(&deferred.weights().expect("weights")), expected, "deferred reports");
 }
