@@ -58,6 +58,7 @@ mod tests {
                 (ValueKind::Real { .. }, _) => "0.5",
                 (ValueKind::Choice(words), _) => words.last().copied().unwrap(),
                 (ValueKind::Interval, _) => "7",
+                (ValueKind::Boolean, _) if key.get(&built_in("a")).as_deref() == Some("false") => "true",
                 (ValueKind::Boolean, _) => "false",
                 (ValueKind::Text, _) if key.name == "delimiter" => ";",
                 (ValueKind::Text, _) if key.name == "encoding" => "latin-1",
