@@ -122,6 +122,7 @@ pub struct RunSpec {
     pub early_stopping_patience: Option<u64>,
     /// Whether training scores are those of a full pass over the training rows (at most 10,000) after each epoch, instead
     /// of the running mean over the steps of the epoch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub eval_on_train: bool,
     /// Seed of every random number.
     pub seed: u64,

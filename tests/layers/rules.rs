@@ -97,7 +97,8 @@ fn check(layers: &Layers, source: &Source, reference: &Reference, found: &mut Ve
     let Some(owner) = from.first() else { return };
     let written = reference.path.join("::");
     let targets = source.resolve(reference.module, &reference.path);
-    let owned = CRATE_OWNERS.iter().find(|(name, _)| *name == reference.path[0]);
+    // A single name may be a variable.
+    let owned = CRATE_OWNERS.iter().find(|(name, _)| *name == reference.path[0] && reference.path.len() > 1);
     if let Some((name, other)) = owned.filter(|(_, other)| targets.is_empty() && other != owner) {
         found.push(format!("{file}: only {other} may use {name}"));
     }
