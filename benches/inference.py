@@ -25,6 +25,7 @@ from measurement import environment, median, run, save_rows, spread
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--glue-tui", required=True)
 p.add_argument("--model", required=True, help="folder of a classifier or of MiniLM")
+p.add_argument("--name", help="name of the model in the rows; default: that of the folder")
 p.add_argument("--data", required=True, help="folder with SST, whose sentences are the lines")
 p.add_argument("--lines", type=int, default=100_000)
 p.add_argument("--rounds", type=int, default=5)
@@ -33,14 +34,16 @@ p.add_argument("--format", action="append", choices=["f32", "int8"], help="of ON
 p.add_argument("--commit", help="commit of the binary; default: the one that is checked out")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
-GLUE_TUI, THREADS, FORMATS, GOAL = "glue-tui", os.cpu_count(), a.format or ["f32", "int8"], {"f32": 1.3}
+GLUE_TUI, FORMATS, GOAL = "glue-tui", a.format or ["f32", "int8"], {"f32": 1.3}
+# glue-tui starts as many threads; `taskset` restricts both sides.
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 SENTENCE = "the plot is thin , but nobody will be bored"
 TOLERANCE = 1e-3
 
 
 def onnx(command, folder, *options):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inference_onnx.py")
-    return [sys.executable, script, command, folder, *map(str, options)]
+    return [sys.executable, script, command, folder, *map(str, options), "--threads", str(THREADS)]
 
 
 def write_lines(path, count):
@@ -71,7 +74,7 @@ def both(rounds, side, value, digits=3):
 
 def named(row, side):
     goal = {"goal": GOAL[side]} if side in GOAL else {}
-    return {"row": f"{row}, {os.path.basename(os.path.abspath(a.model))}, against ONNX Runtime {side}"} | goal
+    return {"row": f"{row}, {a.name or os.path.basename(os.path.abspath(a.model))}, against ONNX Runtime {side}"} | goal
 
 
 def log_odds(line):
