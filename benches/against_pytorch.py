@@ -8,14 +8,15 @@
 with `examples_per_second` and `tokens_per_second`. Both sides read the same files and tokenize them before
 the measurement. Shapes other than MiniLM have random weights, created by this script, and MiniLM's tokenizer.
 
-Each round runs glue-tui and then every variant of PyTorch once. A row reports the median over its rounds of
-the ratio within a round, and replaces the row of the same name in the results file. Ratios compare tokens per
-second, not steps: with batches sorted by length, the measured steps of PyTorch may not have the mean length.
+Each round runs glue-tui and then every variant of PyTorch once. A row reports the median, the minimum and the
+maximum over its rounds of the ratio within a round, and replaces the row of the same name in the results file.
+Ratios compare tokens per second, not steps: with batches sorted by length, the measured steps of PyTorch may not
+have the mean length.
 
 Requires torch, transformers and safetensors.
 """
-import argparse, json, os, shlex, shutil, statistics, sys, tempfile
-from measurement import environment, run, save_rows, train
+import argparse, json, os, shlex, shutil, sys, tempfile
+from measurement import environment, median, run, save_rows, spread, train
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--glue-tui", required=True)
@@ -98,13 +99,11 @@ def speed(row, precision, goals, home):
         rounds.append({"glue-tui": glue_tui(row, precision, home)} | {variant: pytorch(row, variant, precision, home) for variant in row[6]})
     lines = []
     for variant, goal in zip(row[6], goals):
-        ratio = lambda key: round(statistics.median(r["glue-tui"][key] / r[variant][key] for r in rounds), 3)
-        median = lambda side, key: round(statistics.median(r[side][key] for r in rounds), 1)
-        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal, "ratio": ratio("tokens_per_second"),
-                      "tokens_per_second": [median("glue-tui", "tokens_per_second"), median(variant, "tokens_per_second")],
-                      "examples_per_second": [median("glue-tui", "examples_per_second"), median(variant, "examples_per_second")],
-                      "peak_memory": [median("glue-tui", "peak_memory"), median(variant, "peak_memory")], "memory_ratio": ratio("peak_memory"),
-                      "rounds": len(rounds)})
+        ratios = lambda key: [r["glue-tui"][key] / r[variant][key] for r in rounds]
+        both = lambda key: [median([r[side][key] for r in rounds], 1) for side in ("glue-tui", variant)]
+        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal}
+                     | spread(ratios("tokens_per_second")) | {key: both(key) for key in ("tokens_per_second", "examples_per_second", "peak_memory")}
+                     | {"memory_ratio": median(ratios("peak_memory"))})
     return lines
 
 
@@ -135,8 +134,8 @@ def latency():
         reference = json.loads(run([sys.executable, "-c", LATENCY, a.model, str(a.threads)])[0])
         measured = {f: bench("--shape", "minilm", "--lengths", str(reference["tokens"]), "--seconds", "2", "--set", f"precision={f}") for f in ("f32", "bf16")}
         rounds.append({f: (report["one_input"]["median_ms"], reference["ms"]) for f, report in measured.items()})
-    return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0, "ratio": round(statistics.median(r[f][1] / r[f][0] for r in rounds), 3),
-             "ms": [round(statistics.median(r[f][side] for r in rounds), 2) for side in (0, 1)], "rounds": len(rounds)} for f in ("f32", "bf16")]
+    return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0} | spread([r[f][1] / r[f][0] for r in rounds])
+            | {"ms": [median([r[f][side] for r in rounds], 2) for side in (0, 1)]} for f in ("f32", "bf16")]
 
 
 PRODUCTS = """
@@ -161,8 +160,8 @@ def products():
         report = bench("--shape", "minilm", "--lengths", "sst2", "--seconds", "0.5", "--kernels", "--set", "precision=f32")
         measured = {kernel["name"]: kernel["gflops"] for kernel in report["kernels"]}
         rounds.append(list(zip((measured[name] for name in names), json.loads(run([sys.executable, "-c", PRODUCTS])[0]))))
-    return [{"row": f"{name}, minilm, f32, one thread", "ratio": round(statistics.median(r[i][0] / r[i][1] for r in rounds), 3),
-             "gflops": [round(statistics.median(r[i][side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}
+    return [{"row": f"{name}, minilm, f32, one thread"} | spread([r[i][0] / r[i][1] for r in rounds])
+            | {"gflops": [median([r[i][side] for r in rounds], 1) for side in (0, 1)]}
             for i, name in enumerate(names)]
 
 
@@ -172,9 +171,8 @@ def share():
     for _ in range(a.rounds or 5):
         report = bench("--shape", "bert-base", "--lengths", "sst", "--seconds", "3", "--set", "precision=f32")
         rounds.append((report["gflops"], report["gemm_gflops"]))
-    return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9,
-             "ratio": round(statistics.median(step / alone for step, alone in rounds), 3),
-             "gflops": [round(statistics.median(r[side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}]
+    return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9}
+            | spread([step / alone for step, alone in rounds]) | {"gflops": [median([r[side] for r in rounds], 1) for side in (0, 1)]}]
 
 
 def lengths():
@@ -223,12 +221,12 @@ def profile(shape, batch, tokens, steps, count, home):
         measured = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
         arguments = [model_folder(shape, home), *map(str, (a.threads, batch, tokens, steps))]
         rounds.append((measured, json.loads(run([sys.executable, "-c", PROFILE, *arguments])[0])))
-    median = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
-    both_sides = lambda part: [median(lambda ours, theirs: ours[part]), median(lambda ours, theirs: theirs[part])]
-    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens", "ratio": median(lambda ours, theirs: theirs[0] / ours[0]),
-             "step_ms": both_sides(0), "products_ms": both_sides(1), "ratio_of_products": median(lambda ours, theirs: theirs[1] / ours[1]),
-             "ratio_if_all_else_were_free": median(lambda ours, theirs: theirs[0] / ours[1]),
-             "and_products_as_fast_as_pytorch": median(lambda ours, theirs: theirs[0] / theirs[1]), "rounds": len(rounds)}]
+    middle = lambda value: median([value(*r) for r in rounds])
+    both_sides = lambda part: [middle(lambda ours, theirs: ours[part]), middle(lambda ours, theirs: theirs[part])]
+    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens"} | spread([theirs[0] / ours[0] for ours, theirs in rounds])
+            | {"step_ms": both_sides(0), "products_ms": both_sides(1), "ratio_of_products": middle(lambda ours, theirs: theirs[1] / ours[1]),
+               "ratio_if_all_else_were_free": middle(lambda ours, theirs: theirs[0] / ours[1]),
+               "and_products_as_fast_as_pytorch": middle(lambda ours, theirs: theirs[0] / theirs[1])}]
 
 
 def save(rows):
