@@ -8,13 +8,15 @@
 with `examples_per_second` and `tokens_per_second`. Both sides read the same files and tokenize them before
 the measurement. Shapes other than MiniLM have random weights, created by this script, and MiniLM's tokenizer.
 
-Each round runs glue-tui and then every variant of PyTorch once. A row reports the median over its rounds of
-the ratio within a round, and replaces the row of the same name in the results file. Ratios compare tokens per
-second, not steps: with batches sorted by length, the measured steps of PyTorch may not have the mean length.
+Each round runs glue-tui and then every variant of PyTorch once. A row reports the median, the minimum and the
+maximum over its rounds of the ratio within a round, and replaces the row of the same name in the results file.
+Ratios compare tokens per second, not steps: with batches sorted by length, the measured steps of PyTorch may not
+have the mean length.
 
 Requires torch, transformers and safetensors.
 """
-import argparse, datetime, json, os, platform, shlex, shutil, statistics, subprocess, sys, tempfile
+import argparse, json, os, shlex, shutil, sys, tempfile
+from measurement import environment, median, run, save_rows, spread, train
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--glue-tui", required=True)
@@ -24,6 +26,7 @@ p.add_argument("--data", required=True, help="folder with SST and SST-2")
 p.add_argument("--threads", type=int, default=os.cpu_count())
 p.add_argument("--rounds", type=int, help="number of rounds of every row, instead of its default")
 p.add_argument("--rows", action="append", help="only rows whose name contains this; may be repeated")
+p.add_argument("--commit", help="commit of the binary; default: the one that is checked out")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
 DEFAULT, LENGTH = "--batching random", "--batching length"
@@ -38,17 +41,6 @@ SPEED = [
 
 # model shape, batch size, tokens per example, steps of PyTorch, rounds
 PROFILES = [("minilm", 32, 14, 20, 5), ("distilbert", 32, 25, 6, 3), ("bert-base", 32, 25, 4, 2), ("bert-large", 8, 128, 2, 1)]
-
-
-def run(command):
-    """Returns stdout and the peak memory of the process in bytes."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(command, stdout=out, stderr=err)
-        _, status, usage = os.wait4(child.pid, 0)
-        out.seek(0), err.seek(0)
-        if status:
-            sys.exit(f"{shlex.join(command)}\n{err.read().decode()}")
-        return out.read().decode(), usage.ru_maxrss * 1024
 
 
 def model_folder(shape, home):
@@ -80,31 +72,21 @@ def data_folder(name, home):
 
 def glue_tui(row, precision, home):
     name, shape, task, data, batch, steps, *_ = row
-    runs = tempfile.mkdtemp(dir=home)
-    experiments = os.path.join(runs, "experiments.toml")
-    with open(experiments, "w") as file:
-        file.write("[experiment.speed]\n")
-    values = [f"model={model_folder(shape, home)}", f"task={task}", f"data_dir={data_folder(data, home)}", f"max_steps={steps}",
-              f"per_device_train_batch_size={batch}", f"threads={a.threads}", "max_eval_samples=16", f"precision={precision}",
-              "lr_scheduler_type=constant", "weight_decay=0", "max_grad_norm=0", "logging_steps=1"]
-    command = [a.glue_tui, "--experiments", experiments, "--runs-dir", runs, "train", "speed"]
-    out, memory = run(command + [word for value in values for word in ("--set", value)])
-    folder = out.splitlines()[-1]
-    with open(os.path.join(folder, "summary.json")) as file:
-        summary = json.load(file)
-    with open(os.path.join(folder, "events.jsonl")) as file:
-        events = [json.loads(line) for line in file]
-    shutil.rmtree(runs)
+    values = {"model": model_folder(shape, home), "task": task, "data_dir": data_folder(data, home), "max_steps": steps,
+              "per_device_train_batch_size": batch, "threads": a.threads, "max_eval_samples": 16, "precision": precision,
+              "lr_scheduler_type": "constant", "weight_decay": 0, "max_grad_norm": 0, "logging_steps": 1}
+    finished, folder, summary, events = train(a.glue_tui, home, values)
+    shutil.rmtree(folder)
     # The reference does not count the first steps either.
     counted = [event for event in events if event.get("kind") == "step" and (event["step"] > 10 or steps <= 20)]
     total = lambda key: sum(event[key] for event in counted)
     return {"examples_per_second": total("examples") / total("seconds"), "tokens_per_second": total("tokens") / total("seconds"),
-            "peak_memory": memory, "device": summary["device"], "precision": summary["precision"]}
+            "peak_memory": finished.peak_memory, "device": summary["device"], "precision": summary["precision"]}
 
 
 def pytorch(row, variant, precision, home):
     name, shape, task, data, batch, _, steps_by_variant, *_ = row
-    out, memory = run([sys.executable, a.reference, "--model", model_folder(shape, home), "--task", task, "--data", data_folder(data, home),
+    out, memory, _ = run([sys.executable, a.reference, "--model", model_folder(shape, home), "--task", task, "--data", data_folder(data, home),
                        "--skip-eval", "--fused", "--batch", str(batch), "--max-steps", str(steps_by_variant[variant]), "--threads", str(a.threads),
                        "--precision", precision, *shlex.split(variant)])
     result = json.loads(out.splitlines()[-1])
@@ -117,13 +99,11 @@ def speed(row, precision, goals, home):
         rounds.append({"glue-tui": glue_tui(row, precision, home)} | {variant: pytorch(row, variant, precision, home) for variant in row[6]})
     lines = []
     for variant, goal in zip(row[6], goals):
-        ratio = lambda key: round(statistics.median(r["glue-tui"][key] / r[variant][key] for r in rounds), 3)
-        median = lambda side, key: round(statistics.median(r[side][key] for r in rounds), 1)
-        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal, "ratio": ratio("tokens_per_second"),
-                      "tokens_per_second": [median("glue-tui", "tokens_per_second"), median(variant, "tokens_per_second")],
-                      "examples_per_second": [median("glue-tui", "examples_per_second"), median(variant, "examples_per_second")],
-                      "peak_memory": [median("glue-tui", "peak_memory"), median(variant, "peak_memory")], "memory_ratio": ratio("peak_memory"),
-                      "rounds": len(rounds)})
+        ratios = lambda key: [r["glue-tui"][key] / r[variant][key] for r in rounds]
+        both = lambda key: [median([r[side][key] for r in rounds], 1) for side in ("glue-tui", variant)]
+        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal}
+                     | spread(ratios("tokens_per_second")) | {key: both(key) for key in ("tokens_per_second", "examples_per_second", "peak_memory")}
+                     | {"memory_ratio": median(ratios("peak_memory"))})
     return lines
 
 
@@ -143,7 +123,7 @@ print(json.dumps({"tokens": x["input_ids"].shape[1], "ms": statistics.median(tim
 
 def bench(*arguments):
     """Runs `glue-tui bench` and returns its JSON report."""
-    out, _ = run([a.glue_tui, "--json", "bench", *arguments, "--set", f"threads={a.threads}", "--set", "max_grad_norm=0", "--set", "weight_decay=0"])
+    out = run([a.glue_tui, "--json", "bench", *arguments, "--set", f"threads={a.threads}", "--set", "max_grad_norm=0", "--set", "weight_decay=0"]).out
     return json.loads(out)
 
 
@@ -154,8 +134,8 @@ def latency():
         reference = json.loads(run([sys.executable, "-c", LATENCY, a.model, str(a.threads)])[0])
         measured = {f: bench("--shape", "minilm", "--lengths", str(reference["tokens"]), "--seconds", "2", "--set", f"precision={f}") for f in ("f32", "bf16")}
         rounds.append({f: (report["one_input"]["median_ms"], reference["ms"]) for f, report in measured.items()})
-    return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0, "ratio": round(statistics.median(r[f][1] / r[f][0] for r in rounds), 3),
-             "ms": [round(statistics.median(r[f][side] for r in rounds), 2) for side in (0, 1)], "rounds": len(rounds)} for f in ("f32", "bf16")]
+    return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0} | spread([r[f][1] / r[f][0] for r in rounds])
+            | {"ms": [median([r[f][side] for r in rounds], 2) for side in (0, 1)]} for f in ("f32", "bf16")]
 
 
 PRODUCTS = """
@@ -180,8 +160,8 @@ def products():
         report = bench("--shape", "minilm", "--lengths", "sst2", "--seconds", "0.5", "--kernels", "--set", "precision=f32")
         measured = {kernel["name"]: kernel["gflops"] for kernel in report["kernels"]}
         rounds.append(list(zip((measured[name] for name in names), json.loads(run([sys.executable, "-c", PRODUCTS])[0]))))
-    return [{"row": f"{name}, minilm, f32, one thread", "ratio": round(statistics.median(r[i][0] / r[i][1] for r in rounds), 3),
-             "gflops": [round(statistics.median(r[i][side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}
+    return [{"row": f"{name}, minilm, f32, one thread"} | spread([r[i][0] / r[i][1] for r in rounds])
+            | {"gflops": [median([r[i][side] for r in rounds], 1) for side in (0, 1)]}
             for i, name in enumerate(names)]
 
 
@@ -191,9 +171,8 @@ def share():
     for _ in range(a.rounds or 5):
         report = bench("--shape", "bert-base", "--lengths", "sst", "--seconds", "3", "--set", "precision=f32")
         rounds.append((report["gflops"], report["gemm_gflops"]))
-    return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9,
-             "ratio": round(statistics.median(step / alone for step, alone in rounds), 3),
-             "gflops": [round(statistics.median(r[side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}]
+    return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9}
+            | spread([step / alone for step, alone in rounds]) | {"gflops": [median([r[side] for r in rounds], 1) for side in (0, 1)]}]
 
 
 def lengths():
@@ -242,39 +221,16 @@ def profile(shape, batch, tokens, steps, count, home):
         measured = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
         arguments = [model_folder(shape, home), *map(str, (a.threads, batch, tokens, steps))]
         rounds.append((measured, json.loads(run([sys.executable, "-c", PROFILE, *arguments])[0])))
-    median = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
-    both_sides = lambda part: [median(lambda ours, theirs: ours[part]), median(lambda ours, theirs: theirs[part])]
-    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens", "ratio": median(lambda ours, theirs: theirs[0] / ours[0]),
-             "step_ms": both_sides(0), "products_ms": both_sides(1), "ratio_of_products": median(lambda ours, theirs: theirs[1] / ours[1]),
-             "ratio_if_all_else_were_free": median(lambda ours, theirs: theirs[0] / ours[1]),
-             "and_products_as_fast_as_pytorch": median(lambda ours, theirs: theirs[0] / theirs[1]), "rounds": len(rounds)}]
+    middle = lambda value: median([value(*r) for r in rounds])
+    both_sides = lambda part: [middle(lambda ours, theirs: ours[part]), middle(lambda ours, theirs: theirs[part])]
+    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens"} | spread([theirs[0] / ours[0] for ours, theirs in rounds])
+            | {"step_ms": both_sides(0), "products_ms": both_sides(1), "ratio_of_products": middle(lambda ours, theirs: theirs[1] / ours[1]),
+               "ratio_if_all_else_were_free": middle(lambda ours, theirs: theirs[0] / ours[1]),
+               "and_products_as_fast_as_pytorch": middle(lambda ours, theirs: theirs[0] / theirs[1])}]
 
 
-versions = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
-                          check=True, capture_output=True, text=True).stdout.split()
-commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                        cwd=os.path.dirname(os.path.abspath(__file__))).stdout.strip()
-cpu = platform.machine()
-if os.path.exists("/proc/cpuinfo"):
-    with open("/proc/cpuinfo") as file:
-        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), cpu)
-environment = {"date": datetime.date.today().isoformat(), "commit": commit, "machine": f"{cpu}, {a.threads} threads",
-                 "torch": versions[0], "transformers": versions[1]}
-
-
-def save_rows(lines):
-    """Prints rows and writes them to the results file, where they replace rows of the same name."""
-    rows = [line | environment for line in lines]
-    print(*(json.dumps(line) for line in lines), sep="\n", flush=True)
-    if not a.to:
-        return
-    stored = {}
-    if os.path.exists(a.to):
-        with open(a.to) as file:
-            stored = {row["row"]: row for row in json.load(file)}
-    os.makedirs(os.path.dirname(os.path.abspath(a.to)), exist_ok=True)
-    with open(a.to, "w") as file:
-        file.write("[\n" + ",\n".join(json.dumps(row) for row in (stored | {row["row"]: row for row in rows}).values()) + "\n]\n")
+def save(rows):
+    save_rows(rows, a.to, environment(a.threads, a.commit, ["torch", "transformers"]))
 
 
 is_selected = lambda name: not a.rows or any(word in name for word in a.rows)
@@ -282,10 +238,10 @@ with tempfile.TemporaryDirectory() as home:
     for row in SPEED:
         for precision, goals in row[8].items():
             if is_selected(f"{row[0]}, {precision}"):
-                save_rows(speed(row, precision, goals, home))
+                save(speed(row, precision, goals, home))
     for row in PROFILES:
         if is_selected(f"profile of {row[0]}"):
-            save_rows(profile(*row, home))
+            save(profile(*row, home))
     for name, measure in (("latency", latency), ("products", products), ("share", share), ("lengths", lengths)):
         if is_selected(name):
-            save_rows(measure())
+            save(measure())
