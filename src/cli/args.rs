@@ -23,7 +23,6 @@ use std::str::FromStr;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    subcommand_precedence_over_arg = true,
     after_help = AFTER_HELP
 )]
 pub struct Args {

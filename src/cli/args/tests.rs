@@ -32,6 +32,10 @@ fn file_or_folder_stands_in_place_of_a_command() {
         let args = parse(args).unwrap();
         assert!(args.file.is_none() && args.command.is_some());
     }
+    // The value of an option may be the name of a command.
+    let args = parse(&["--runs-dir", "runs", "--experiments", "train", "bench"]).unwrap();
+    assert_eq!((args.global.runs_dir, args.global.experiments), ("runs".into(), Some("train".into())));
+    assert!(matches!(args.command, Some(CliCommand::Bench(_))));
     assert!(parse(&[folder, "runs"]).is_err());
     assert!(error(&["reviews.csv"]).contains("no such command, file or folder"));
     assert!(error(&["rnus"]).contains("did you mean 'runs'?"));
