@@ -323,7 +323,11 @@ fn moved_run_is_completed_in_its_new_place_and_reported() {
 fn removed_run_is_an_error() {
     let workspace = Workspace::new();
     let (mut child, rest) = start(&workspace, "");
-    std::fs::remove_dir_all(workspace.path().join("runs")).unwrap();
+    // The training may create a file while its directory is removed.
+    wait_until("the runs are removed", || {
+        let _ = std::fs::remove_dir_all(workspace.path().join("runs"));
+        !workspace.path().join("runs").exists()
+    });
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let err = rest.join().unwrap();

@@ -113,7 +113,7 @@ fn compared_run_of_another_process_is_followed() {
     press_keys(&mut app, "3");
     assert_eq!(update(&mut app, Msg::Tick(now + 2.0)), []);
     // A run of this process is drawn from memory.
-    let mut app = training(120, 40, "demo", 200);
+    let mut app = training(120, 40, "demo", 199);
     let dir = app.training.as_ref().unwrap().dir.clone();
     let mut row = run("demo-20261123-110429-c691", "demo", RunStatus::Running, None, 100, 500);
     row.started = 2e9;

@@ -27,7 +27,9 @@ fn default_theme_follows_the_background_and_takes_no_keys() {
         // Keys that are typed before and after the reply.
         terminal.send(&format!("/ti\x1b]11;rgb:{reply}ny"));
         terminal.wait_for("/ tiny");
+        // Escape and a letter that follows at once are Alt and the letter.
         terminal.send("\x1b");
+        terminal.wait("no filter", |screen| !screen.contains("/ tiny"));
         terminal.wait_until("color of the theme", |terminal| {
             key_color(terminal) == Some(vt100::Color::Idx(color))
         });

@@ -9,7 +9,7 @@ use super::live::LiveState;
 use super::open::OpenState;
 use super::popup::Popup;
 use super::quitting::Quitting;
-use super::run::RunState;
+use super::run::{RunState, status_of};
 use super::runs::{RunsState, can_resume};
 use crate::event::Status;
 use crate::run::history::{History, Phase};
@@ -130,6 +130,12 @@ impl App {
     /// Whether this process is training now.
     pub fn is_training(&self) -> bool {
         self.training.as_ref().is_some_and(RunState::is_live)
+    }
+
+    /// Whether all seeds of the run of this process have ended, so that it only has to save its results.
+    pub fn is_run_ending(&self) -> bool {
+        let run = self.training.as_ref().filter(|run| run.is_live());
+        run.is_some_and(|run| status_of(&run.seeds, run.spec.repeats) != RunStatus::Running)
     }
 
     /// The run on the Live screen, if a process trains it that accepts commands.

@@ -1,10 +1,9 @@
 //! The row of a run that is being trained, from its newest events: the list of runs is older.
 
 use super::app::App;
-use super::run::RunState;
-use crate::event::Status;
-use crate::run::history::{History, Phase};
-use crate::run::{RunRow, RunStatus};
+use super::run::{RunState, status_of};
+use crate::run::RunRow;
+use crate::run::history::History;
 use std::borrow::Cow;
 
 /// The row with what this process knows about the run that it trains.
@@ -28,13 +27,7 @@ pub fn followed_row(row: &RunRow, seeds: &[History]) -> RunRow {
 
 fn updated(row: &RunRow, run: &RunState, seeds: &[History]) -> RunRow {
     let Some(last) = seeds.last() else { return row.clone() };
-    let status = match last.phase {
-        Phase::Ended(Status::Finished, _) if (seeds.len() as u64) < run.spec.repeats => RunStatus::Running,
-        Phase::Ended(Status::Finished, _) => RunStatus::Finished,
-        Phase::Ended(Status::Stopped, _) => RunStatus::Stopped,
-        Phase::Ended(Status::Failed, _) => RunStatus::Failed,
-        Phase::Preparing | Phase::Training | Phase::Paused => RunStatus::Running,
-    };
+    let status = status_of(seeds, run.spec.repeats);
     let done: f64 = seeds.iter().map(History::fraction).sum();
     RunRow {
         status,

@@ -1,9 +1,9 @@
 //! A run with the histories of its seeds, as screens show it.
 
 use crate::catalog::Metric;
-use crate::event::{Command, Event};
-use crate::run::history::History;
-use crate::run::{Repeats, RunEvent};
+use crate::event::{Command, Event, Status};
+use crate::run::history::{History, Phase};
+use crate::run::{Repeats, RunEvent, RunStatus};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
 
@@ -121,5 +121,17 @@ impl RunState {
         let ended = self.seeds.iter().filter(|history| history.is_over());
         let best: Vec<_> = ended.filter_map(|history| history.best).collect();
         Some((best.first()?.metric, Repeats::of(best.iter().map(|best| best.value))?))
+    }
+}
+
+/// The status of a run of `repeats` seeds, of which `seeds` have started; a run whose last seed has ended may still save its
+/// results.
+pub fn status_of(seeds: &[History], repeats: u64) -> RunStatus {
+    match seeds.last().map(|last| &last.phase) {
+        Some(Phase::Ended(Status::Finished, _)) if (seeds.len() as u64) < repeats => RunStatus::Running,
+        Some(Phase::Ended(Status::Finished, _)) => RunStatus::Finished,
+        Some(Phase::Ended(Status::Stopped, _)) => RunStatus::Stopped,
+        Some(Phase::Ended(Status::Failed, _)) => RunStatus::Failed,
+        Some(Phase::Preparing | Phase::Training | Phase::Paused) | None => RunStatus::Running,
     }
 }

@@ -191,6 +191,9 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     if app.quitting == Quitting::AfterHandOver {
         return Vec::new();
     }
+    if app.is_run_ending() && app.runs.queue.list.entries.is_empty() {
+        return vec![Effect::Quit];
+    }
     if app.training.as_ref().is_some_and(|run| run.discard == Discard::Requested) {
         return vec![Effect::Quit];
     }
