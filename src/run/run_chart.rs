@@ -128,7 +128,7 @@ impl RunCurve {
     pub fn name(self, history: &History) -> &'static str {
         match self {
             RunCurve::TrainLoss => "train",
-            RunCurve::Score(SplitName::Train, _) if history.has_running_scores() => "train (running mean)",
+            RunCurve::Score(SplitName::Train, _) if history.has_running_scores() => "train mean",
             RunCurve::Score(split, _) => split.name(),
             RunCurve::LearningRate | RunCurve::GradNorm | RunCurve::TokenRate => "",
         }
