@@ -267,7 +267,8 @@ fn run_that_is_being_started_outlives_the_terminal() {
     std::fs::write(home.path().join("experiments.toml"), file).unwrap();
     let cache = home.path().join("hf").display().to_string();
     let variables = [("HF_ENDPOINT", hub.as_str()), ("HF_HOME", &cache), ("HF_HUB_OFFLINE", "0")];
-    let mut terminal = Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &variables, (110, 30));
+    let mut terminal =
+        Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &variables, (110, 30));
     terminal.wait_for("A short one");
     terminal.send("\r");
     terminal.read_output(Duration::from_millis(500));
@@ -298,12 +299,18 @@ fn slow_hub(delay: Duration) -> String {
                 "num_attention_heads": 1, "intermediate_size": 8, "max_position_embeddings": 16, "type_vocab_size": 2}"#;
             let (status, body) = match request {
                 request if request.contains("/api/") => ("200 OK", listing),
-                request if request.starts_with("GET") && request.contains("config.json") => ("200 OK", config),
+                request if request.starts_with("GET") && request.contains("config.json") => {
+                    ("200 OK", config)
+                }
                 _ => ("404 Not Found", ""),
             };
             std::thread::sleep(delay / 2);
             let length = body.len();
-            write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").ok();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .ok();
         }
     });
     endpoint

@@ -24,11 +24,7 @@ pub(super) fn send(app: &mut App, command: Command) -> Vec<Effect> {
     let run = app.viewed.as_mut().or(app.training.as_mut());
     let Some(run) = run else { return Vec::new() };
     run.pending_command = Some(command);
-    vec![if is_here {
-        Effect::SendCommand(command)
-    } else {
-        Effect::SendCommandTo(run.dir.clone(), command)
-    }]
+    vec![if is_here { Effect::SendCommand(command) } else { Effect::SendCommandTo(run.dir.clone(), command) }]
 }
 
 /// Asks whether to stop the run, and whether to hold the queue.
