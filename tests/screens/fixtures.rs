@@ -237,26 +237,6 @@ pub(crate) fn assert_shows(app: &App, expected: &str) {
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
     let of_size =
         |(width, height): (u16, u16)| format!("{width}x{height}\n{}", recording(name, build(width, height)));
-    /*PIC*/
-    if let Ok(dir) = std::env::var("SCREEN_PICTURES") {
-        let themes = [
-            ("256", THEME),
-            ("16", Theme::new(ColorDepth::Ansi16, Charset::Unicode)),
-            ("none", Theme::new(ColorDepth::None, Charset::Unicode)),
-            ("ascii", Theme::new(ColorDepth::Ansi16, Charset::Ascii)),
-        ];
-        for (w, h) in SIZES {
-            for (mode, theme) in themes {
-                if mode != "256" && !terminals::SCREENS.contains(&name) {
-                    continue;
-                }
-                let buffer = super::recording::draw(&mut build(w, h), theme);
-                std::fs::write(format!("{dir}/{name}_{w}x{h}_{mode}.svg"), super::svg::svg(&buffer, name))
-                    .unwrap();
-            }
-        }
-    }
-    /*PIC*/
     assert_recorded(name, &SIZES.map(of_size).concat());
     if terminals::SCREENS.contains(&name) {
         assert_recorded(&terminals::snapshot_name(name), &terminals::recording(build));
