@@ -30,6 +30,7 @@ fn main() {
     program::first_screen(&mut report);
     program::open_run(&mut report);
     program::latency(&mut report);
+    program::idle(&mut report);
     program::slowdown(&mut report);
     if options.iter().any(|option| option == "--save") {
         report.save("interface");

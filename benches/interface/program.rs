@@ -21,6 +21,13 @@ const STEPS: u64 = 1000;
 /// Steps of a training run that does not end during the measurement.
 const ENDLESS_STEPS: u64 = 1_000_000;
 
+/// The threads whose time is measured.
+#[derive(Clone, Copy)]
+enum Threads {
+    Drawing,
+    All,
+}
+
 /// Starts the program in `home`, with an experiment that trains on all cores for `steps` steps.
 fn start_program(home: &Path, steps: u64) -> Terminal {
     write_experiment(home, steps);
@@ -118,6 +125,7 @@ pub(crate) fn latency(report: &mut Report) {
     terminal.send("\r");
     terminal.wait_for("running");
     let mut milliseconds = Vec::new();
+    terminal.raw.clear();
     while milliseconds.len() < 400 {
         // The footer is drawn last: it completes the frame.
         for (key, expected, removed) in [("1", "n new", "x stop"), ("2", "x stop", "n new")] {
@@ -134,7 +142,50 @@ pub(crate) fn latency(report: &mut Report) {
     }
     assert!(terminal.text().contains("running"), "the training run still runs");
     let (median, worst) = (quantile(&mut milliseconds, 0.5), quantile(&mut milliseconds, 1.0));
-    report.row(row, "ms", quantile(&mut milliseconds, 0.99), 50.0, &[("median", median), ("slowest", worst)]);
+    let more = [("median", median), ("slowest", worst), ("bytes_per_frame", bytes_per_frame(&terminal.raw))];
+    report.row(row, "ms", quantile(&mut milliseconds, 0.99), 50.0, &more);
+}
+
+/// Bytes of output per frame. Every frame is a synchronized update of the terminal (DEC mode 2026).
+fn bytes_per_frame(output: &[u8]) -> f64 {
+    let count = |part: &[u8]| output.windows(part.len()).filter(|window| *window == part).count();
+    let (begun, ended) = (count(b"\x1b[?2026h"), count(b"\x1b[?2026l"));
+    assert!(begun > 0 && begun.abs_diff(ended) <= 1, "{begun} begun and {ended} ended updates");
+    output.len() as f64 / begun as f64
+}
+
+/// Share of one core that the program uses while nothing happens, on the list of runs and on a run of the past.
+pub(crate) fn idle(report: &mut Report) {
+    const WAIT: Duration = Duration::from_secs(20);
+    for (row, keys) in
+        [("cost: idle on the Runs screen, 100 runs", ""), ("cost: idle on the Live screen, past run", "\t\r")]
+    {
+        if !report.is_selected(row) {
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        for number in 0..100 {
+            let name = format!("synthetic-20261123-{number:06}-0000");
+            synthetic::write_run_dir(&home.path().join("runs"), &name, number, 2000);
+        }
+        let mut terminal = start_program(home.path(), STEPS);
+        terminal.wait_for("Past runs");
+        terminal.send(keys);
+        // What was started at the beginning ends meanwhile.
+        std::thread::sleep(Duration::from_secs(3));
+        terminal.read_output(Duration::from_millis(1));
+        terminal.raw.clear();
+        let before = cpu_seconds(&terminal, Threads::All);
+        std::thread::sleep(WAIT);
+        let used = before.zip(cpu_seconds(&terminal, Threads::All)).map(|(before, after)| after - before);
+        terminal.read_output(Duration::from_millis(1));
+        let bytes = terminal.raw.len() as f64 / WAIT.as_secs_f64();
+        if let Some(used) = used {
+            let percent = 100.0 * used / WAIT.as_secs_f64();
+            report.row(row, "%", percent, 0.5, &[("bytes_per_second", bytes)]);
+        }
+        quit(&mut terminal);
+    }
 }
 
 /// Relative loss of training speed while the interface shows the run.
@@ -178,12 +229,12 @@ fn train_shown() -> (f64, Option<f64>) {
     let mut terminal = start_program(home.path(), STEPS);
     terminal.wait_for("All cores");
     // During the run, a thread only collects the output: parsing it is work of the terminal, not of the interface.
-    let before = cpu_seconds(&terminal);
+    let before = cpu_seconds(&terminal, Threads::Drawing);
     let start = Instant::now();
     terminal.send("\r");
     let speed = wait_for_speed(&home.path().join("runs"));
     let wall = start.elapsed().as_secs_f64();
-    let after = cpu_seconds(&terminal);
+    let after = cpu_seconds(&terminal, Threads::Drawing);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
     // The summary is written shortly before the run ends. Until the end, quitting asks for confirmation.
     terminal.wait("the end", |screen| screen.contains("finished") && !screen.contains("x stop"));
@@ -229,10 +280,14 @@ fn wait_for_speed(runs: &Path) -> f64 {
     }
 }
 
-/// CPU seconds of the thread that draws; `None` without `/proc`.
-fn cpu_seconds(terminal: &Terminal) -> Option<f64> {
+/// CPU seconds of the thread that draws, or of all threads; `None` without `/proc`.
+fn cpu_seconds(terminal: &Terminal, threads: Threads) -> Option<f64> {
     let id = terminal.child.process_id()?;
-    let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).ok()?;
+    let stat = match threads {
+        Threads::Drawing => format!("/proc/{id}/task/{id}/stat"),
+        Threads::All => format!("/proc/{id}/stat"),
+    };
+    let stat = std::fs::read_to_string(stat).ok()?;
     // After the name in parentheses, the first field is the state; the 12th and 13th are user and system time.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;

@@ -57,7 +57,7 @@ impl<'p> InputTable<'p> {
     }
 
     /// What was detected in the file, for the user.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> Vec<String> {
         self.table.notes()
     }
 

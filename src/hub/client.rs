@@ -21,6 +21,9 @@ use std::time::Duration;
 /// How the short ids of the supported families begin.
 const SHORT_ID_PREFIXES: [&str; 2] = ["bert-", "distilbert-"];
 
+/// The file of a model that has its shape.
+const CONFIG: &str = "config.json";
+
 /// The revision to which the hub converts datasets in other formats.
 const PARQUET_REVISION: &str = "refs/convert/parquet";
 
@@ -160,6 +163,43 @@ impl Hub {
         Ok(())
     }
 
+    /// The `config.json` of the model `name` on the hub, which has all files that a model needs; nothing is stored. `None`
+    /// for a model on disk or in the cache, and if the hub is offline.
+    ///
+    /// # Errors
+    /// As [`Hub::model`].
+    pub fn remote_config(
+        &self,
+        name: &str,
+        revision: &str,
+        cancelled: &AtomicBool,
+    ) -> Result<Option<Vec<u8>>> {
+        if self.config.offline || name == assets::DEMO || expand_home(name).is_dir() {
+            return Ok(None);
+        }
+        let repo = Repo::model(name)?;
+        check_revision(revision)?;
+        let cache = Cache::new(&self.config.cache_dir, &repo);
+        if is_cached(&self.config, &cache, revision, &FileSelection::Model) {
+            return Ok(None);
+        }
+        let mut current_file = None;
+        let config = block_on(async || {
+            let mut ignore = |_| {};
+            let mut downloader = Downloader::new(&self.config, &repo, &cache, &mut ignore, cancelled)?;
+            let (commit, names) = downloader.resolve(revision).await?;
+            if let Err(problem) = FileSelection::Model.select(&names) {
+                return Ok(Err(problem));
+            }
+            current_file = Some(CONFIG);
+            downloader.small_file(&commit, CONFIG).await.map(Ok)
+        })?;
+        match config.map_err(|error: HubError| error.into_error(&self.config, &repo, current_file))? {
+            Ok(config) => Ok(Some(config)),
+            Err(problem) => Err(Error::Hub { repo: repo.id, problem }),
+        }
+    }
+
     /// The ids of the models that are complete in the cache, in the order of the alphabet.
     pub fn cached_models(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.config.cache_dir).into_iter().flatten().flatten();
@@ -192,9 +232,7 @@ impl Hub {
         on_progress: &mut dyn FnMut(Progress),
         cancelled: &AtomicBool,
     ) -> Result<Fetched> {
-        if !listing::is_plain(revision) {
-            return Err(Error::Usage(format!("revision = {revision:?} is not a branch, a tag or a commit")));
-        }
+        check_revision(revision)?;
         let cache = Cache::new(&self.config.cache_dir, repo);
         let missing = match find_verified(&self.config, &cache, revision, selection, on_progress, cancelled)?
         {
@@ -265,6 +303,13 @@ impl Hub {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+fn check_revision(revision: &str) -> Result<()> {
+    if listing::is_plain(revision) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("revision = {revision:?} is not a branch, a tag or a commit")))
 }
 
 /// The known model whose short id resembles `name`.

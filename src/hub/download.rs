@@ -120,6 +120,21 @@ impl<'a> Downloader<'a> {
         Ok(self.cache.link(commit, name, &metadata.digest)?)
     }
 
+    /// The content of a small file of a commit, which is not stored.
+    pub(super) async fn small_file(&mut self, commit: &str, name: &str) -> Result<Vec<u8>, HubError> {
+        let url = self.url(commit, name)?;
+        self.with_retries(name, async |downloader| {
+            let (cancelled, timeout) = (downloader.cancelled, downloader.config.request_timeout);
+            let request = downloader.authorized(downloader.get_client.get(url.clone()));
+            let response = with_timeout(cancelled, timeout, request.send()).await??;
+            if !response.status().is_success() {
+                return Err(HubError::Response(error_response(&response)));
+            }
+            with_timeout(cancelled, timeout, small_body(response)).await?
+        })
+        .await
+    }
+
     /// Downloads a blob. Resumes an earlier download.
     async fn download(
         &mut self,

@@ -38,22 +38,22 @@ pub fn spec_problems(spec: &RunSpec) -> Vec<SpecProblem> {
 }
 
 /// `spec` with the columns of its files, if it can be trained as far as is known before its rows are tokenized. Small
-/// files are read completely.
+/// files are read completely, and the hub is asked for what has to be downloaded.
 ///
 /// # Errors
 /// The first of [`spec_problems`]; for small files also those in their rows, and [`Error::Usage`] for keys that do not
-/// apply to their labels.
-pub fn check_spec(spec: &RunSpec) -> Result<RunSpec> {
+/// apply to their labels; [`Error::Hub`] for a model that the hub does not have and a hub that cannot be reached;
+/// [`Error::Interrupted`] soon after `cancelled` is set.
+pub fn check_spec(spec: &RunSpec, cancelled: &AtomicBool) -> Result<RunSpec> {
     if let Some(problem) = spec_problems(spec).into_iter().next() {
         return Err(problem.error);
     }
     let spec = data::infer_columns(spec)?;
+    check_hub(&spec, cancelled)?;
     if spec.task().is_custom()
         && custom_files(&spec).map(|(_, file)| size(file)).sum::<u64>() <= MAX_READ_BYTES
     {
-        let cancelled = AtomicBool::new(false);
-        let mut context =
-            LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled: &cancelled };
+        let mut context = LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled };
         let dataset = data::load(DatasetSource::from_spec(&spec).subsampled(), &mut context)?;
         spec.with_labels(&dataset.labels)?;
     }
@@ -102,6 +102,34 @@ fn check_model(spec: &RunSpec) -> Result<()> {
     let Ok(folder) = folder else { return Ok(()) };
     ModelConfig::read(&folder)?;
     Tokenizer::load(&folder, spec.max_seq_length).map(drop)
+}
+
+/// Checks that the hub has the model, of a family that can be trained, and that it can be reached if the data have to be
+/// downloaded. Makes no request for what is in the cache.
+fn check_hub(spec: &RunSpec, cancelled: &AtomicBool) -> Result<()> {
+    let hub = Hub::from_env();
+    if hub.config().offline {
+        return Ok(());
+    }
+    if let Some(config) = hub.remote_config(&spec.model, &spec.revision, cancelled)? {
+        return ModelConfig::parse(&spec.model, &config).map(drop);
+    }
+    let mut context = LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled };
+    match data::check_files(DatasetSource::from_spec(spec), &mut context) {
+        Err(Error::Hub { repo, .. }) => {
+            let endpoint = &hub.config().endpoint;
+            hub.check_reachable().map_err(|cause| Error::Hub {
+                repo,
+                problem: format!(
+                    "cannot be downloaded from {endpoint} ({cause}); check the network and HF_ENDPOINT, or set \
+                     data_dir to a local folder"
+                ),
+            })
+        }
+        Err(error @ Error::Interrupted(_)) => Err(error),
+        // The training reports it, with its progress.
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Checks that the splits of a task of the catalog have files. Those of the hub are checked only if it is offline.
@@ -221,7 +249,7 @@ mod tests {
         let check = |rows: &str, more: &[(&str, String)]| {
             std::fs::write(&file, format!("text,label\n{rows}")).unwrap();
             let spec = custom(&[&[("train_file", file.display().to_string())], more].concat());
-            check_spec(&spec).map_err(|error| error.to_string())
+            check_spec(&spec, &AtomicBool::new(false)).map_err(|error| error.to_string())
         };
         assert_eq!(check("a,1\nb,2\nc,1\n", &[]).unwrap().label_column, Some("label".into()));
         assert!(check("a,1\nb,1\n", &[]).unwrap_err().contains("only the label"));

@@ -18,6 +18,7 @@ use crate::text::plural;
 use crate::train::{Control, Handle, Snapshot, Summary, control};
 use crossbeam_channel::{Receiver, bounded, never};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::thread::{Builder, JoinHandle};
 
 /// Name of the thread that [`start`] spawns.
@@ -74,7 +75,7 @@ pub struct RunHandle {
     handle: Handle,
     thread: Option<JoinHandle<Result<TrainOutput>>>,
     is_locked: Receiver<()>,
-    is_over: Receiver<()>,
+    is_over: Receiver<Vec<Command>>,
 }
 
 /// Stops a run from any thread, and waits for its end.
@@ -83,7 +84,8 @@ pub struct RunStopper {
     /// The run directory.
     pub dir: PathBuf,
     handle: Handle,
-    is_over: Receiver<()>,
+    /// Receives the commands that were not executed, and is then disconnected.
+    is_over: Receiver<Vec<Command>>,
 }
 
 impl RunStopper {
@@ -92,10 +94,11 @@ impl RunStopper {
         self.handle.send(Command::Stop);
     }
 
-    /// Waits until the run is over.
-    pub fn wait(&self) {
-        // Nothing is ever sent; the channel is disconnected at the end.
-        self.is_over.recv().ok();
+    /// Waits until the run is over. The first call returns the commands that it has received and not executed.
+    pub fn wait(&self) -> Vec<Command> {
+        let mut commands = self.is_over.recv().unwrap_or_default();
+        commands.retain(|command| *command != Command::Stop);
+        commands
     }
 }
 
@@ -167,17 +170,18 @@ pub fn start_controlled(
     (control, handle): (Control, Handle),
 ) -> Result<RunHandle> {
     let changed_data = changed_data_policy(&start);
-    let (dir, spec) = open(start, runs_dir)?;
+    let (dir, spec) = open(start, runs_dir, control.cancelled())?;
     let (mut sender, events) = event_channel();
-    let (running, is_over) = bounded::<()>(0);
+    let (over, is_over) = bounded(1);
     let (locked, is_locked) = bounded(1);
     let path = dir.path().to_path_buf();
     let thread = Builder::new()
         .name(THREAD_NAME.into())
         .spawn(move || {
-            let _running = running;
             let run = RunContext { dir: &dir, changed_data, control: &control, locked: &locked };
-            run_seeds(&run, &spec, &mut |event| sender.send(event))
+            let result = run_seeds(&run, &spec, &mut |event| sender.send(event));
+            over.send(control.take_commands()).ok();
+            result
         })
         .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
     Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_locked, is_over })
@@ -189,7 +193,7 @@ pub fn start_controlled(
 /// When the run directory cannot be created or its specification cannot be read, and every error of the training.
 pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
     let changed_data = changed_data_policy(&start);
-    let (dir, spec) = open(start, runs_dir)?;
+    let (dir, spec) = open(start, runs_dir, control.cancelled())?;
     let (locked, _is_locked) = bounded(1);
     run_seeds(&RunContext { dir: &dir, changed_data, control, locked: &locked }, &spec, emit)
 }
@@ -202,10 +206,10 @@ fn changed_data_policy(start: &Start) -> ChangedData {
     }
 }
 
-fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
+fn open(start: Start, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir, RunSpec)> {
     match start {
         Start::New(spec) => {
-            let spec = check_spec(&spec)?;
+            let spec = check_spec(&spec, cancelled)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
         Start::Resume(path) | Start::ResumeOnChangedData(path) => {
@@ -213,13 +217,13 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = dir.spec()?;
             Ok((dir, spec))
         }
-        Start::Replay(path) => create_replay(&RunDir::at(path), runs_dir),
+        Start::Replay(path) => create_replay(&RunDir::at(path), runs_dir, cancelled),
     }
 }
 
 /// A new run directory whose log starts with the mid-run changes of the run in `dir`: a training executes the
 /// commands that its log has for a step.
-fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
+fn create_replay(dir: &RunDir, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir, RunSpec)> {
     let spec = dir.spec()?;
     if spec.repeats > 1 {
         return Err(Error::Usage(format!(
@@ -230,7 +234,7 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
         )));
     }
     let changes = recorded(dir)?.changes;
-    check_spec(&spec)?;
+    check_spec(&spec, cancelled)?;
     let new = RunDir::create(runs_dir, &spec)?;
     let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
     let log_changes = || -> Result<()> {

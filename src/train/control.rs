@@ -81,6 +81,11 @@ impl Control {
         self.commands.try_recv().ok().map(Request::Command)
     }
 
+    /// Removes and returns the commands that were not executed. Requests for the weights are left.
+    pub fn take_commands(&self) -> Vec<Command> {
+        self.commands.try_iter().collect()
+    }
+
     /// Blocks until the next request. Both channels stay open because this end holds a sender of each.
     pub(super) fn wait(&self) -> Request {
         select! {

@@ -3,10 +3,12 @@
 
 use crate::error::Result;
 use crate::run::RunStopper;
-use crate::run::background::{BackgroundOptions, BackgroundProcess, Report, names};
+use crate::run::background::{BackgroundOptions, BackgroundProcess, Report, UnexecutedCommand, names};
 use crate::run::queue::Queue;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How the runs of this process end when the program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(super) struct HandedOver {
 pub(super) struct ActiveRuns {
     options: Arc<BackgroundOptions>,
     runs: Arc<Mutex<Vec<RunStopper>>>,
+    /// Number of runs that are being started.
+    starts: Arc<AtomicUsize>,
     /// Locked while the runs are ended. The runs that were handed over last.
     handed_over: Arc<Mutex<Option<HandedOver>>>,
 }
@@ -38,7 +42,24 @@ pub(super) struct ActiveRuns {
 impl ActiveRuns {
     /// No runs. A process in the background will have these options.
     pub(super) fn new(options: BackgroundOptions) -> Self {
-        ActiveRuns { options: Arc::new(options), runs: Arc::default(), handed_over: Arc::default() }
+        ActiveRuns { options: Arc::new(options), ..ActiveRuns::default() }
+    }
+
+    /// Counts a run that is requested.
+    pub(super) fn start_requested(&self) {
+        self.starts.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Forgets a request: the run was added, or it cannot be started.
+    pub(super) fn start_done(&self) {
+        self.starts.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Waits until no run is being started.
+    pub(super) fn wait_for_starts(&self) {
+        while self.starts.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Adds a run.
@@ -79,17 +100,21 @@ impl ActiveRuns {
         let process = BackgroundProcess::start(&dirs, &self.options).inspect_err(|_| {
             lock(&self.runs).extend(runs.iter().cloned());
         })?;
-        stop(&runs);
+        let commands = stop(&runs);
         let id = process.id();
-        *handed_over = Some(HandedOver { process: id, report: process.hand_over()? });
+        *handed_over = Some(HandedOver { process: id, report: process.hand_over(&commands)? });
         Ok(handed_over.clone())
     }
 }
 
-/// Stops runs, and waits until their work is saved.
-fn stop(runs: &[RunStopper]) {
+/// Stops runs, and waits until their work is saved. Returns the commands that they have received and not executed.
+fn stop(runs: &[RunStopper]) -> Vec<UnexecutedCommand> {
     runs.iter().for_each(RunStopper::request_stop);
-    runs.iter().for_each(RunStopper::wait);
+    let commands = |run: &RunStopper| {
+        let dir = run.dir.clone();
+        run.wait().into_iter().map(move |command| UnexecutedCommand { dir: dir.clone(), command })
+    };
+    runs.iter().flat_map(commands).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

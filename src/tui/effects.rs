@@ -42,8 +42,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long the end of the program waits for a run that is being started.
-const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end of the program waits for the `runs` thread, unless its runs are handed over.
+const RUNS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the end of the program waits for the `files` thread.
 const FILES_TIMEOUT: Duration = Duration::from_secs(2);
 /// Replies of the `runs` thread that wait for the interface.
@@ -267,6 +267,7 @@ impl EffectRunner {
             return;
         }
         self.pending_starts += 1;
+        self.signal_state.active_runs.start_requested();
         self.send_run_job(job);
     }
 
@@ -373,14 +374,25 @@ impl EffectRunner {
         result
     }
 
+    /// Waits for the jobs of the `runs` thread: runs that are being started, and commands to others.
+    fn finish_run_jobs(&mut self, ending: Ending) {
+        let (sender, done) = bounded::<()>(0);
+        self.send_run_job(RunJob::Finish(sender));
+        match ending {
+            // Nobody waits for the program, and a run that was requested is not lost.
+            Ending::HandOver => drop(done.recv()),
+            Ending::Stop => drop(done.recv_timeout(RUNS_TIMEOUT)),
+        }
+        while let Ok(reply) = self.start_replies.try_recv() {
+            self.take_reply(reply);
+        }
+    }
+
     /// Ends the runs that this process trains, or is just starting, and waits until their work is saved. Runs that cannot be
     /// handed over are stopped.
     pub(super) fn shut_down(&mut self, ending: Ending) -> ShutDown {
         self.signal_state.set_ending(true);
-        while self.pending_starts > 0 {
-            let Ok(reply) = self.start_replies.recv_timeout(START_TIMEOUT) else { break };
-            self.take_reply(reply);
-        }
+        self.finish_run_jobs(ending);
         let active_runs = &self.signal_state.active_runs;
         let handed_over = active_runs.end(ending).unwrap_or_else(|_| {
             active_runs.end(Ending::Stop).ok();

@@ -30,6 +30,8 @@ pub(super) enum RunJob {
     SendCommandTo(PathBuf, Command),
     /// Hand over all runs to a process in the background.
     HandOver,
+    /// Drop the sender, when the jobs before this one are done.
+    Finish(Sender<()>),
     /// Wait for the runs on other devices, which were stopped, then drop the sender.
     JoinOthers(Sender<()>),
 }
@@ -88,6 +90,7 @@ impl Worker for RunWorker {
             RunJob::PollQueue => "reading the queue",
             RunJob::SendCommandTo(..) => "sending a command to a run",
             RunJob::HandOver => "handing over runs",
+            RunJob::Finish(_) => "ending",
             RunJob::JoinOthers(_) => "stopping runs",
         }
     }
@@ -101,6 +104,7 @@ impl Worker for RunWorker {
                     msg: Some(Msg::StartFailed(error.to_string())),
                     run: None,
                 }));
+                self.active_runs.start_done();
             }
             RunJob::StartNext => {
                 let started = catch_panic(name, || self.start_next());
@@ -109,7 +113,9 @@ impl Worker for RunWorker {
                     run: None,
                 });
                 self.reply(reply);
+                self.active_runs.start_done();
             }
+            RunJob::Finish(_done) => {}
             RunJob::Enqueue(request) => {
                 let edit = self.start_of(request).map(|start| QueueEdit::Add(Box::new(start)));
                 self.edit_queue(edit);

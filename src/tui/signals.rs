@@ -37,6 +37,9 @@ impl SignalState {
 
     /// Ends the runs, and waits until their work is saved.
     fn end_runs(&self, ending: Ending) {
+        if ending == Ending::HandOver {
+            self.active_runs.wait_for_starts();
+        }
         if self.active_runs.end(ending).is_err() {
             self.active_runs.end(Ending::Stop).ok();
         }

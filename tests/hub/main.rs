@@ -1,7 +1,10 @@
 //! The hub client against a mock hub on localhost with error responses, truncated bodies, stalls and wrong content.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod limits;
 mod mock;
+mod starting;
 
 use glue_tui::catalog::{STANDARD_SPLITS, task};
 use glue_tui::data::{self, DatasetSource, LoadContext};

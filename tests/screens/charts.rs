@@ -55,14 +55,6 @@ fn live_screen_with_changes() {
 }
 
 #[test]
-fn live_and_compare_screen_at_100_columns() {
-    snapshot_100x30("live", |width, height| training(width, height, "demo", 330));
-    snapshot_100x30("live-probes", with_probes);
-    snapshot_100x30("live-changes", changed);
-    snapshot_100x30("compare", comparing);
-}
-
-#[test]
 fn every_chart_has_a_legend_at_every_width() {
     for width in 60..=210 {
         for height in [16, 24, 30, 40, 60] {

@@ -1,6 +1,7 @@
 //! Fixtures: the app with made-up experiments, recorded events and key presses.
 
 use super::recording::{recording, text_of};
+use super::terminals;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::error::Error;
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) const THEME: Theme = Theme::new(ColorDepth::Ansi256, Charset::Unicode);
-pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
+pub(crate) const SIZES: [(u16, u16); 5] = [(80, 24), (100, 30), (120, 40), (200, 60), (40, 10)];
 /// 2026-11-23, 11:04:29 UTC, the time of the recorded events.
 pub(crate) const STARTED_AT: f64 = 1_795_431_869.0;
 
@@ -230,28 +231,24 @@ pub(crate) fn assert_shows(app: &App, expected: &str) {
     assert!(text.contains(expected), "no {expected:?} in\n{text}");
 }
 
-/// Compares the screen at every size with its snapshot; see [`super::recording`].
+/// Compares the screen at every size with its snapshot, see [`super::recording`]; a screen of
+/// [`terminals::SCREENS`] also on terminals of each kind.
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
-    snapshots(name, &SIZES, build);
-}
-
-/// [`snapshot`] at 100×30 only, where the Live and the Compare screen have layouts of their own.
-#[track_caller]
-pub(crate) fn snapshot_100x30(name: &str, build: impl Fn(u16, u16) -> App) {
-    snapshots(name, &[(100, 30)], build);
-}
-
-#[track_caller]
-fn snapshots(name: &str, sizes: &[(u16, u16)], build: impl Fn(u16, u16) -> App) {
-    for (width, height) in sizes.iter().copied() {
-        let mut settings = insta::Settings::clone_current();
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_snapshot_suffix(format!("{width}x{height}"));
-        let got = recording(name, build(width, height));
-        settings.bind(|| insta::assert_snapshot!(name, got));
+    let of_size =
+        |(width, height): (u16, u16)| format!("{width}x{height}\n{}", recording(name, build(width, height)));
+    assert_recorded(name, &SIZES.map(of_size).concat());
+    if terminals::SCREENS.contains(&name) {
+        assert_recorded(&terminals::snapshot_name(name), &terminals::recording(build));
     }
+}
+
+#[track_caller]
+fn assert_recorded(name: &str, got: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, got));
 }
 
 pub(crate) fn run_event(repeat: u64, event: Event) -> Msg {

@@ -12,6 +12,7 @@ mod comparison;
 mod copying;
 mod data;
 mod diagnosis;
+mod dialogs;
 mod fixtures;
 mod form;
 mod hostile;
@@ -31,6 +32,7 @@ mod reference;
 mod regression;
 mod runs;
 mod svg;
+mod terminals;
 
 use fixtures::*;
 
@@ -52,25 +54,24 @@ use std::path::{Path, PathBuf};
 #[test]
 fn every_snapshot_file_is_used() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
-    let (mut names, mut of_100_columns) = (BTreeSet::new(), BTreeSet::new());
+    let mut names: BTreeSet<String> = dialogs::DIALOGS.iter().map(|(name, ..)| (*name).to_owned()).collect();
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let source = std::fs::read_to_string(&path).unwrap();
             let calls = source.split("snapshot(\"").skip(1);
             names.extend(calls.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()));
-            let calls = source.split("snapshot_100x30(\"").skip(1).filter_map(|rest| rest.split_once('"'));
-            of_100_columns.extend(calls.map(|(name, _)| format!("{name}@100x30.snap")));
         }
     }
-    let expected = names
-        .iter()
-        .flat_map(|name| SIZES.iter().map(move |(width, height)| format!("{name}@{width}x{height}.snap")))
-        .chain(of_100_columns);
+    for name in terminals::SCREENS {
+        assert!(names.contains(name), "{name} has no snapshot");
+    }
+    names.extend(terminals::SCREENS.map(terminals::snapshot_name));
+    let expected = names.iter().map(|name| format!("{name}.snap")).collect();
     let files = std::fs::read_dir(folder.join("snapshots")).unwrap();
     let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let files: BTreeSet<String> = files.filter(|name| !name.ends_with(".snap.new")).collect();
-    assert_eq!(files, expected.collect());
+    assert_eq!(files, expected);
 }
 
 #[test]

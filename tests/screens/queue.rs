@@ -42,7 +42,7 @@ fn app_with_measured_speed(width: u16, height: u16) -> App {
 const RUN_NAME: &str = "demo-20261123-110429-c691";
 
 /// The app that trains the first entry of a queue.
-fn training_queue(width: u16, height: u16, names: &[&str]) -> App {
+pub(crate) fn training_queue(width: u16, height: u16, names: &[&str]) -> App {
     let mut app = app_with_measured_speed(width, height);
     let queue = queue(&app, names, Some(RUN_NAME));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(RUN_NAME));

@@ -1,8 +1,8 @@
 //! The compact text form of a screen in the snapshots. It covers Unicode, ASCII, and terminals without colors.
 //!
 //! A recording has three sections: the text of the screen in Unicode; under `roles` the roles of its cells; under
-//! `ascii` the lines of the ASCII screen that are not a symbol-by-symbol replacement of the Unicode lines. The screen
-//! without colors is not recorded: it must have the same text, no color, and the modifiers of the same roles.
+//! `ascii` the lines of the ASCII screen that are not a symbol-by-symbol replacement of the Unicode lines. The screens with
+//! more, fewer and no colors are not recorded: they must have the same text and the styles of the same roles.
 //!
 //! `3-5: 1f 20. 4s` means that lines 3 to 5 start with 1 cell of a frame, 20 of plain text and 4 of the selected line;
 //! the rest of each line is plain. The letters are those of [`letters`], with `'` for a dimmed role and `k/s` for role
@@ -59,24 +59,15 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 pub(crate) fn recording(name: &str, mut app: App) -> String {
     let mut letters = StyleLetters::new();
     let unicode = draw(&mut app, THEME);
-    let colorless = draw(&mut app, Theme { color_depth: ColorDepth::None, ..THEME });
-    check_without_color(name, &unicode, &colorless, &mut letters);
+    for (number, color_depth) in OTHER_DEPTHS.into_iter().enumerate() {
+        let other = draw(&mut app, Theme { color_depth, ..THEME });
+        check_color_depth(name, &unicode, (number, &other), &mut letters);
+    }
     let ascii = draw(&mut app, Theme { charset: Charset::AsciiSymbols, ..THEME });
     check_ascii(name, &ascii);
     let mut out = text_of(&unicode);
     out += "roles\n";
-    let mut first = 0;
-    let rows: Vec<String> = (0..unicode.area.height).map(|y| roles(&unicode, y, &mut letters)).collect();
-    for y in 0..rows.len() {
-        if rows.get(y + 1) == Some(&rows[y]) {
-            continue;
-        }
-        let lines = if first == y { format!("{}", y + 1) } else { format!("{}-{}", first + 1, y + 1) };
-        if !rows[y].is_empty() {
-            out += &format!("{lines}: {}\n", rows[y]);
-        }
-        first = y + 1;
-    }
+    out += &line_ranges((0..unicode.area.height).map(|y| roles(&unicode, y, &mut letters)));
     out += "ascii\n";
     for y in 0..ascii.area.height {
         if !is_line_in_ascii(&unicode, &ascii, y) {
@@ -86,16 +77,35 @@ pub(crate) fn recording(name: &str, mut app: App) -> String {
     out
 }
 
-/// The roles of the cells of a line.
-fn roles(buffer: &Buffer, y: u16, letters: &mut StyleLetters) -> String {
-    let letters: Vec<String> =
-        (0..buffer.area.width).map(|x| letters.letters(cell_style(&buffer[(x, y)]))).collect();
+/// Numbered lines, each with what describes it; equal neighbors share a line, and empty descriptions are left out.
+pub(crate) fn line_ranges(lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<String> = lines.collect();
+    let (mut out, mut first) = (String::new(), 1);
+    for same in lines.chunk_by(|a, b| a == b) {
+        let last = first + same.len() - 1;
+        let numbers = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        if !same[0].is_empty() {
+            out += &format!("{numbers}: {}\n", same[0]);
+        }
+        first = last + 1;
+    }
+    out
+}
+
+/// `3a 2.` for three cells with letter a and two plain ones; plain cells at the end are left out.
+pub(crate) fn run_lengths(letters: impl Iterator<Item = String>) -> String {
+    let letters: Vec<String> = letters.collect();
     let mut runs: Vec<String> =
         letters.chunk_by(|a, b| a == b).map(|run| format!("{}{}", run.len(), run[0])).collect();
     if runs.last().is_some_and(|run| run.ends_with('.')) {
         runs.pop();
     }
     runs.join(" ")
+}
+
+/// The roles of the cells of a line.
+fn roles(buffer: &Buffer, y: u16, letters: &mut StyleLetters) -> String {
+    run_lengths((0..buffer.area.width).map(|x| letters.letters(cell_style(&buffer[(x, y)]))))
 }
 
 /// Colors and modifiers of a cell.
@@ -110,10 +120,13 @@ fn style_of(style: Style) -> CellStyle {
     (or_reset(style.fg), or_reset(style.bg), style.add_modifier)
 }
 
+/// The terminals with another number of colors than [`THEME`].
+const OTHER_DEPTHS: [ColorDepth; 3] = [ColorDepth::TrueColor, ColorDepth::Ansi16, ColorDepth::None];
+
 /// All styles of cells: roles, dimmed roles, and roles drawn over another.
 struct Styles {
-    /// Letters, style with colors, and style without colors.
-    all: Vec<(String, CellStyle, CellStyle)>,
+    /// Letters, the style of [`THEME`], and those of [`OTHER_DEPTHS`].
+    all: Vec<(String, CellStyle, [CellStyle; 3])>,
 }
 
 /// The letter of each role; roles with the same style share a letter.
@@ -142,24 +155,25 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
 
 impl Styles {
     fn new() -> Styles {
-        let colorless = Theme { color_depth: ColorDepth::None, ..THEME };
+        let themes = OTHER_DEPTHS.map(|color_depth| Theme { color_depth, ..THEME });
         let dim = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
-        let one: Vec<(String, Style, Style)> = letters()
-            .map(|(role, letter)| (letter.to_string(), THEME.style(role), colorless.style(role)))
-            .collect();
+        let named = |role: Role| (THEME.style(role), themes.map(|theme| theme.style(role)));
+        let one: Vec<(String, (Style, [Style; 3]))> =
+            letters().map(|(role, letter)| (letter.to_string(), named(role))).collect();
         let dimmed = one
             .iter()
-            .map(|(letter, colored, uncolored)| (format!("{letter}'"), dim(*colored), dim(*uncolored)));
+            .map(|(letter, (style, others))| (format!("{letter}'"), (dim(*style), others.map(dim))));
         let one: Vec<_> = one.iter().cloned().chain(dimmed).collect();
-        let overlaid = one.iter().flat_map(|(lower, colored, uncolored)| {
-            one.iter().map(move |(upper, upper_colored, upper_uncolored)| {
-                (format!("{upper}/{lower}"), colored.patch(*upper_colored), uncolored.patch(*upper_uncolored))
+        let overlaid = one.iter().flat_map(|(lower, (style, others))| {
+            one.iter().map(move |(upper, (upper_style, upper_others))| {
+                let others = std::array::from_fn(|depth| others[depth].patch(upper_others[depth]));
+                (format!("{upper}/{lower}"), (style.patch(*upper_style), others))
             })
         });
         let all = one.iter().cloned().chain(overlaid);
         Styles {
             all: all
-                .map(|(letters, colored, uncolored)| (letters, style_of(colored), style_of(uncolored)))
+                .map(|(letters, (style, others))| (letters, style_of(style), others.map(style_of)))
                 .collect(),
         }
     }
@@ -169,7 +183,7 @@ impl Styles {
 struct StyleLetters {
     styles: Styles,
     letters: HashMap<CellStyle, String>,
-    pairs: HashSet<(CellStyle, CellStyle)>,
+    pairs: HashSet<(CellStyle, usize, CellStyle)>,
 }
 
 impl StyleLetters {
@@ -188,13 +202,13 @@ impl StyleLetters {
         found.clone()
     }
 
-    /// Whether a style with colors and one without are of the same role.
-    fn is_same_role(&mut self, colored: CellStyle, uncolored: CellStyle) -> bool {
-        if self.pairs.contains(&(colored, uncolored)) {
+    /// Whether a style of [`THEME`] and one with another number of colors are of the same role.
+    fn is_same_role(&mut self, style: CellStyle, depth: usize, other: CellStyle) -> bool {
+        if self.pairs.contains(&(style, depth, other)) {
             return true;
         }
-        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (colored, uncolored));
-        is_found && self.pairs.insert((colored, uncolored))
+        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, b[depth]) == (style, other));
+        is_found && self.pairs.insert((style, depth, other))
     }
 }
 
@@ -203,23 +217,36 @@ fn is_dots(symbol: &str) -> bool {
     !symbol.is_empty() && symbol.chars().all(|c| ('\u{2800}'..='\u{28ff}').contains(&c))
 }
 
-/// Checks that without colors the symbols are the same and the modifiers are those of the role.
+/// Whether a symbol marks a point of a curve.
+fn is_marker(symbol: &str) -> bool {
+    (0..60).any(|number| Symbol::Run(number).text(false) == symbol)
+}
+
+/// Checks that with the number of colors of [`OTHER_DEPTHS`] at `depth` the symbols are the same and the styles are those of
+/// the same role.
 #[track_caller]
-fn check_without_color(name: &str, unicode: &Buffer, colorless: &Buffer, letters: &mut StyleLetters) {
-    for (cell, colorless) in unicode.content.iter().zip(&colorless.content) {
-        // Lines of charts have other patterns where colors do not distinguish them.
-        if [cell, colorless].into_iter().any(|cell| is_dots(cell.symbol())) {
-            assert_eq!((colorless.fg, colorless.bg), (Color::Reset, Color::Reset), "{name} without colors");
+fn check_color_depth(
+    name: &str,
+    unicode: &Buffer,
+    (depth, other): (usize, &Buffer),
+    letters: &mut StyleLetters,
+) {
+    let has_colors = OTHER_DEPTHS[depth] != ColorDepth::None;
+    let is_patterned = OTHER_DEPTHS[depth] != ColorDepth::TrueColor;
+    let what = format!("{name} with {:?}", OTHER_DEPTHS[depth]);
+    for (cell, other) in unicode.content.iter().zip(&other.content) {
+        assert!(has_colors || (other.fg, other.bg) == (Color::Reset, Color::Reset), "{what}: {other:?}");
+        // Curves have other patterns where colors do not distinguish all of them.
+        if is_patterned && [cell, other].into_iter().any(|cell| is_dots(cell.symbol())) {
             continue;
         }
-        assert_eq!(cell.symbol(), colorless.symbol(), "{name} without colors");
-        assert_eq!(
-            (colorless.fg, colorless.bg),
-            (Color::Reset, Color::Reset),
-            "{name} without colors: {colorless:?}"
-        );
-        let is_same = letters.is_same_role(cell_style(cell), cell_style(colorless));
-        assert!(is_same, "{name}: {cell:?} is {colorless:?} without colors");
+        assert_eq!(cell.symbol(), other.symbol(), "{what}");
+        // The marker of a curve has the style of the pattern that is drawn over it.
+        if is_patterned && is_marker(cell.symbol()) {
+            continue;
+        }
+        let is_same = letters.is_same_role(cell_style(cell), depth, cell_style(other));
+        assert!(is_same, "{what}: {cell:?} is {other:?}");
     }
 }
 

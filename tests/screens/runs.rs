@@ -40,25 +40,21 @@ fn line_with(app: &App, part: &str) -> String {
 
 #[test]
 fn past_run_with_a_failure() {
-    let build = |width, height| {
+    snapshot("runs-failed", |width, height| {
         let mut app = app(width, height);
         press_keys(&mut app, "<end>");
         app
-    };
-    snapshot("runs-failed", build);
-    snapshot_100x30("runs-failed", build);
+    });
 }
 
 #[test]
 fn hundred_runs_of_one_name() {
-    let build = |width, height| {
+    snapshot("runs-hundred", |width, height| {
         let mut app = app(width, height);
         list(&mut app, hundred());
         press_keys(&mut app, "<tab>jjjj");
         app
-    };
-    snapshot("runs-hundred", build);
-    snapshot_100x30("runs-hundred", build);
+    });
 }
 
 #[test]

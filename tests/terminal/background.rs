@@ -3,9 +3,14 @@
 
 use super::pty::{TIMEOUT, Terminal};
 use super::signals::{is_saved, run_dir, training, wait_without_reading};
+use glue_tui::run::RunDir;
+use glue_tui::run::background::UnexecutedCommand;
+use glue_tui::spec::{RunSpec, built_in};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The process that trains a run, which is ended with the test.
 struct Background {
@@ -25,7 +30,7 @@ impl Background {
                 return Background { home: home.into(), dir, id };
             }
             assert!(start.elapsed() < TIMEOUT, "no process trains the run:\n{}", log(&dir));
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -41,7 +46,7 @@ impl Background {
         let start = Instant::now();
         while log(&self.dir).matches(r#""kind":"step""#).count() == before {
             assert!(start.elapsed() < TIMEOUT, "no step:\n{}", log(&self.dir));
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -50,7 +55,7 @@ impl Background {
         let start = Instant::now();
         while is_alive(self.id) {
             assert!(start.elapsed() < TIMEOUT, "process {} is still running:\n{}", self.id, log(&self.dir));
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
@@ -171,7 +176,7 @@ fn paused_run_stays_paused_in_the_background() {
     let pauses = || log(&background.dir).matches(r#""command":"pause""#).count();
     while pauses() < 2 {
         assert!(start.elapsed() < TIMEOUT, "the run is not paused:\n{}", log(&background.dir));
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let output = background.glue_tui(&["control", "tiny", "resume"]);
     assert!(output.status.success(), "{output:?}");
@@ -207,4 +212,106 @@ fn queue_is_trained_in_the_background() {
     assert!(!queue.contains("[[run]]"), "{queue}");
     let runs = String::from_utf8(background.glue_tui(&["runs"]).stdout).unwrap();
     assert_eq!((runs.matches("finished").count(), runs.matches("stopped").count()), (2, 1), "{runs}");
+}
+
+/// Number of times that the learning rate was halved, according to the log.
+fn halvings(dir: &Path) -> usize {
+    log(dir).matches(r#""command":"halve""#).count()
+}
+
+/// Enter in the list of learning rates halves it.
+#[test]
+fn change_just_before_or_during_the_hand_over_is_not_lost() {
+    for keys in ["l\rqb", "qbl\r"] {
+        let home = tempfile::tempdir().unwrap();
+        let mut terminal = training(home.path());
+        let interface = terminal.child.process_id().unwrap();
+        terminal.send(keys);
+        assert_eq!(terminal.end().exit_code(), 0, "{keys:?}");
+        let background = Background::wait(home.path(), interface);
+        background.assert_trains();
+        let start = Instant::now();
+        while halvings(&background.dir) == 0 {
+            assert!(start.elapsed() < TIMEOUT, "{keys:?}: not halved:\n{}", log(&background.dir));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(background.glue_tui(&["control", "tiny", "stop"]).status.success());
+        background.wait_for_end();
+        assert_eq!(halvings(&background.dir), 1, "{keys:?}");
+    }
+}
+
+/// A command that a run has received and not executed when it is handed over.
+#[test]
+fn unexecuted_command_is_executed_in_the_background() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { max_steps: Some(3), max_train_samples: Some(8), ..built_in("tiny") };
+    let spec = RunSpec { max_eval_samples: Some(8), ..spec };
+    let run = RunDir::create(&home.path().join("runs"), &spec).unwrap();
+    let command = UnexecutedCommand { dir: run.path().into(), command: glue_tui::event::Command::Halve };
+    let mut process = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
+    process.args(["background", "--runs-dir"]).arg(home.path().join("runs")).arg("--").arg(run.path());
+    let mut process = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(process.stdin.take().unwrap(), "{}", serde_json::to_string(&command).unwrap()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(halvings(run.path()), 1, "{}", log(run.path()));
+}
+
+/// The run directory exists only after the hub was asked for the model, which takes longer here than a quit would wait.
+#[test]
+fn run_that_is_being_started_outlives_the_terminal() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = slow_hub(Duration::from_secs(4));
+    let file = "# A short one\n[experiment.tiny]\nmodel = \"owner/slow\"\nmax_steps = 2\n";
+    std::fs::write(home.path().join("experiments.toml"), file).unwrap();
+    let cache = home.path().join("hf").display().to_string();
+    let variables = [("HF_ENDPOINT", hub.as_str()), ("HF_HOME", &cache), ("HF_HUB_OFFLINE", "0")];
+    let mut terminal =
+        Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &variables, (110, 30));
+    terminal.wait_for("A short one");
+    terminal.send("\r");
+    terminal.read_output(Duration::from_millis(500));
+    assert_eq!(run_dir(home.path()), None);
+    terminal.signal("HUP");
+    assert_eq!(wait_without_reading(&mut terminal), 130);
+    let dir = run_dir(home.path()).expect("a run directory");
+    let start = Instant::now();
+    // This hub has no weights, which the process in the background reports.
+    while !log(&dir).contains("failed") {
+        assert!(start.elapsed() < TIMEOUT, "{}", log(&dir));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A hub that has the list of files and the configuration of every model, each after `delay`.
+fn slow_hub(delay: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let request = lines.next().unwrap_or_default();
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let listing = r#"{"sha": "0123456789012345678901234567890123456789", "siblings": [{"rfilename": "config.json"},
+                {"rfilename": "vocab.txt"}, {"rfilename": "model.safetensors"}]}"#;
+            let config = r#"{"model_type": "bert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1,
+                "num_attention_heads": 1, "intermediate_size": 8, "max_position_embeddings": 16, "type_vocab_size": 2}"#;
+            let (status, body) = match request {
+                request if request.contains("/api/") => ("200 OK", listing),
+                request if request.starts_with("GET") && request.contains("config.json") => {
+                    ("200 OK", config)
+                }
+                _ => ("404 Not Found", ""),
+            };
+            std::thread::sleep(delay / 2);
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .ok();
+        }
+    });
+    endpoint
 }

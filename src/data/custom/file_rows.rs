@@ -81,7 +81,7 @@ impl<'p> FileRows<'p> {
         if rows.is_some() {
             budget.add(kept, path)?;
         }
-        let notes = table.notes().iter().cloned().chain(empty.note(path)).collect();
+        let notes = table.notes().into_iter().chain(empty.note(path)).collect();
         Ok(FileRows { table, labels, rows, notes })
     }
 

@@ -56,7 +56,7 @@ fn read_table(file: &Path, cancelled: &AtomicBool) -> Result<Preview> {
         sample.push(&cells);
         Ok(sample.count < SAMPLED_ROWS)
     });
-    let mut notes = table.notes().to_vec();
+    let mut notes = table.notes();
     match result {
         Err(error @ Error::Interrupted(_)) => return Err(error),
         // The rows before an invalid one show what the file is.

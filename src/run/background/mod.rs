@@ -7,6 +7,7 @@
 //! this process                                 process in the background
 //! starts it                            ─────▶  ready        (a line of its stdout)
 //! stops its runs, saves their work             waits for the end of its stdin
+//! sends commands that came too late    ─────▶
 //! closes the pipe                      ─────▶  resumes the runs, each once it has its lock
 //! quits, or reports what failed        ◀─────  Report       (a line of its stdout)
 //! ```
@@ -18,5 +19,5 @@
 mod process;
 mod trainer;
 
-pub use process::{BackgroundOptions, BackgroundProcess, COMMAND, READY, Report, names};
+pub use process::{BackgroundOptions, BackgroundProcess, COMMAND, READY, Report, UnexecutedCommand, names};
 pub use trainer::BackgroundTrainer;

@@ -1,6 +1,7 @@
 //! Starts the process in the background, and hands runs over to it.
 
 use crate::error::{Error, Result};
+use crate::event::Command;
 use crate::files::open_append;
 use crate::machine::{detach, this_program};
 use crate::run::dir::RunDir;
@@ -8,7 +9,7 @@ use crate::spec::DeviceSpec;
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
@@ -40,6 +41,16 @@ pub struct Report {
     pub finished: Vec<PathBuf>,
     /// Those of runs that it cannot train, with the errors.
     pub failed: Vec<(PathBuf, String)>,
+}
+
+/// A command that the interface received for a run and that the run has not executed: a line of the stdin of the process
+/// in the background.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnexecutedCommand {
+    /// The directory of the run.
+    pub dir: PathBuf,
+    /// The command.
+    pub command: Command,
 }
 
 /// A process in the background that waits for the runs of this process.
@@ -85,12 +96,19 @@ impl BackgroundProcess {
         self.child.id()
     }
 
-    /// Hands over the runs, which this process has stopped. Returns once the process in the background trains them.
+    /// Hands over the runs, which this process has stopped, with the commands that they have not executed. Returns once the
+    /// process in the background trains them.
     ///
     /// # Errors
     /// [`Error::Device`] when it does not report; it is then ended, so that this process can resume the runs.
-    pub fn hand_over(mut self) -> Result<Report> {
-        drop(self.stdin.take());
+    pub fn hand_over(mut self, commands: &[UnexecutedCommand]) -> Result<Report> {
+        if let Some(mut stdin) = self.stdin.take() {
+            let lines: Vec<String> = commands.iter().flat_map(serde_json::to_string).collect();
+            for line in lines {
+                // The process has ended if this fails, which is reported below.
+                writeln!(stdin, "{line}").ok();
+            }
+        }
         let line = match self.lines.recv_timeout(REPORT_TIMEOUT) {
             Ok(line) => line,
             Err(error) => return Err(self.kill(&describe(error))),

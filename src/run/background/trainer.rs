@@ -1,6 +1,6 @@
 //! The process in the background: it trains runs that it has taken over, and then the queue.
 
-use super::process::{BackgroundOptions, Report};
+use super::process::{BackgroundOptions, Report, UnexecutedCommand};
 use crate::error::Result;
 use crate::event::{Command, Event, Status};
 use crate::run::dir::{RunDir, seed_dirs};
@@ -45,16 +45,17 @@ impl BackgroundTrainer {
         BackgroundTrainer { options, devices, active: Vec::new() }
     }
 
-    /// Resumes the runs in `dirs`, which another process has stopped; a run that was paused stays paused. Returns once
-    /// this process holds their locks.
-    pub fn resume(&mut self, dirs: &[PathBuf]) -> Report {
+    /// Resumes the runs in `dirs`, which another process has stopped, and sends them the commands that they had not executed
+    /// there; a run that was paused stays paused. Returns once this process holds their locks.
+    pub fn resume(&mut self, dirs: &[PathBuf], commands: &[UnexecutedCommand]) -> Report {
         let mut report = Report::default();
         for dir in dirs {
             if is_finished(dir) {
                 report.finished.push(dir.clone());
                 continue;
             }
-            match self.resume_run(dir) {
+            let commands = commands.iter().filter(|unexecuted| unexecuted.dir == *dir);
+            match self.resume_run(dir, commands.map(|unexecuted| unexecuted.command)) {
                 Ok(()) => report.training.push(dir.clone()),
                 Err(error) => report.failed.push((dir.clone(), error.to_string())),
             }
@@ -62,11 +63,10 @@ impl BackgroundTrainer {
         report
     }
 
-    fn resume_run(&mut self, dir: &Path) -> Result<()> {
+    fn resume_run(&mut self, dir: &Path, commands: impl Iterator<Item = Command>) -> Result<()> {
         let (control, handle) = control();
-        if was_paused(dir) {
-            handle.send(Command::Pause);
-        }
+        let pause = was_paused(dir).then_some(Command::Pause);
+        pause.into_iter().chain(commands).for_each(|command| handle.send(command));
         let run = start_controlled(Start::Resume(dir.into()), &self.options.runs_dir, (control, handle))?;
         if !run.wait_for_lock() {
             return run.join().map(drop);

@@ -9,8 +9,12 @@ use crate::train::snapshot::Snapshot;
 use std::ops::ControlFlow;
 
 impl Trainer<'_> {
-    /// Saves the work and ends the training.
+    /// Saves the work and ends the training. Settings that were changed just before are saved too; other commands have no
+    /// effect any more.
     pub(super) fn stop(&mut self) -> Result<Status> {
+        for command in self.control.take_commands().into_iter().filter(|command| command.changes_settings()) {
+            self.change_settings(command, false);
+        }
         self.emit_command(Command::Stop, false, None);
         self.log_steps()?;
         if self.state.step > 0 {
@@ -44,12 +48,13 @@ impl Trainer<'_> {
                 }
                 Some(Request::Command(command)) => command,
             };
-            if command == Command::Stop || self.control.is_cancelled() {
-                return Ok(ControlFlow::Break(()));
-            }
+            // A change that was received before the stop is part of the work that is saved.
             if command.changes_settings() {
                 self.change_settings(command, false);
                 continue;
+            }
+            if command == Command::Stop || self.control.is_cancelled() {
+                return Ok(ControlFlow::Break(()));
             }
             if command == Command::Save {
                 self.save_on_command()?;

@@ -140,7 +140,14 @@ impl App {
 
     /// The run on the Live screen, if a process trains it that accepts commands.
     pub fn controllable_run(&self) -> Option<&RunState> {
-        self.shown_run().filter(|run| run.is_live() || self.is_trained_elsewhere(run))
+        self.shown_run()
+            .filter(|run| run.is_live() || self.is_being_handed_over(run) || self.is_trained_elsewhere(run))
+    }
+
+    /// Whether a process in the background is taking over that run of this process.
+    pub fn is_being_handed_over(&self, run: &RunState) -> bool {
+        let is_ours = self.training.as_ref().is_some_and(|training| training.dir == run.dir);
+        is_ours && self.quitting == Quitting::AfterHandOver
     }
 
     /// Whether another process trains that run.

@@ -19,14 +19,12 @@ pub(super) fn send(app: &mut App, command: Command) -> Vec<Effect> {
     if app.controllable_run().is_none() {
         return Vec::new();
     }
+    // After the hand-over, the `runs` thread writes the command to the run directory.
+    let is_here = app.controllable_run().is_some_and(|run| run.is_live() && !app.is_being_handed_over(run));
     let run = app.viewed.as_mut().or(app.training.as_mut());
     let Some(run) = run else { return Vec::new() };
     run.pending_command = Some(command);
-    vec![if run.is_live() {
-        Effect::SendCommand(command)
-    } else {
-        Effect::SendCommandTo(run.dir.clone(), command)
-    }]
+    vec![if is_here { Effect::SendCommand(command) } else { Effect::SendCommandTo(run.dir.clone(), command) }]
 }
 
 /// Asks whether to stop the run, and whether to hold the queue.

@@ -4,7 +4,7 @@ use super::chart_pane::change_marks;
 use super::chart_title::view_suffix;
 use super::compare_columns::Widths;
 use super::filter_line;
-use super::run_text::{status_role, tagged_name};
+use super::run_text::{short_name_width, status_role, tagged_name};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow};
@@ -29,6 +29,8 @@ const MIN_TABLE: u16 = 44;
 const MAX_TABLE: u16 = 92;
 /// Width of an entry of the legend.
 const ENTRY: u16 = 36;
+/// Width of an entry of the legend without the name.
+const VALUE: usize = 12;
 
 /// The areas of the table, the curves and the differences, if they fit.
 struct Areas {
@@ -337,6 +339,7 @@ fn draw_legend(
     let (compare, theme) = (&app.compare, app.theme);
     let width = area.width / legend_columns;
     let available = usize::from(legend_columns * area.height);
+    let longest = longest_name(app, usize::from(width).saturating_sub(VALUE));
     for (index, mark) in compare.marks.iter().enumerate().take(available) {
         let x = area.x + width * (index as u16 % legend_columns);
         let y = area.y + index as u16 / legend_columns;
@@ -362,12 +365,23 @@ fn draw_legend(
         };
         let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
-        let text = run.map_or_else(|| mark.name(), |run| tagged_name(run, app, name));
+        let text = run.map_or_else(|| mark.name(), |run| tagged_name(run, app, name.min(longest)));
         let is_selected = compare.selected_mark(&app.runs.runs) == Some(index);
         let role = if is_selected { Role::Selected } else { Role::Text };
         draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(role));
         draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.color)));
     }
+}
+
+/// Width of the names in the legend: all are short if one does not fit into `available` cells.
+fn longest_name(app: &App, available: usize) -> usize {
+    let marks = app.compare.marks.iter();
+    let runs = marks.filter_map(|mark| app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir)));
+    let runs: Vec<&RunRow> = runs.collect();
+    if runs.iter().all(|run| text::width(run.display_name()) <= available) {
+        return available;
+    }
+    runs.into_iter().map(short_name_width).max().unwrap_or(available)
 }
 
 fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {

@@ -314,9 +314,8 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
     };
     let curve = |name, dash, role, series| (name, (CurveStyle::Line, dash), role, series);
     let cpu = now(&|newest| format!("{}, this run {}", percent(newest.cpu), percent(newest.process_cpu)));
-    let memory = now(&|newest| {
-        format!("{:.2} GiB, {}", newest.process_memory as f64 / GIB, memory_text(history, newest))
-    });
+    let memory =
+        now(&|newest| format!("{:.2}, {}", newest.process_memory as f64 / GIB, memory_text(history, newest)));
     let planned = history.started.as_ref().and_then(|started| started.planned_memory);
     let mut panels = vec![
         Panel {
@@ -329,7 +328,7 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
             planned: None,
         },
         Panel {
-            title: ChartTitle { name: "Memory".into(), details: memory },
+            title: ChartTitle { name: "Memory, GiB".into(), details: memory },
             curves: vec![curve("", Dash::Solid, Role::Train, &gauges.process_memory)],
             is_share: false,
             planned: planned.map(|bytes| bytes as f64 / GIB),

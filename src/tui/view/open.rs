@@ -8,7 +8,7 @@ use crate::files::collapse_home;
 use crate::format;
 use crate::run::draft::DraftSetting;
 use crate::run::profile::DataProfile;
-use crate::text::{plural, sanitize};
+use crate::text::{plural, sanitize, width};
 use crate::tui::action::{Action, OpenAction};
 use crate::tui::layout::OPEN_WIDE;
 use crate::tui::screen::{Context, Screen};
@@ -347,7 +347,10 @@ fn draw_experiment(app: &App, area: Rect, buffer: &mut Buffer) {
         if y >= inner.bottom() {
             return;
         }
-        let name_width = (NAME + 10).min(usize::from(inner.width).saturating_sub(17));
+        let value = sanitize(&setting.value);
+        // A long value begins before the column of values.
+        let free = usize::from(inner.width).saturating_sub(width(&value) + 1);
+        let name_width = (NAME + 10).min(free.max(width(setting.key)));
         let x = draw_text(
             buffer,
             inner.x,
@@ -357,7 +360,7 @@ fn draw_experiment(app: &App, area: Rect, buffer: &mut Buffer) {
             theme.style(Role::Text),
         );
         let rest = inner.right().saturating_sub(x + 1);
-        let value = truncate(theme, &sanitize(&setting.value), rest.into());
+        let value = truncate(theme, &value, rest.into());
         draw_text(buffer, x + 1, y, rest, &value, theme.style(Role::Best));
         y += 1;
         if has_reasons {

@@ -58,7 +58,7 @@ pub(super) fn draw(app: &App, palette: &Palette, area: Rect, buffer: &mut Buffer
     let (width, height) = size(area);
     let inner = open_box(app, area, buffer, "Commands", width, height);
     let Parts { field, list, reason, first } = parts(palette, inner);
-    let count = format!("{} ", palette.count());
+    let count = format!("{} found ", palette.count());
     let x = draw_text(
         buffer,
         field.x,

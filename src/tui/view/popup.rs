@@ -150,6 +150,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     if choice.typed.text().is_empty() {
         let hint = match (&choice.paths, choice.free_text) {
             (Some(_), _) => "type to filter, or a path",
+            (None, Some(_)) if choice.items.len() < 2 => "type a value",
             (None, Some(_)) => "type to filter, or enter another value",
             (None, None) => "type to filter",
         };

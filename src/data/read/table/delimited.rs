@@ -3,10 +3,12 @@
 use super::cell::{Cell, OnRow, Position, row_error};
 use super::copy::{Destination, NewColumns};
 use super::dialect::{Dialect, Hints, delimiter_name};
+use super::swallowed::SwallowedRows;
 use crate::data::read::text_file::{RowReader, TextFile};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use csv::{ByteRecord, QuoteStyle, Reader, ReaderBuilder, WriterBuilder};
+use std::cell::RefCell;
 use std::io::{BufRead, Read};
 
 /// The problem of a double quote without a second one.
@@ -40,6 +42,8 @@ pub(super) struct Delimited<'p> {
     file: TextFile<'p>,
     dialect: Dialect,
     notes: Vec<String>,
+    /// What was noted about the rows when they were read last.
+    note_of_rows: RefCell<Option<String>>,
 }
 
 impl<'p> Delimited<'p> {
@@ -66,7 +70,7 @@ impl<'p> Delimited<'p> {
                  only enclose the cells, save the file as CSV"
             ));
         }
-        Ok(Delimited { file, dialect, notes })
+        Ok(Delimited { file, dialect, notes, note_of_rows: RefCell::default() })
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -81,20 +85,28 @@ impl<'p> Delimited<'p> {
         self.dialect.has_header
     }
 
-    pub(super) fn notes(&self) -> &[String] {
-        &self.notes
+    /// Notes about the file, and about the rows that were read.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.iter().cloned().chain(self.note_of_rows.borrow().clone()).collect()
     }
 
     /// Reads the cells of the columns `projection` of every row.
     pub(super) fn read(&self, projection: &[usize], on_row: OnRow<'_>) -> Result<()> {
-        self.for_each(&mut |kind, line, row| {
+        let mut swallowed = SwallowedRows::new(self.names().len(), self.dialect.delimiter);
+        let result = self.for_each(&mut |kind, line, row| {
             if kind == RowKind::Header {
                 return Ok(());
+            }
+            if self.dialect.has_quotes {
+                swallowed.push(row, line);
             }
             let cell = |column: &usize| self.cell(row, *column, line);
             let cells = projection.iter().map(cell).collect::<Result<Vec<_>>>()?;
             on_row(Position::Line(line), cells)
-        })
+        });
+        let note = swallowed.note().map(|note| format!("{}: {note}", self.file.path().display()));
+        self.note_of_rows.replace(note);
+        result
     }
 
     /// Writes a copy with columns added, as UTF-8 and without the line that names the delimiter.

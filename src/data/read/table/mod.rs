@@ -11,6 +11,7 @@ mod non_finite;
 mod open;
 mod quoting;
 mod record;
+mod swallowed;
 #[cfg(test)]
 mod tests;
 

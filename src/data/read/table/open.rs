@@ -150,12 +150,12 @@ impl<'p> Table<'p> {
         }
     }
 
-    /// What was detected in the file, for the log.
-    pub(in crate::data) fn notes(&self) -> &[String] {
+    /// What was detected in the file and in the rows that were read, for the log.
+    pub(in crate::data) fn notes(&self) -> Vec<String> {
         match &self.content {
             Content::Delimited(table) => table.notes(),
-            Content::Json(table) => table.notes(),
-            Content::Parquet(_) => &[],
+            Content::Json(table) => table.notes().to_vec(),
+            Content::Parquet(_) => Vec::new(),
         }
     }
 

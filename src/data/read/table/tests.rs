@@ -44,7 +44,7 @@ impl TestFile {
             rows.push((number, record.text, record.label));
             Ok(())
         })?;
-        Ok((rows, table.notes().to_vec()))
+        Ok((rows, table.notes()))
     }
 
     /// The columns without knowing which are wanted.

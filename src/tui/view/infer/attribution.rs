@@ -33,7 +33,7 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
     let is_old = found.texts != *texts;
     let available = Rect { height: area.height - 1, ..area };
     let used = draw_words(&MarkedText::new(found, explanation), is_old, theme, available, buffer);
-    let duration = format!("in {:>4.0} ms", 1000.0 * found.seconds);
+    let duration = format!("in {:.0} ms", 1000.0 * found.seconds);
     let label = sanitize(&explanation.label);
     let legend = format!("[supports {label}]  <opposes it>  doubled: strongest");
     let y = area.y + used;

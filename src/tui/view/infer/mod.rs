@@ -57,7 +57,7 @@ fn draw_header(app: &App, area: Rect, buffer: &mut Buffer) {
         .infer
         .prediction
         .as_ref()
-        .map_or(String::new(), |(_, seconds, _)| format!("predicted in {:>4.0} ms ", 1000.0 * seconds));
+        .map_or(String::new(), |(_, seconds, _)| format!("predicted in {:.0} ms ", 1000.0 * seconds));
     let available = (area.width as usize).saturating_sub(text::width(&took) + 2);
     draw_text(buffer, area.x + 1, area.y, area.width, &truncate(theme, &text, available), theme.style(role));
     draw_text_right(buffer, area, area.y, &took, theme.style(Role::Muted));

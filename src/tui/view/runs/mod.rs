@@ -16,6 +16,8 @@ use ratatui::layout::{Position, Rect};
 const DETAILS: u16 = 46;
 /// Width that the list needs beside the details.
 const MIN_LIST: u16 = 54;
+/// Width that the keys and values of a form need.
+const MIN_FORM: u16 = 66;
 
 /// The areas of the list and the details.
 fn layout(app: &App, lines: &[ListLine<'_>], area: Rect) -> (Rect, Rect) {
@@ -35,7 +37,8 @@ fn layout(app: &App, lines: &[ListLine<'_>], area: Rect) -> (Rect, Rect) {
 
 /// The area of the form: beside the list, or instead of it.
 pub fn form_area(app: &App, area: Rect) -> Rect {
-    if area.width >= RUNS_SIDE_BY_SIDE { layout(app, &app.runs.lines(), area).1 } else { area }
+    let beside = layout(app, &app.runs.lines(), area).1;
+    if area.width >= RUNS_SIDE_BY_SIDE && beside.width >= MIN_FORM { beside } else { area }
 }
 
 /// Draws the screen; returns the position of the terminal's cursor while text is edited.

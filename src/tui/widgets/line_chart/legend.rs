@@ -3,7 +3,7 @@
 use super::chart::{Curve, CurveStyle, Dash, LineChart, Reading};
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::{draw_text, truncate};
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -82,7 +82,7 @@ impl LineChart<'_> {
         match form {
             Form::Full => format!("{sample} {} {value}", curve.name),
             Form::WithoutValue => format!("{sample} {}", curve.name),
-            Form::Abbreviated => format!("{sample} {}", truncate(self.theme, curve.name, SHORT_NAME)),
+            Form::Abbreviated => format!("{sample} {}", abbreviated(curve.name)),
         }
     }
 
@@ -97,6 +97,15 @@ impl LineChart<'_> {
             CurveStyle::Mean => self.theme.symbol(Symbol::DashedRule),
         }
     }
+}
+
+/// The first word of a name; `val.` for a longer one such as `validation`.
+fn abbreviated(name: &str) -> String {
+    let word = name.split_whitespace().next().unwrap_or_default();
+    if text::width(word) <= SHORT_NAME {
+        return word.into();
+    }
+    word.chars().take(SHORT_NAME - 2).chain(['.']).collect()
 }
 
 #[cfg(test)]
@@ -158,7 +167,7 @@ mod tests {
         let unicode = |width| legend(width, Charset::Unicode);
         assert_eq!(unicode(40), "─ train 0.500  ● validation 0.250");
         assert_eq!(unicode(26), "─ train  ● validation");
-        assert_eq!(unicode(20), "─ train  ● vali…");
+        assert_eq!(unicode(20), "─ train  ● val.");
         assert_eq!(unicode(12), "");
         assert_eq!(legend(40, Charset::AsciiSymbols), "* train 0.500  o validation 0.250");
         // The names are at the ends of the curves.
