@@ -271,7 +271,7 @@ fn run_that_is_being_started_outlives_the_terminal() {
         Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &variables, (110, 30));
     terminal.wait_for("A short one");
     terminal.send("\r");
-    terminal.read_output(Duration::from_millis(500));
+    terminal.wait_for("a run is being started");
     assert_eq!(run_dir(home.path()), None);
     terminal.signal("HUP");
     assert_eq!(wait_without_reading(&mut terminal), 130);

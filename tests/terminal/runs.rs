@@ -35,7 +35,7 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.wait_for("Past runs, 1 ");
     // Without the filter, the cursor is still on the run.
     terminal.send("\x1b");
-    terminal.wait("no filter", |screen| !screen.contains("/ #paper"));
+    terminal.wait("no filter", |screen| !screen.contains("Nothing matches the filter."));
     terminal.wait_for("▸ my baseline");
 
     let run = std::fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());

@@ -50,11 +50,11 @@ fn trained_elsewhere(app: &App, request: &TrainRequest) -> Option<String> {
 
 /// Starts a run without a question.
 pub(super) fn start(app: &mut App, request: TrainRequest) -> Vec<Effect> {
-    if app.is_starting {
-        app.notice = Some("a run is being started".into());
+    // Asking the hub for the model can take seconds.
+    app.notice = Some("a run is being started".into());
+    if std::mem::replace(&mut app.is_starting, true) {
         return Vec::new();
     }
-    app.is_starting = true;
     vec![Effect::StartTraining(request)]
 }
 

@@ -74,6 +74,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::StartFailed(error) => {
             app.is_starting = false;
+            app.notice = None;
             app.show_error("Cannot start the run", error);
             Vec::new()
         }
