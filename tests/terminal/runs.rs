@@ -32,7 +32,8 @@ fn new_run_is_selected_named_filtered_and_pruned() {
     terminal.send("tpaper\r");
     terminal.wait_for("#paper");
     terminal.send("/#paper lr<1\r");
-    terminal.wait_for("Past runs, 1 ");
+    // Of the experiments.
+    terminal.wait_for("Nothing matches the filter.");
     // Without the filter, the cursor is still on the run.
     terminal.send("\x1b");
     terminal.wait("no filter", |screen| !screen.contains("Nothing matches the filter."));
