@@ -3,6 +3,7 @@
 use super::write;
 use crate::mutate::files;
 use crate::samples::{CONFIG, TOKENIZER, WEIGHTS};
+use glue_tui::catalog::ProblemType;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::files::ModelFolder;
 use glue_tui::hub::{Hub, fuzzing};
@@ -89,7 +90,8 @@ fn build(folder: &Path) {
     let pairs = [("device", "cpu"), ("threads", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let spec = SPEC.get_or_init(|| built_in("fuzz").with(&pairs).expect("the keys are valid"));
     let labels = ["negative", "positive"].map(String::from);
-    let _ = nn::build(&BuildOptions::from_spec(spec, &ModelFolder::on_disk(folder), &labels));
+    let labels = (&labels[..], ProblemType::SingleLabelClassification);
+    let _ = nn::build(&BuildOptions::from_spec(spec, &ModelFolder::on_disk(folder), labels));
 }
 
 fn hub() -> Hub {
