@@ -6,8 +6,8 @@
 use super::dataset::Example;
 use crate::batch::Encoded;
 use tokenizers::{
-    Encoding, PostProcessor, PostProcessorWrapper, Result, Tokenizer, TruncationDirection, TruncationParams,
-    TruncationStrategy, truncate_encodings,
+    Encoding, PostProcessor, PostProcessorWrapper, Result, Token, Tokenizer, TruncationDirection,
+    TruncationParams, TruncationStrategy, truncate_encodings,
 };
 
 /// A tokenizer with truncation.
@@ -36,6 +36,7 @@ impl TruncatingTokenizer {
         inner.with_post_processor(None::<PostProcessorWrapper>);
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| format!("the tokenizer cannot be used: {e}"))?;
+        check_texts(&post_processor)?;
         let special = post_processor.added_tokens(false).max(post_processor.added_tokens(true));
         if max_length < special {
             return Err(format!(
@@ -98,11 +99,53 @@ impl TruncatingTokenizer {
     }
 }
 
+/// Checks that each text is in its input once, since only then the special tokens are all that is added to it. In a template,
+/// a special token such as `$` or `$A` stands for the first text.
+fn check_texts(post_processor: &PostProcessorWrapper) -> std::result::Result<(), String> {
+    for is_pair in [false, true] {
+        let text = || Encoding::from_tokens(vec![Token::new(0, "a".into(), (0, 1))], 0);
+        let texts = 1 + usize::from(is_pair);
+        let input = post_processor.process(text(), is_pair.then(text), true);
+        let length = input.map_err(|e| format!("the tokenizer cannot be used: {e}"))?.len();
+        if length != texts + post_processor.added_tokens(is_pair) {
+            return Err(
+                "the tokenizer cannot be used: its special tokens do not stand around each text; check \
+                        post_processor in tokenizer.json, and whether cls_token or sep_token begins with `$`"
+                    .into(),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The token ids of an encoded row.
 pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> Encoded {
     Encoded {
         ids: encoding.get_ids().to_vec(),
         type_ids: encoding.get_type_ids().to_vec(),
         label: row.label.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokenizers::processors::bert::BertProcessing;
+    use tokenizers::processors::template::TemplateProcessing;
+
+    #[test]
+    fn each_text_is_in_its_input_once() {
+        let template = |single: &str, pair: &str| {
+            let mut builder = TemplateProcessing::builder();
+            builder.try_single(single).unwrap().try_pair(pair).unwrap();
+            check_texts(&builder.special_tokens(vec![("x", 1)]).build().unwrap().into())
+        };
+        assert_eq!(template("x $A x", "x $A x $B:1 x:1"), Ok(()));
+        assert_eq!(template("$A", "$A $B"), Ok(()));
+        assert_eq!(check_texts(&BertProcessing::new(("x".into(), 1), ("y".into(), 2)).into()), Ok(()));
+        for (single, pair) in [("$ $A x", "$A $B"), ("x", "$A $B"), ("$A", "$A $B $A x"), ("$A", "x $A x")] {
+            let error = template(single, pair).unwrap_err();
+            assert!(error.contains("`$`"), "{single}, {pair}: {error}");
+        }
     }
 }

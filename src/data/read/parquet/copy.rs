@@ -1,6 +1,7 @@
 //! A copy of a Parquet file with columns added. The encoded bytes of the existing columns are copied as they are, so
 //! that values, types and compression stay the same, whatever they are.
 
+use super::file::reader;
 use super::file_error::caught;
 use crate::data::new_column::{NewColumn, NewValues};
 use crate::data::read::table::changed;
@@ -11,7 +12,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::FileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use std::fs::File;
@@ -37,7 +38,7 @@ pub(in crate::data::read) fn copy_with(
 ) -> Result<()> {
     let file = File::open(path).map_err(Error::reading(path))?;
     let opened = file.try_clone().map_err(Error::reading(path))?;
-    let reader = caught(path, || SerializedFileReader::new(opened))?;
+    let reader = reader(path, opened)?;
     let metadata = reader.metadata();
     let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(usize::MAX);
     if columns.iter().any(|column| column.values.len() != rows) {

@@ -3,6 +3,7 @@
 use super::cells::cell;
 use super::class_names::class_names;
 use super::file_error::{caught, damaged};
+use super::footer::check_footer;
 use super::pages::check_pages;
 use crate::data::read::table::{Cell, OnRow, Position, row_error};
 use crate::error::{Error, Result, catch_library_panic};
@@ -37,11 +38,20 @@ impl fmt::Debug for ParquetTable<'_> {
     }
 }
 
+/// A reader of `file`, whose name is `path`.
+///
+/// # Errors
+/// [`Error::Data`] for a footer that is not valid.
+pub(super) fn reader(path: &Path, mut file: File) -> Result<SerializedFileReader<File>> {
+    check_footer(path, &mut file)?;
+    caught(path, || SerializedFileReader::new(file))
+}
+
 impl<'p> ParquetTable<'p> {
     /// Reads the footer of a file.
     pub(in crate::data::read) fn open(path: &'p Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::reading(path))?;
-        let reader = caught(path, || SerializedFileReader::new(file))?;
+        let reader = reader(path, file)?;
         let metadata = reader.metadata().file_metadata();
         let schema = metadata.schema_descr().root_schema();
         if !schema.is_group() {

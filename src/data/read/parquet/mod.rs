@@ -5,6 +5,7 @@ mod class_names;
 mod copy;
 mod file;
 mod file_error;
+mod footer;
 mod page_size;
 mod pages;
 mod task;

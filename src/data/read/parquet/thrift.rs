@@ -6,11 +6,13 @@ pub(super) const TRUE: u8 = 1;
 pub(super) const FALSE: u8 = 2;
 /// The type of 32-bit integers.
 pub(super) const I32: u8 = 5;
+/// The type of lists.
+pub(super) const LIST: u8 = 9;
 /// The type of structs.
 pub(super) const STRUCT: u8 = 12;
 
-/// Maximum depth of nested values.
-const MAX_DEPTH: u32 = 8;
+/// Maximum depth of nested values. Those of a footer have 8.
+const MAX_DEPTH: u32 = 16;
 
 /// A reader of the compact protocol.
 pub(super) struct Compact<'b> {
@@ -59,6 +61,13 @@ impl Compact<'_> {
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
+    /// The number and the type of the elements of a list.
+    pub(super) fn list(&mut self) -> Option<(u64, u8)> {
+        let byte = self.byte()?;
+        let count = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
+        Some((count, byte & 0x0F))
+    }
+
     fn skip_bytes(&mut self, count: u64) -> Option<()> {
         let end = self.position.checked_add(usize::try_from(count).ok()?)?;
         self.position = end;
@@ -80,15 +89,14 @@ impl Compact<'_> {
                 let length = self.unsigned()?;
                 self.skip_bytes(length)
             }
-            9 | 10 => {
-                let byte = self.byte()?;
-                let count = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
+            LIST | 10 => {
+                let (count, kind) = self.list()?;
                 for _ in 0..count {
                     // Booleans in a list have a byte each.
-                    if matches!(byte & 0x0F, TRUE | FALSE) {
+                    if matches!(kind, TRUE | FALSE) {
                         self.skip_bytes(1)?;
                     } else {
-                        self.skip(byte & 0x0F, depth + 1)?;
+                        self.skip(kind, depth + 1)?;
                     }
                 }
                 Some(())
