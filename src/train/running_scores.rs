@@ -4,13 +4,13 @@ use super::multi_label_scores::LabelCounts;
 use super::predictions::{example_loss, multi_hot};
 use super::scores::{ConfusionMatrix, classification_scores, metrics, ratio};
 use crate::batch::Label;
-use crate::catalog::{Labels, Metric, ProblemType, Task};
+use crate::catalog::{Metric, ProblemType, Task};
 use crate::event::Scores;
 use serde::{Deserialize, Serialize};
 
 /// The running mean over the steps of an epoch: each row is scored in its training step, with dropout and with the weights
-/// before the update. So they cost nothing, but they lag behind the scores of an evaluation. The mean of two halves of an
-/// epoch is that of the whole, so a checkpoint within an epoch contains what is needed to continue.
+/// before the update. So they cost nothing, but they lag behind the scores of an evaluation. A checkpoint within an epoch
+/// contains them, so that a training that resumes continues the mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RunningScores {
     /// The epoch, from 0.
@@ -46,9 +46,8 @@ struct Moments {
 
 impl RunningScores {
     /// No rows of epoch `epoch` yet.
-    pub(super) fn new(epoch: u64, labels: &Labels) -> Self {
-        let outputs = labels.outputs();
-        let sums = match labels.problem_type() {
+    pub(super) fn new(epoch: u64, problem_type: ProblemType, outputs: usize) -> Self {
+        let sums = match problem_type {
             ProblemType::SingleLabelClassification => {
                 Sums::SingleLabelClassification(ConfusionMatrix::new(outputs))
             }
@@ -142,16 +141,7 @@ mod tests {
         outputs: usize,
         rows: &[(Vec<f32>, Label)],
     ) -> [Scores; 2] {
-        let sums = match problem_type {
-            ProblemType::SingleLabelClassification => {
-                Sums::SingleLabelClassification(ConfusionMatrix::new(outputs))
-            }
-            ProblemType::MultiLabelClassification => {
-                Sums::MultiLabelClassification(LabelCounts::new(outputs))
-            }
-            ProblemType::Regression => Sums::Regression(Moments::default()),
-        };
-        let mut running = RunningScores { epoch: 0, examples: 0, loss: 0.0, sums };
+        let mut running = RunningScores::new(0, problem_type, outputs);
         assert_eq!(running.scores(task), None);
         let mut predictions = Predictions::new(problem_type, rows.len(), outputs);
         for (row, (logits, target)) in rows.iter().enumerate() {

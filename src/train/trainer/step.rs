@@ -29,9 +29,9 @@ impl Trainer<'_> {
         self.usage_meter.spend(Stage::Data, start);
         let step = self.state.step;
         let epoch = step / self.plan.steps_per_epoch;
-        let running_scores = &mut self.state.running_scores;
+        let (running_scores, labels) = (&mut self.state.running_scores, &self.setup.labels);
         if running_scores.as_ref().is_none_or(|scores| scores.epoch != epoch) {
-            *running_scores = Some(RunningScores::new(epoch, &self.setup.labels));
+            *running_scores = Some(RunningScores::new(epoch, labels.problem_type(), labels.outputs()));
         }
         let learning_rate = self.schedule.at(step);
         let start = Instant::now();
