@@ -3,18 +3,8 @@
 //! Rust's standard library would print a message over whatever is on the screen and abort, which a shell reports as a
 //! crash. Checkpoints are written atomically, so that the program can end at any allocation without losing one.
 
-use crate::terminal_reset::{exit_now, restore_and_report, wait};
+use crate::terminal_reset::{exit_now, report_alone, restore_and_report};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether a thread is reporting why the program ends.
-static IS_REPORTED: AtomicBool = AtomicBool::new(false);
-
-thread_local! {
-    /// Whether it is this thread.
-    static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
-}
 
 /// The exit code of a device or a machine without memory.
 const EXIT_CODE: i32 = 4;
@@ -54,15 +44,6 @@ fn checked(pointer: *mut u8, size: usize) -> *mut u8 {
         out_of_memory(size);
     }
     pointer
-}
-
-/// Waits forever if another thread reports why the program ends: where memory is short, several threads fail, and the
-/// first one reports it and ends the process. Allocates nothing.
-pub fn report_alone() {
-    while !IS_REPORTER.get() && IS_REPORTED.swap(true, Ordering::SeqCst) {
-        wait();
-    }
-    IS_REPORTER.set(true);
 }
 
 /// Ends the process because `size` bytes cannot be allocated. Allocates nothing.

@@ -1,10 +1,19 @@
 //! Restores the terminal with system calls alone, for a program that can neither allocate memory nor wait for locks: it
 //! has run out of memory, or its other threads hang on a terminal that nobody reads.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the program has changed the terminal. Global state, because the terminal is.
 static IS_CHANGED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread is reporting why the program ends.
+static IS_REPORTED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether it is this thread.
+    static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Ends a synchronized update; turns off mouse reports, bracketed paste and the alternate screen; shows the cursor. The
 /// first sequence ends one that was written in part.
@@ -49,6 +58,15 @@ pub fn restore_and_report(message: &[u8]) {
         use std::io::Write;
         let _ = (was_changed, std::io::stderr().write_all(message));
     }
+}
+
+/// Waits forever if another thread reports why the program ends: where memory is short, several threads fail, and the
+/// first one reports it and ends the process. Allocates nothing.
+pub fn report_alone() {
+    while !IS_REPORTER.get() && IS_REPORTED.swap(true, Ordering::SeqCst) {
+        wait();
+    }
+    IS_REPORTER.set(true);
 }
 
 /// Lets the other threads run for a while. Allocates nothing.

@@ -1,9 +1,9 @@
 //! Lines to stdout and stderr. Control characters in names and messages are escaped wherever a terminal could
 //! interpret them.
 
-use crate::allocator;
 use crate::error::{Error, Result};
 use crate::terminal_caps::{Charset, TerminalCaps};
+use crate::terminal_reset::report_alone;
 use crate::text::{escaped, escaped_json, escaped_lines, in_ascii, width};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -76,7 +76,7 @@ pub fn exit_code(result: Result<()>) -> ExitCode {
         // A closed pipe is normal, as with `| head`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            allocator::report_alone();
+            report_alone();
             stderr_line(match &error {
                 // One line per mistake, in the format that editors can jump to.
                 Error::Config(_) => error.to_string(),
