@@ -76,11 +76,11 @@ impl SwallowedRows {
         let mut found = self.cells.iter().filter(|cell| self.has_swallowed_rows(cell));
         let first = found.next()?;
         let count = found.count() + 1;
-        let (cells, verb) = (plural(count, "cell"), if count == 1 { "contains" } else { "contain" });
-        let (line, lines) = (first.row_line, plural(first.lines.len(), "line"));
+        let (cells, verb) = (plural(count, "cell"), if count == 1 { "seems" } else { "seem" });
         Some(format!(
-            "{cells} {verb} what reads as rows of the file, the first one of {lines} in the row at line {line}; if a quote \
-             there is not closed, close it where the cell ends, or double a quote that is text"
+            "{cells} {verb} to contain rows of the file, the first one in the row at line {}; if a quote there is not \
+             closed, close it where the cell ends, or double a quote that is text",
+            first.row_line
         ))
     }
 
@@ -138,12 +138,12 @@ mod tests {
             "\"open,1\r\nfine,1\r\n\"a row\",0\r\n",
         ] {
             let found = with(rows).unwrap_or_else(|| panic!("{rows}"));
-            assert!(found.starts_with("1 cell contains") && found.contains("line 6;"), "{found}");
+            assert!(found.starts_with("1 cell seems") && found.contains("line 6;"), "{found}");
         }
         let last = note("label,text\n1,fine\n0,slow\n1,\"open\n0,never\n1,he said \"no\"\n0,bad\n").unwrap();
         assert!(last.contains("in the row at line 4;"), "{last}");
         let two = with("\"open,1\n\"a\",0\n\"open,1\n\"a\",0\n").unwrap();
-        assert!(two.starts_with("2 cells contain"), "{two}");
+        assert!(two.starts_with("2 cells seem"), "{two}");
     }
 
     #[test]
