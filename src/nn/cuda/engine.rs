@@ -228,7 +228,7 @@ impl<D: Device> CudaEngine<D> {
                     Loss { function: loss, label_smoothing: optimizer.label_smoothing as f32, class_weights };
                 model.backward(&mut ops, workspace, loss, accumulate)?;
                 if update {
-                    ops.adamw(tensors, optimizer.max_grad_norm as f32, hyperparameters(optimizer))?;
+                    ops.adamw(tensors, optimizer.max_grad_norm as f32, AdamWHyperparameters::new(optimizer))?;
                 }
             }
             Ok(())
@@ -353,16 +353,6 @@ fn out_of_memory<D: Device>(device: &D, needed: usize, error: &Error) -> Error {
         device.name(),
         bytes(needed as u64)
     ))
-}
-
-fn hyperparameters(optimizer: &OptimizerConfig) -> AdamWHyperparameters {
-    let OptimizerConfig { beta1, beta2, epsilon, .. } = *optimizer;
-    AdamWHyperparameters {
-        one_minus_beta1: (1.0 - beta1) as f32,
-        beta2: beta2 as f32,
-        one_minus_beta2: (1.0 - beta2) as f32,
-        epsilon: epsilon as f32,
-    }
 }
 
 impl<D: Device> Engine for CudaEngine<D> {

@@ -3,6 +3,7 @@
 use super::context::{Ops, THREADS};
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Bf16, Device, DeviceSlice, Kernel, Launch, Module};
+use crate::nn::engine::OptimizerConfig;
 
 /// Number of blocks that sum up the squares of the gradient.
 pub(in crate::nn::cuda) const NORM_BLOCKS: usize = 1024;
@@ -47,6 +48,17 @@ pub(in crate::nn::cuda) struct AdamWHyperparameters {
 }
 
 impl AdamWHyperparameters {
+    /// Those of `config`.
+    pub(in crate::nn::cuda) fn new(config: &OptimizerConfig) -> Self {
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = *config;
+        AdamWHyperparameters {
+            one_minus_beta1: (1.0 - beta1) as f32,
+            beta2: beta2 as f32,
+            one_minus_beta2: (1.0 - beta2) as f32,
+            epsilon: epsilon as f32,
+        }
+    }
+
     fn fields(self) -> [u32; 4] {
         [self.one_minus_beta1, self.beta2, self.one_minus_beta2, self.epsilon].map(f32::to_bits)
     }
