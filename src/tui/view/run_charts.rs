@@ -37,9 +37,9 @@ impl<'a> ChartSeeds<'a> {
         let longest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
         let is_wanted = view.seeds == Seeds::Band && series.len() > 1;
         let name = match of {
-            RunCurve::Score(split, _) if split.role() == SplitRole::Validation => "val. mean",
-            RunCurve::TrainLoss => "train mean",
-            _ => "mean",
+            RunCurve::Score(split, _) if split.role() == SplitRole::Validation => "val. seeds",
+            RunCurve::TrainLoss => "train seeds",
+            _ => "seeds",
         };
         let style = CurveStyle::Mean;
         is_wanted.then(|| Curve {
