@@ -255,3 +255,10 @@ pub(super) trait Device: Send {
     /// The name that messages show.
     fn name(&self) -> String;
 }
+
+/// Waits for the device and copies from it.
+pub(super) fn read_f32s<D: Device>(device: &D, from: DeviceSlice<f32>) -> Result<Vec<f32>> {
+    let mut words = vec![0; from.len()];
+    device.read(DeviceSlice::new(from.address(), from.len()), &mut words)?;
+    Ok(words.into_iter().map(f32::from_bits).collect())
+}

@@ -1,13 +1,13 @@
 //! [`CudaEngine`]: the [`Engine`] interface over passes, AdamW and captured graphs.
 
-use super::device::{Device, DeviceSlice};
+use super::device::{Device, DeviceSlice, read_f32s};
 use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
 use super::ops::{AdamWHyperparameters, Loss, LossFunction, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
-use super::step_logits::{StepLogits, read};
+use super::step_logits::StepLogits;
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -387,7 +387,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         self.train(input, false)?;
         let (loss, _) = self.read_report()?;
         self.set_loss(unreported_loss)?;
-        let mut arena = read(&self.device, self.parameters.gradients)?;
+        let mut arena = read_f32s(&self.device, self.parameters.gradients)?;
         let mut stamps = vec![0; self.parameters.stamps.len()];
         self.device.read(self.parameters.stamps, &mut stamps)?;
         for (row, stamp) in arena.chunks_exact_mut(self.config.hidden).zip(stamps) {
@@ -409,7 +409,7 @@ impl<D: Device> Engine for CudaEngine<D> {
             let key = GraphKey::Inference(self.bucket(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let reserved = self.inference.as_ref().expect("the workspace was reserved");
-            let logits = read(&self.device, reserved.workspace.logits.prefix(batch.len() * classes))?;
+            let logits = read_f32s(&self.device, reserved.workspace.logits.prefix(batch.len() * classes))?;
             rows.extend(logits.chunks_exact(classes).map(<[f32]>::to_vec));
         }
         Ok(rows)
@@ -430,7 +430,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
         let param = self.layout.params.iter().find(|param| param.spec.name == name);
         let ParamRange { spec, range } = param.expect("a name of `shapes`");
-        let data = read(&self.device, self.parameters.arena(part).slice(range.clone()))?;
+        let data = read_f32s(&self.device, self.parameters.arena(part).slice(range.clone()))?;
         Ok(Array { shape: spec.shape.clone(), data })
     }
 

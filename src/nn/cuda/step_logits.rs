@@ -1,6 +1,6 @@
 //! [`StepLogits`]: the logits of the training passes since the last report.
 
-use super::device::{Device, DeviceSlice};
+use super::device::{Device, DeviceSlice, read_f32s};
 use crate::error::Result;
 
 /// Length of the buffer on the device. With two classes and 32 examples a step, it is read every 1,024 steps at the latest.
@@ -29,7 +29,7 @@ impl StepLogits {
             self.read_buffer(device)?;
         }
         if logits.len() > self.buffer.len() {
-            self.read.extend(read(device, logits)?);
+            self.read.extend(read_f32s(device, logits)?);
             return Ok(());
         }
         let end = self.buffered + logits.len();
@@ -45,15 +45,8 @@ impl StepLogits {
     }
 
     fn read_buffer<D: Device>(&mut self, device: &D) -> Result<()> {
-        self.read.extend(read(device, self.buffer.prefix(self.buffered))?);
+        self.read.extend(read_f32s(device, self.buffer.prefix(self.buffered))?);
         self.buffered = 0;
         Ok(())
     }
-}
-
-/// Waits for the device and copies from it.
-pub(super) fn read<D: Device>(device: &D, from: DeviceSlice<f32>) -> Result<Vec<f32>> {
-    let mut words = vec![0; from.len()];
-    device.read(DeviceSlice::new(from.address(), from.len()), &mut words)?;
-    Ok(words.into_iter().map(f32::from_bits).collect())
 }

@@ -7,8 +7,9 @@ mod head;
 mod ops;
 mod plain;
 mod sanitizer;
+mod step_logits;
 
-use super::device::{Bf16, Device, DeviceSlice};
+use super::device::{Bf16, Device, DeviceSlice, read_f32s};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::ops::{DropoutSite, Ops};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
@@ -84,10 +85,7 @@ impl<D: Device> Fixture<D> {
     }
 
     fn read(&self, slice: DeviceSlice<f32>) -> Vec<f32> {
-        self.read_u32s(DeviceSlice::new(slice.address(), slice.len()))
-            .into_iter()
-            .map(f32::from_bits)
-            .collect()
+        read_f32s(&self.device, slice).expect("a copy")
     }
 
     fn read_bf16(&self, slice: DeviceSlice<Bf16>) -> Vec<f32> {
