@@ -25,8 +25,13 @@ use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, sigmoid, softma
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// Examples of a forward pass.
+/// Examples of a forward pass of an evaluation.
 const BATCH_SIZE: usize = 64;
+/// Inputs that are tokenized together, on all cores.
+const INPUTS: usize = 128;
+/// Largest number of tokens in a forward pass of several inputs. Many short inputs divide into equal parts for the
+/// threads; few long ones need little memory.
+const MAX_TOKENS: usize = 4096;
 /// Points of the Riemann sum of integrated gradients.
 const ATTRIBUTION_POINTS: usize = 24;
 /// The target of word attributions of a regression.
@@ -208,18 +213,19 @@ impl Predictor {
     /// [`Error::Usage`] for a single text where a pair is expected or the reverse; errors of the engine.
     pub fn predict_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(inputs.len());
-        for chunk in inputs.chunks(BATCH_SIZE) {
-            let rows: Vec<_> = chunk
-                .iter()
-                .map(|(text, text_pair)| {
-                    self.check_pair(text_pair.is_some())?;
-                    let (text, text_pair) = (text.clone(), text_pair.clone());
-                    self.tokenizer.encode(&Example { text, text_pair, label: None })
-                })
-                .collect::<Result<_>>()?;
+        for chunk in inputs.chunks(INPUTS) {
+            let example = |(text, text_pair): &(String, Option<String>)| {
+                self.check_pair(text_pair.is_some())?;
+                Ok(Example { text: text.clone(), text_pair: text_pair.clone(), label: None })
+            };
+            let examples = chunk.iter().map(example).collect::<Result<Vec<_>>>()?;
+            let rows = self.tokenizer.encode_all(&examples)?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
-            for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&rows) {
-                predictions.push(self.prediction(logits, encoded.ids.len(), *truncated)?);
+            let mut rows = rows.iter();
+            for batch in batch.micro_batches(INPUTS, MAX_TOKENS) {
+                for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&mut rows) {
+                    predictions.push(self.prediction(logits, encoded.ids.len(), *truncated)?);
+                }
             }
         }
         Ok(predictions)

@@ -59,16 +59,19 @@ pub(crate) fn measure(report: &mut Report) {
     update(&mut app, Msg::Listed { experiments: Ok(Vec::new()), runs: rows });
     let mut screen = screen();
     let mut marked = 0;
-    press(&mut app, '4');
+    // The Compare screen opens with the run under the cursor of Runs.
+    let mut effects = press(&mut app, '4');
     for count in counts {
         while marked < count {
-            let effects = press(&mut app, ' ');
-            let [Effect::RequireHistory(dir)] = &effects[..] else { panic!("{effects:?}") };
+            if marked > 0 {
+                press(&mut app, 'j');
+                effects = press(&mut app, ' ');
+            }
+            let Some(Effect::RequireHistory(dir)) = effects.last() else { panic!("{effects:?}") };
             let mut history = History::default();
             synthetic::events(marked as u64, STEPS, &mut |event| history.fold(event));
             let result = Ok((synthetic::spec(marked as u64), vec![history]));
             update(&mut app, Msg::HistoryLoaded { dir: dir.clone(), result });
-            press(&mut app, 'j');
             marked += 1;
         }
         measure_frames(report, &name(count), &mut app, &mut screen);

@@ -61,7 +61,8 @@ pub(crate) fn first_screen(report: &mut Report) {
             let name = format!("synthetic-20261123-{number:06}-0000");
             bytes += synthetic::write_run_dir(&home.path().join("runs"), &name, number, 2000).1;
         }
-        let expected = if runs == 0 { "All cores" } else { "Past runs" };
+        // The title has the number of runs once they are listed.
+        let expected = if runs == 0 { "All cores" } else { "Past runs, 1" };
         let mut seconds: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let start = Instant::now();
@@ -93,7 +94,7 @@ pub(crate) fn open_run(report: &mut Report) {
         let mut seconds: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let mut terminal = start_program(home.path(), STEPS);
-                terminal.wait_for("Past runs");
+                terminal.wait_for("Past runs, 1");
                 let start = Instant::now();
                 // The run is the last line of the list.
                 terminal.send("G\r");
@@ -169,7 +170,7 @@ pub(crate) fn idle(report: &mut Report) {
             synthetic::write_run_dir(&home.path().join("runs"), &name, number, 2000);
         }
         let mut terminal = start_program(home.path(), STEPS);
-        terminal.wait_for("Past runs");
+        terminal.wait_for("Past runs, 1");
         terminal.send(keys);
         // What was started at the beginning ends meanwhile.
         std::thread::sleep(Duration::from_secs(3));

@@ -11,7 +11,7 @@ pub(super) const STDIN: &str = "standard input";
 pub(super) type Input = (String, Option<String>);
 
 /// Largest number of lines in a batch.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// Largest length of a line in bytes. The rest of a longer one is skipped.
 const MAX_BYTES: u64 = 16 << 20;
 

@@ -126,6 +126,14 @@ impl Tokenizer {
         Ok((self.checked(row, encoded)?, is_truncated))
     }
 
+    /// [`Tokenizer::encode`] for several rows, on all cores.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_all(&self, rows: &[Example]) -> Result<Vec<(Encoded, bool)>> {
+        rows.par_iter().map(|row| self.encode(row)).collect()
+    }
+
     /// The token ids of one row, with the words of its texts.
     ///
     /// # Errors
