@@ -5,6 +5,7 @@
 //! Parquet format.
 
 use super::file_error::damaged;
+use super::format::FILE_META_DATA;
 use super::thrift::{Compact, I32, LIST, STRUCT};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -47,6 +48,7 @@ fn read_footer(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
 
 /// The number of children of each element of the schema, a tree in depth-first order; `None` if the footer is not valid.
 fn children(footer: &[u8]) -> Option<Vec<i64>> {
+    Compact { bytes: footer, position: 0 }.check(FILE_META_DATA, 0)?;
     let mut reader = Compact { bytes: footer, position: 0 };
     let (mut children, mut number) = (Vec::new(), 0);
     while let Some((next, kind)) = reader.field(number)? {
@@ -151,5 +153,24 @@ mod tests {
         for length in 0..footer.len() {
             assert_eq!(children(&footer[..length]), None, "{length} bytes");
         }
+    }
+
+    /// The library takes the bytes of such fields for something else.
+    #[test]
+    fn fields_have_the_types_of_the_format() {
+        assert_eq!(children(&[0x15, 4, 0]), Some(vec![]));
+        assert_eq!(children(&[0x1c, 0, 0]), None, "a struct in place of the version");
+        assert_eq!(children(&[0x15, 4, 0x05, 2, 4, 0]), None, "the version twice");
+        assert_eq!(children(&[0x15, 4, 0x19, 0x15, 4, 0]), None, "a schema of numbers");
+        assert_eq!(
+            children(&[0x05, 0x82, 0x80, 0x08, 4, 0]),
+            None,
+            "field 65,537, which is 1 as a 16-bit number"
+        );
+        assert_eq!(
+            children(&[0xe9, 0xf1, 0xff, 0xff, 0xff, 0xff, 7, 0]),
+            None,
+            "a list of booleans in field 14"
+        );
     }
 }

@@ -6,6 +6,7 @@ mod copy;
 mod file;
 mod file_error;
 mod footer;
+mod format;
 mod page_size;
 mod pages;
 mod task;

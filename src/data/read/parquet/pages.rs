@@ -4,6 +4,7 @@
 //! A header is a struct in the compact protocol of Thrift; see `parquet.thrift` of the Parquet format.
 
 use super::file_error::damaged;
+use super::format::PAGE_HEADER;
 use super::page_size::decompressed_size;
 use super::thrift::{Compact, FALSE, I32, STRUCT};
 use crate::error::{Error, Result, catch_library_panic};
@@ -86,6 +87,7 @@ struct PageHeader {
 impl PageHeader {
     /// Parses a header; `None` if it is incomplete or not valid.
     fn parse(bytes: &[u8]) -> Option<Self> {
+        Compact { bytes, position: 0 }.check(PAGE_HEADER, 0)?;
         let mut reader = Compact { bytes, position: 0 };
         let (mut uncompressed, mut compressed) = (None, None);
         let (mut levels, mut is_compressed) = (0, true);
