@@ -71,6 +71,11 @@ pub fn whole_score(metric: Metric, value: f64) -> String {
     }
 }
 
+/// An interval of a score: `83.1 … 85.9`, with the digits of [`score`].
+pub fn interval(metric: Metric, low: f64, high: f64) -> String {
+    format!("{} … {}", score(metric, low), score(metric, high))
+}
+
 /// A loss with about four significant digits.
 pub fn loss(value: f64) -> String {
     match value {
@@ -136,6 +141,8 @@ mod tests {
             ["12 B", "2 kB", "268.0 MB", "1.3 GB"]
         );
         assert_eq!(score(Metric::Accuracy, 0.8461), "84.6");
+        assert_eq!(interval(Metric::Accuracy, 0.8306, 0.8594), "83.1 … 85.9");
+        assert_eq!(interval(Metric::Loss, 0.25, 0.5), "0.250 … 0.500");
         assert_eq!([0.41234, 12.345, f64::NAN, 4321.0].map(loss), ["0.412", "12.35", "-", "4.3k"]);
         assert_eq!([2e-5, 0.0].map(learning_rate), ["2.0e-5", "0"]);
         assert_eq!([0.06, 2e-5, 3.0, 1e-8, 0.0].map(real), ["0.06", "2e-5", "3", "1e-8", "0"]);

@@ -28,6 +28,7 @@
 //! event                  what a run emits, and the commands that it receives
 //! spec                   experiments.toml → RunSpec
 //! format                 numbers as text
+//! stats                  statistical tests, confidence intervals and power, as pure functions
 //! catalog                tasks, metrics and models, as tables
 //! text terminal_caps     text from outside, escaped and measured; what the terminal supports
 //! assets config files probes machine batch error allocator terminal_reset
@@ -62,6 +63,7 @@ pub mod predict;
 pub mod probes;
 pub mod run;
 pub mod spec;
+pub mod stats;
 pub mod terminal_caps;
 pub mod terminal_reset;
 pub mod text;

@@ -5,7 +5,7 @@ mod json;
 mod output;
 pub mod table;
 
-pub use evaluation::{EvalOptions, EvalRows};
+pub use evaluation::{EvalOptions, EvalRows, EvaluatedScores};
 use evaluation::{custom_spec, match_outputs};
 pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
@@ -14,14 +14,14 @@ use crate::batch::Batch;
 use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
-use crate::event::{Progress, Scores, SplitName};
+use crate::event::{Progress, SplitName};
 use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::machine::start_threads;
 use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find, run_labels};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, sigmoid, softmax};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, score_intervals, sigmoid, softmax};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -346,7 +346,7 @@ impl Predictor {
         options: &EvalOptions<'_>,
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
-    ) -> Result<Scores> {
+    ) -> Result<EvaluatedScores> {
         let (task, split) = (self.task(options.task)?, options.split);
         let custom = custom_spec((self.spec.as_ref(), self.problem_type), task, options)?;
         let labels = match &custom {
@@ -364,13 +364,18 @@ impl Predictor {
         self.notes.extend(matched.note);
         let subsampled = self.subsampled_by(options).cloned();
         let place = (options.data_dir, custom.as_ref(), subsampled.as_ref());
-        let mut scores = self.evaluate_split(task, split, place, hub, watch)?;
+        let mut found = self.evaluate_split(task, split, place, hub, watch)?;
         let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
         for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
             let other = self.evaluate_split(task, extra.name, place, hub, watch)?;
-            add_metrics_from(&other, extra.name, task, &mut scores);
+            add_metrics_from(&other.scores, extra.name, task, &mut found.scores);
+            for metric in task.metrics(self.problem_type) {
+                let source = metric.source().filter(|(source, _)| *source == extra.name);
+                let interval = source.and_then(|(_, base)| other.confidence_intervals.get(&base));
+                found.confidence_intervals.extend(interval.map(|interval| (*metric, *interval)));
+            }
         }
-        Ok(scores)
+        Ok(found)
     }
 
     /// The labels that the model predicts.
@@ -397,7 +402,7 @@ impl Predictor {
         (data_dir, custom, subsampled): (Option<&Path>, Option<&RunSpec>, Option<&RunSpec>),
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
-    ) -> Result<Scores> {
+    ) -> Result<EvaluatedScores> {
         let own = custom.or(self.spec.as_ref()).filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
         let own = if subsampled.is_some() { own.subsampled() } else { own };
@@ -423,7 +428,8 @@ impl Predictor {
         let predictions = evaluate(self.engine.as_mut(), &encoded, &labels, BATCH_SIZE, &mut on_batch)?;
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
-        Ok(predictions.scores(task))
+        let confidence_intervals = score_intervals(task, &predictions);
+        Ok(EvaluatedScores { scores: predictions.scores(task), confidence_intervals })
     }
 
     /// The task of that name, or the task of the model's run.

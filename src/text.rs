@@ -123,6 +123,7 @@ pub fn in_ascii(text: &str) -> Cow<'_, str> {
             "×" => out.push('x'),
             "…" => out.push_str("..."),
             "→" => out.push_str("->"),
+            "−" => out.push('-'),
             cluster if cluster.is_ascii() => out.push_str(cluster),
             _ => out.push('?'),
         }
@@ -229,7 +230,7 @@ mod tests {
         assert_eq!(safe, r#""a\u009b31m\u202e\u061c\u007f\ufeffé""#);
         assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         assert!(matches!(escaped("plain, é and 日本"), Cow::Borrowed(_)));
-        assert_eq!(in_ascii("84 ± 2 × 3 …, 日本"), "84 +- 2 x 3 ..., ??");
+        assert_eq!(in_ascii("84 ± 2 × 3 …, −1, 日本"), "84 +- 2 x 3 ..., -1, ??");
     }
 
     #[test]

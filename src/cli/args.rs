@@ -107,6 +107,11 @@ pub enum CliCommand {
     Background(BackgroundArgs),
     /// Send a command to a running job, on this host or another one
     Control(ControlArgs),
+    /// Compare two runs or experiments: intervals, a paired test, and a verdict in words
+    ///
+    /// A side is a run, several runs separated by commas, or an experiment, which means all its finished runs with the
+    /// settings of the newest. Only the validation rows that all seeds of both sides predicted are compared.
+    Compare(CompareArgs),
     /// Export the best model of a run for other tools
     Export(ExportArgs),
     /// Check the experiments file and print the complete specifications
@@ -286,6 +291,15 @@ pub struct PredictArgs {
     /// Column of the second text of a pair
     #[arg(long, value_name = "NAME", requires = "input")]
     pub text_pair_column: Option<String>,
+}
+
+/// The arguments of `compare`.
+#[derive(Debug, ClapArgs)]
+pub struct CompareArgs {
+    /// Runs, run directories or experiments of one side, separated by commas
+    pub a: String,
+    /// Those of the other side
+    pub b: String,
 }
 
 /// The arguments of `export`.

@@ -3,8 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, background, bench, check, completions, control, doctor, eval, events, export, keys, man, output,
-    predict, prune, runs, train,
+    attach, background, bench, check, compare, completions, control, doctor, eval, events, export, keys, man,
+    output, predict, prune, runs, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +49,7 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Runs(args) => runs::runs(global, &args),
         CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
+        CliCommand::Compare(args) => compare::compare(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),

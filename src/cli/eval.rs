@@ -34,12 +34,14 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
             "evaluates the rows that the run used ({key} = {count}, seed = {seed}); --all-rows evaluates every row"
         ));
     }
-    let scores = predictor.evaluate(&options, &hub, &mut |progress| display.show(&progress));
+    let evaluated = predictor.evaluate(&options, &hub, &mut |progress| display.show(&progress));
     display.clear();
     predictor.notes().iter().for_each(output::stderr_line);
+    let evaluated = evaluated?;
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
-    if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
+    if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(evaluated.scores)) {
         object.extend(scores);
+        object.insert("confidence_intervals".into(), json!(evaluated.confidence_intervals));
         if let Some((count, _)) = limit {
             object.insert(key.into(), json!(count));
         }

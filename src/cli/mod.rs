@@ -5,6 +5,7 @@ mod attach;
 mod background;
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod control;
 mod dispatch;

@@ -47,14 +47,15 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
 }
 
 /// The columns that a narrow terminal leaves out, the first one first.
-const OPTIONAL: [&str; 9] = ["SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED"];
+const OPTIONAL: [&str; 10] =
+    ["95 % CI", "SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED"];
 
 /// A title, and the text of a run.
 type TableColumn = (&'static str, fn(&RunRow) -> String);
 
 /// The header and a line for each run. Columns that no run has a value for are left out.
 fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
-    let columns: [TableColumn; 11] = [
+    let columns: [TableColumn; 12] = [
         ("NAME", |row| row.name.clone()),
         ("CALLED", |row| row.notes.display_name.clone().unwrap_or_default()),
         ("TAGS", |row| row.notes.tags_text()),
@@ -63,6 +64,7 @@ fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
         ("SEED", |row| row.seed.to_string()),
         ("STATUS", status),
         ("BEST", best),
+        ("95 % CI", interval),
         ("STEPS", steps),
         ("TIME", |row| format::duration(row.train_seconds)),
         ("DISK", |row| row.disk.map_or(String::new(), |disk| format::bytes(disk.bytes))),
@@ -142,6 +144,13 @@ fn best(row: &RunRow) -> String {
     }
 }
 
+fn interval(row: &RunRow) -> String {
+    let interval = row.best.zip(row.confidence_interval);
+    interval.map_or(String::new(), |((metric, _), interval)| {
+        format::interval(metric, interval.low, interval.high)
+    })
+}
+
 fn steps(row: &RunRow) -> String {
     if row.total_steps > 0 { format!("{}/{}", row.steps, row.total_steps) } else { String::new() }
 }
@@ -160,6 +169,7 @@ mod tests {
     use super::*;
     use crate::catalog::Metric;
     use crate::run::{Repeats, RunNotes};
+    use crate::stats::wilson;
 
     fn row() -> RunRow {
         RunRow {
@@ -171,6 +181,7 @@ mod tests {
             seed: 42,
             status: RunStatus::Stopped,
             best: Some((Metric::Accuracy, 0.915)),
+            confidence_interval: wilson(183.0, 200),
             steps: 10,
             total_steps: 40,
             train_seconds: 75.0,
@@ -185,7 +196,9 @@ mod tests {
 
     #[test]
     fn row_has_a_cell_per_column() {
-        let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "DISK", "STARTED"];
+        let header = [
+            "NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "95 % CI", "STEPS", "TIME", "DISK", "STARTED",
+        ];
         assert_eq!(lines(&[row()])[0], header);
         let line = [
             "demo-1",
@@ -194,6 +207,7 @@ mod tests {
             "42",
             "stopped 25 %",
             "accuracy 91.50 %",
+            "86.8 … 94.6",
             "10/40",
             "1:15",
             "2 kB",
@@ -224,7 +238,7 @@ mod tests {
     #[test]
     fn unreadable_run_is_a_row() {
         let row = RunRow { status: RunStatus::Unreadable, problem: Some("cannot read it".into()), ..row() };
-        assert_eq!(cells(row), ["demo-1", "-", "-", "-", "unreadable", "-", "-", "-", "-", "-"]);
+        assert_eq!(cells(row), ["demo-1", "-", "-", "-", "unreadable", "-", "-", "-", "-", "-", "-"]);
     }
 
     #[test]

@@ -13,15 +13,16 @@ impl Dataset {
         let digest = |(name, rows): (&SplitName, &Vec<Example>)| {
             let total = total_rows.get(name).copied().unwrap_or(rows.len());
             let digest =
-                SplitDigest { rows: rows.len() as u64, total_rows: total as u64, sha256: sha256(rows) };
+                SplitDigest { rows: rows.len() as u64, total_rows: total as u64, sha256: rows_digest(rows) };
             (*name, digest)
         };
         self.splits.iter().map(digest).collect()
     }
 }
 
-/// SHA-256 of texts and labels. Every text has its length before it, so that no two lists of rows are the same bytes.
-fn sha256(rows: &[Example]) -> String {
+/// SHA-256 of texts and labels, in hexadecimal. Every text has its length before it, so that no two lists of rows are the same
+/// bytes.
+pub fn rows_digest(rows: &[Example]) -> String {
     let mut hasher = Sha256::new();
     for row in rows {
         let text = |hasher: &mut Sha256, text: &str| {
@@ -64,8 +65,8 @@ mod tests {
     #[test]
     fn digest_depends_on_texts_labels_and_their_order() {
         let rows = [row("ab", Some("c"), 0), row("d", None, 1)];
-        let first = sha256(&rows);
-        assert_eq!(first, sha256(&rows.clone()));
+        let first = rows_digest(&rows);
+        assert_eq!(first, rows_digest(&rows.clone()));
         for other in [
             vec![row("a", Some("bc"), 0), row("d", None, 1)],
             vec![row("ab", Some("c"), 1), row("d", None, 1)],
@@ -73,7 +74,7 @@ mod tests {
             vec![row("ab", None, 0), row("d", None, 1)],
             vec![row("ab", Some("c"), 0)],
         ] {
-            assert_ne!(first, sha256(&other));
+            assert_ne!(first, rows_digest(&other));
         }
     }
 

@@ -21,6 +21,7 @@ mod wordpiece_cache;
 
 pub use custom::{ColumnError, check_columns, column_names, infer_columns, infer_columns_by_key};
 pub use dataset::{Dataset, Example, subsample, subsample_split};
+pub use digest::rows_digest;
 pub use input_table::{InputTable, TextColumns};
 pub use load::{check_files, load, load_split};
 pub use new_column::{NewColumn, NewValues, unique_names};

@@ -1,10 +1,13 @@
 //! What a model is evaluated on, and how its outputs correspond to the labels there.
 
-use crate::catalog::{LabelMap, LabelMatch, Labels, ProblemType, Task, list_labels, match_labels, output_of};
+use crate::catalog::{
+    LabelMap, LabelMatch, Labels, Metric, ProblemType, Task, list_labels, match_labels, output_of,
+};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
+use crate::event::{Scores, SplitName};
 use crate::spec::{RunSpec, built_in};
-use std::collections::BTreeSet;
+use crate::stats::ConfidenceInterval;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What to evaluate a model on.
@@ -22,6 +25,15 @@ pub struct EvalOptions<'a> {
     pub set: &'a [(String, String)],
     /// Which rows of the split.
     pub rows: EvalRows,
+}
+
+/// The scores of an evaluation with their 95 % intervals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluatedScores {
+    /// The scores.
+    pub scores: Scores,
+    /// The interval of each score that has one, for the rows as a sample.
+    pub confidence_intervals: BTreeMap<Metric, ConfidenceInterval>,
 }
 
 /// Which rows of a split are evaluated.

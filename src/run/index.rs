@@ -5,14 +5,15 @@ use super::lock::is_training;
 use super::log_state::LogState;
 use super::measured_speed::MeasuredSpeed;
 use super::notes::RunNotes;
-use super::repeats::RepeatsSummary;
+use super::repeats::{Repeats, RepeatsSummary};
 use super::row::{RunRow, RunStatus};
 use super::setting_change::SettingChange;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
-use crate::event::Status;
+use crate::event::{Scores, Status};
 use crate::spec::RunSpec;
-use crate::train::Summary;
+use crate::stats::{ConfidenceInterval, mean_interval};
+use crate::train::{Summary, score_interval, within_range};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +105,7 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         Err(error) => (RunNotes::default(), Some(error.to_string())),
     };
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
-    let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
+    let repeats = if spec.repeats > 1 { repeats(dir, &spec).map(|all| all.repeats) } else { None };
     let seeds = Seeds::read(dir, &spec, is_running);
     let last = seeds.last();
     let status = match (is_running, &summary, last.status) {
@@ -114,6 +115,8 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         (_, None, None) => RunStatus::Interrupted,
     };
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(last.best);
+    let confidence_interval =
+        best.and_then(|(metric, _)| interval(metric, last.best_scores.as_ref()?, repeats));
     let scores = last
         .best_scores
         .iter()
@@ -132,6 +135,7 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
             .then(|| summary.as_ref().and_then(|s| s.error.clone()).or_else(|| last.error.clone()))
             .flatten(),
         best,
+        confidence_interval,
         scores: scores.collect(),
         steps: summary.as_ref().filter(|_| spec.repeats <= 1).map_or(last.steps, |s| s.steps),
         total_steps: last.total_steps,
@@ -144,7 +148,7 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         seconds_left: is_running.then(|| seeds.seconds_left(&spec)).flatten(),
         started: seeds.started().or_else(|| created(dir)).unwrap_or(0.0),
         ended: if is_running { None } else { last.ended },
-        repeats: repeats.map(|r| r.repeats),
+        repeats,
         changes: seeds.changes(&spec),
         disk: None,
         problem: None,
@@ -152,6 +156,15 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         measured_speed: summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec)),
         spec: Some(Arc::new(spec)),
     })
+}
+
+/// The interval of the best score, or with several seeds that of their mean, from the scores of a seed.
+fn interval(metric: Metric, scores: &Scores, repeats: Option<Repeats>) -> Option<ConfidenceInterval> {
+    let of_rows = score_interval(scores, metric)?;
+    let Some(Repeats { count, mean, sd }) = repeats.filter(|repeats| repeats.count > 1) else {
+        return Some(of_rows);
+    };
+    Some(within_range(metric, mean_interval(mean, sd, count, of_rows.half_width())?))
 }
 
 /// The trainings of the seeds of a run that have started, with their directories.

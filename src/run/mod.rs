@@ -6,6 +6,7 @@ pub mod background;
 mod change;
 mod changed_data;
 pub mod check;
+pub mod comparison;
 mod control_file;
 mod delete;
 pub mod diagnosis;

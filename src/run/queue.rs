@@ -50,6 +50,8 @@ pub struct QueueEntry {
     pub run: Option<PathBuf>,
     /// Whether the queue has started it.
     pub is_started: bool,
+    /// The number of the planned comparison that it is a further seed for.
+    pub comparison: Option<u64>,
 }
 
 /// A change of the queue. A change of an entry that does not exist does nothing.
@@ -57,6 +59,15 @@ pub struct QueueEntry {
 pub enum QueueEdit {
     /// Append a run.
     Add(Box<Start>),
+    /// Append further seeds for a planned comparison.
+    AddSeeds {
+        /// The number of the comparison.
+        comparison: u64,
+        /// The specifications of the seeds.
+        specs: Vec<RunSpec>,
+    },
+    /// Remove the seeds for the planned comparison with this number that are not started.
+    RemoveSeeds(u64),
     /// Remove an entry.
     Remove(u64),
     /// Swap an entry with the one before it.
@@ -98,6 +109,8 @@ struct FileEntry {
     /// Name of the run directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comparison: Option<u64>,
     /// The specification as in `spec.toml`, so that one parser reads both.
     spec: String,
 }
@@ -122,6 +135,7 @@ impl Queue {
                 spec: spec::from_toml(&entry.spec, &path)?,
                 run: entry.name.map(|name| runs_dir.join(name)),
                 is_started: entry.is_started,
+                comparison: entry.comparison,
             })
         };
         let entries = file.entries.into_iter().map(entry).collect::<Result<_>>()?;
@@ -235,8 +249,13 @@ impl Queue {
                 if run.is_some() && self.entries.iter().any(|entry| entry.run == run) {
                     return Ok(());
                 }
-                self.entries.push(QueueEntry { id: self.next_id, spec, run, is_started: false });
-                self.next_id += 1;
+                self.push(spec, run, None);
+            }
+            QueueEdit::AddSeeds { comparison, specs } => {
+                specs.into_iter().for_each(|spec| self.push(spec, None, Some(comparison)));
+            }
+            QueueEdit::RemoveSeeds(comparison) => {
+                self.entries.retain(|entry| entry.is_started || entry.comparison != Some(comparison));
             }
             QueueEdit::Remove(id) => self.entries.retain(|entry| entry.id != id),
             QueueEdit::SetHeld(is_held) => self.is_held = is_held,
@@ -259,12 +278,18 @@ impl Queue {
         Ok(())
     }
 
+    fn push(&mut self, spec: RunSpec, run: Option<PathBuf>, comparison: Option<u64>) {
+        self.entries.push(QueueEntry { id: self.next_id, spec, run, is_started: false, comparison });
+        self.next_id += 1;
+    }
+
     fn write(&self, runs_dir: &Path) -> Result<()> {
         let path = runs_dir.join(FILE);
         let entries = self.entries.iter().map(|entry| FileEntry {
             id: entry.id,
             is_started: entry.is_started,
             name: entry.run.as_ref().map(|run| RunDir::at(run).name()),
+            comparison: entry.comparison,
             spec: spec::to_toml(&entry.spec),
         });
         let (is_held, next_id) = (self.is_held, self.next_id);

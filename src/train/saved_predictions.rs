@@ -149,6 +149,15 @@ pub fn newest_predictions(run_dir: &Path, labels: &Labels) -> Result<Option<Save
     list(run_dir).pop().map(|(step, path)| SavedPredictions::read(step, &path, labels)).transpose()
 }
 
+/// The predictions of the evaluation at `step` of the run in `run_dir`, as [`saved_predictions`]; `None` without its file.
+///
+/// # Errors
+/// [`Error::Data`] for a file that is damaged or does not belong to the labels.
+pub fn predictions_of_step(run_dir: &Path, step: u64, labels: &Labels) -> Result<Option<SavedPredictions>> {
+    let file = list(run_dir).into_iter().find(|(at, _)| *at == step);
+    file.map(|(step, path)| SavedPredictions::read(step, &path, labels)).transpose()
+}
+
 /// Writes the predictions of a training. A write error becomes a warning and does not end the training.
 pub(super) struct PredictionWriter {
     /// The step that the training starts from, until the files of later steps are removed.
@@ -237,6 +246,8 @@ mod tests {
         assert_eq!(saved_predictions(dir.path(), &classes()).unwrap(), all);
         assert_eq!(saved_predictions(dir.path(), &Labels::default()).unwrap(), all, "unknown class names");
         assert!(dir.path().join("predictions/step-00001000.safetensors").is_file());
+        let of_step = |step| predictions_of_step(dir.path(), step, &classes()).unwrap();
+        assert_eq!((of_step(7), of_step(8)), (Some(saved(7)), None));
         remove_after(dir.path(), 7).unwrap();
         assert_eq!(saved_predictions(dir.path(), &classes()).unwrap(), all[..2]);
         remove_after(&dir.path().join("nowhere"), 0).unwrap();

@@ -90,13 +90,25 @@ impl ConfusionMatrix {
         ConfusionMatrix { counts: vec![vec![0; classes]; classes] }
     }
 
+    /// From the counts of all cells, row-major; missing ones are 0.
+    pub(super) fn of_cells(classes: usize, cells: &[u64]) -> Self {
+        let mut matrix = ConfusionMatrix::new(classes);
+        matrix.counts.iter_mut().flatten().zip(cells).for_each(|(count, cell)| *count = *cell);
+        matrix
+    }
+
     /// Adds an example with these logits, one for each class.
     pub(super) fn add_logits(&mut self, logits: &[f32], target: usize) {
-        self.counts[target][argmax(logits)] += 1;
+        self.add(target, argmax(logits));
+    }
+
+    /// Adds an example.
+    pub(super) fn add(&mut self, target: usize, predicted: usize) {
+        self.counts[target][predicted] += 1;
     }
 
     /// The value of a metric of a single-label classification; `None` for the others.
-    fn value(&self, metric: Metric) -> Option<f64> {
+    pub(super) fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::Accuracy => Some(self.accuracy()),
             Metric::F1 => Some(self.class_scores(1).f1),

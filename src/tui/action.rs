@@ -260,6 +260,8 @@ pub enum CompareAction {
     NextQuantity,
     /// Show the differences in place of the curves.
     ToggleDifferences,
+    /// Queue the further seeds that the comparison needs.
+    AddSeeds,
     /// Sort by the next column.
     Sort,
     /// Reverse the order.

@@ -9,6 +9,7 @@
 //! | `lookup`    | lists folders, models and earlier data; checks values of a form |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
 //! | `prune`     | removes checkpoints; ends when it is done                    |
+//! | `compare`   | compares two runs; one thread for each pair, ends when it is done |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
 //! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
@@ -26,12 +27,14 @@ use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
+use super::state::compare::RunPair;
 use super::state::copied::Copied;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::data::Preview;
 use crate::error::{Error, Result};
 use crate::event::Command;
+use crate::run::comparison::{Comparison, Side};
 use crate::run::profile::DataProfile;
 use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
@@ -199,6 +202,8 @@ impl EffectRunner {
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
             Effect::StartNext => self.send_start(RunJob::StartNext),
             Effect::Enqueue(request) => self.send_run_job(RunJob::Enqueue(request)),
+            Effect::CompareRuns(pair) => return self.compare_runs(pair),
+            Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
             Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),
@@ -304,6 +309,19 @@ impl EffectRunner {
             }
         };
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
+    }
+
+    /// Compares two runs on a thread of its own, because resampling many rows takes seconds.
+    fn compare_runs(&self, pair: RunPair) -> Option<Msg> {
+        let (messages, runs_dir) = (self.messages.clone(), self.options.runs_dir.clone());
+        let compare = move || {
+            let compared = catch_panic("comparing runs", || {
+                let side = |dir| Side::of_recipe(&runs_dir, dir);
+                Comparison::of(&runs_dir, side(&pair.a)?, side(&pair.b)?).map(Box::new)
+            });
+            messages.send(Msg::Compared { pair, result: compared.map_err(|error| error.to_string()) }).ok();
+        };
+        spawn("compare", compare).err().map(|error| error_msg("Cannot compare the runs", &error))
     }
 
     /// Prunes runs on a thread of its own, because large files take seconds.

@@ -1,6 +1,7 @@
 //! What the update function takes and returns: a [`Msg`] in, [`Effect`]s out.
 
 use super::action::Action;
+use super::state::compare::RunPair;
 use super::state::copied::Copied;
 use super::state::experiment::ExperimentRow;
 use super::state::export_request::ExportRequest;
@@ -14,6 +15,7 @@ use crate::data::Preview;
 use crate::event::Command;
 use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
+use crate::run::comparison::Comparison;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
 use crate::run::profile::DataProfile;
@@ -68,6 +70,17 @@ pub enum Msg {
         /// The specification with all its repeats, and the histories; or the error.
         result: Result<(RunSpec, Vec<History>), String>,
     },
+    /// Two runs were compared.
+    Compared {
+        /// The runs.
+        pair: RunPair,
+        /// The comparison, or the error.
+        result: Result<Box<Comparison>, String>,
+    },
+    /// Further seeds of a comparison were queued, with a sentence about them.
+    SeedsAdded(String),
+    /// A comparison is decided, and the rest of its seeds removed from the queue; the verdict.
+    ComparisonDecided(String),
     /// A run has started.
     RunStarted {
         /// Its specification.
@@ -238,6 +251,10 @@ pub enum Effect {
     StartTraining(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
+    /// Compare the recipes of two runs.
+    CompareRuns(RunPair),
+    /// Queue the further seeds that the comparison of two runs needs.
+    AddSeeds(RunPair),
     /// Change the queue.
     EditQueue(QueueEdit),
     /// Start the next run of the queue, if no other process is training.

@@ -5,10 +5,12 @@ use super::active_runs::{ActiveRuns, Ending, HandedOver, continues};
 use super::history_cache::FollowedRun;
 use super::msg::{HandOverError, Msg};
 use super::options::Options;
+use super::state::compare::RunPair;
 use super::state::train_request::TrainRequest;
 use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::event::Command;
+use crate::run::comparison::{PlanWatcher, add_seeds};
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueDevice, QueueEdit, StartedRun, TrainingLock};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
@@ -25,6 +27,8 @@ pub(super) enum RunJob {
     StartNext,
     Enqueue(TrainRequest),
     EditQueue(QueueEdit),
+    /// Queue the further seeds of a comparison.
+    AddSeeds(RunPair),
     /// Read the queue and send it if it has changed.
     PollQueue,
     SendCommandTo(PathBuf, Command),
@@ -58,6 +62,8 @@ pub(super) struct RunWorker {
     replies: Sender<StartReply>,
     /// The queue that was sent last.
     queue: Option<Queue>,
+    /// Removes seeds of comparisons that are decided from the queue.
+    plan_watcher: PlanWatcher,
     /// Runs of the queue that train on other devices than the run that the interface shows. It reads their logs, as
     /// those of other programs.
     others: Vec<ActiveRun>,
@@ -88,6 +94,7 @@ impl Worker for RunWorker {
             RunJob::StartNext => "starting the next run of the queue",
             RunJob::Enqueue(_) | RunJob::EditQueue(_) => "changing the queue",
             RunJob::PollQueue => "reading the queue",
+            RunJob::AddSeeds(_) => "queuing further seeds",
             RunJob::SendCommandTo(..) => "sending a command to a run",
             RunJob::HandOver => "handing over runs",
             RunJob::Finish(_) => "ending",
@@ -121,6 +128,17 @@ impl Worker for RunWorker {
                 self.edit_queue(edit);
             }
             RunJob::EditQueue(edit) => self.edit_queue(Ok(edit)),
+            RunJob::AddSeeds(RunPair { a, b }) => {
+                let added = catch_panic(name, || add_seeds(&self.options.runs_dir, &a, &b));
+                match added {
+                    Ok((queue, text)) => {
+                        self.send(Msg::SeedsAdded(text));
+                        self.queue = Some(queue.clone());
+                        self.send(Msg::QueueLoaded(Ok(queue)));
+                    }
+                    Err(error) => self.send(error_msg("Cannot add seeds", &error)),
+                }
+            }
             RunJob::PollQueue => {
                 self.flags.is_poll_pending.store(false, Ordering::Relaxed);
                 self.finish_others();
@@ -191,6 +209,7 @@ impl RunWorker {
             messages,
             replies,
             queue: None,
+            plan_watcher: PlanWatcher::default(),
             others: Vec::new(),
             list_devices: QueueDevice::all,
             has_listed_devices: false,
@@ -234,6 +253,7 @@ impl RunWorker {
         if is_training && devices.len() == 1 {
             return Ok(StartReply { msg: None, run: None });
         }
+        self.remove_decided_seeds();
         let mut earlier = Vec::new();
         let started = Queue::start_next(&self.options.runs_dir, &devices, |start| {
             let (run, histories) = start_run(start, &self.options)?;
@@ -254,6 +274,16 @@ impl RunWorker {
                 self.queue = Some(queue.clone());
                 self.started(run, Some(lock), earlier, Some(queue))
             }
+        }
+    }
+
+    /// Removes the waiting seeds of comparisons that are decided. An error is one of the queue or of the list of runs, which are read
+    /// again anyway.
+    fn remove_decided_seeds(&mut self) {
+        if let Ok(Some((queue, verdicts))) = self.plan_watcher.look(&self.options.runs_dir) {
+            self.queue = Some(queue.clone());
+            self.send(Msg::QueueLoaded(Ok(queue)));
+            verdicts.into_iter().for_each(|verdict| self.send(Msg::ComparisonDecided(verdict)));
         }
     }
 

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(unix)]
+mod compare;
 mod failures;
 #[cfg(unix)]
 mod live;

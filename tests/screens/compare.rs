@@ -2,10 +2,18 @@
 
 use super::fixtures::*;
 
+use glue_tui::catalog::{Metric, SplitName};
 use glue_tui::run::RunStatus;
+use glue_tui::run::comparison::{
+    Comparison, Detectable, Difference, MetricComparison, PlanDecision, PlanState, SeedRun, Side, SideScore,
+    Test,
+};
+use glue_tui::spec::built_in;
+use glue_tui::stats::{ConfidenceInterval, FurtherSeeds, RandomEffects, VarianceComponent};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
+use glue_tui::tui::state::compare::RunPair;
 use glue_tui::tui::update::update;
 
 #[test]
@@ -13,7 +21,8 @@ fn marked_runs_are_loaded_and_drawn_in_different_styles() {
     let mut app = app(120, 40);
     let effects = press_keys(&mut app, "4j<space>");
     let marked = runs()[..2].iter().map(|run| Effect::RequireHistory(run.dir.clone())).collect::<Vec<_>>();
-    assert_eq!(effects, [vec![Effect::Refresh], marked].concat(), "the screen starts with a run");
+    let compare = vec![Effect::CompareRuns(first_pair())];
+    assert_eq!(effects, [vec![Effect::Refresh], marked, compare].concat(), "the screen starts with a run");
     assert_shows(&app, "reading");
     load_histories(&mut app, &effects);
     let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.symbol, mark.color)).collect();
@@ -29,7 +38,7 @@ fn marked_runs_are_loaded_and_drawn_in_different_styles() {
     assert_eq!((app.compare.marks[1].symbol, app.compare.marks[0].color), (0, other));
     press_keys(&mut app, "c");
     assert_shows(&app, "space marks a run");
-    assert_eq!(press_keys(&mut app, "*").len(), 4);
+    assert_eq!(press_keys(&mut app, "*").len(), 5, "four histories and a comparison");
 }
 
 #[test]
@@ -122,4 +131,147 @@ fn compared_run_of_another_process_is_followed() {
     press_keys(&mut app, "4<left>");
     assert_shows(&app, " epoch 1.8");
     assert_eq!(app.followed_runs(), Vec::<std::path::PathBuf>::new());
+}
+
+/// The first two runs.
+fn first_pair() -> RunPair {
+    let [a, b] = [0, 1].map(|index| runs()[index].dir.clone());
+    RunPair { a, b }
+}
+
+/// A comparison of three seeds each, without a significant difference.
+fn comparison(plan: Option<PlanState>) -> Comparison {
+    let interval = |low, high| ConfidenceInterval { low, high };
+    let side = |name: &str| Side {
+        name: name.into(),
+        seeds: (42..45)
+            .map(|seed| SeedRun { run: format!("{name}-{seed}"), seed, step: 7, dir: name.into() })
+            .collect(),
+        spec: built_in(name),
+        notes: Vec::new(),
+    };
+    let score = |mean: f64| SideScore {
+        mean,
+        sd: Some(0.004),
+        values: vec![mean - 0.004, mean, mean + 0.004],
+        confidence_interval: interval(mean - 0.02, mean + 0.02),
+    };
+    let component = |variance, degrees_of_freedom| VarianceComponent { variance, degrees_of_freedom };
+    let effects =
+        RandomEffects { difference: 0.004, seeds: Some(component(1e-5, 4.0)), rows: component(1e-6, 871.0) };
+    let difference = Difference {
+        value: 0.004,
+        confidence_interval: interval(-0.004, 0.011),
+        p_value: 0.261,
+        test: Test::RandomEffects,
+        is_significant: false,
+        standard_error: 0.0033,
+        variance: effects,
+        discordant: None,
+    };
+    let verdict = match &plan {
+        None => {
+            "no significant difference: 95 % CI −0.4 … +1.1 points, p = 0.261, random effects of seeds and rows; 5 more \
+                 seeds each would detect 1 point"
+        }
+        Some(_) => {
+            "not decided yet: 95 % CI at this look −0.9 … +1.7 points; 2 further seeds of 5 planned each, which \
+                    would detect 1 point"
+        }
+    };
+    Comparison {
+        task: "demo".into(),
+        split: SplitName::Validation,
+        rows: 872,
+        a: side("a"),
+        b: side("b"),
+        metric: Metric::Accuracy,
+        metrics: vec![MetricComparison {
+            metric: Metric::Accuracy,
+            a: score(0.845),
+            b: score(0.841),
+            difference,
+            detectable: vec![Detectable { difference: 0.01, further_seeds: FurtherSeeds::Count(5) }],
+        }],
+        plan,
+        verdict: verdict.into(),
+        notes: Vec::new(),
+    }
+}
+
+/// The Compare screen with two marked runs and their comparison.
+fn compared(width: u16, height: u16, comparison: Comparison) -> App {
+    let mut app = app(width, height);
+    let effects = press_keys(&mut app, "4j<space>");
+    load_histories(&mut app, &effects);
+    update(&mut app, Msg::Compared { pair: first_pair(), result: Ok(Box::new(comparison)) });
+    app
+}
+
+#[test]
+fn compare_screen_with_a_verdict() {
+    snapshot("compare-verdict", |width, height| {
+        let mut app = compared(width, height, comparison(None));
+        press_keys(&mut app, "d");
+        app
+    });
+}
+
+#[test]
+fn verdict_is_computed_for_the_pair_and_offers_further_seeds() {
+    let mut app = app(120, 50);
+    press_keys(&mut app, "4");
+    assert_eq!(press_keys(&mut app, "n"), [], "one run is no pair");
+    let effects = press_keys(&mut app, "j<space>");
+    assert_eq!(effects.last(), Some(&Effect::CompareRuns(first_pair())));
+    assert_shows(&app, "comparing the predictions");
+    let error = "they are of different tasks".to_string();
+    update(&mut app, Msg::Compared { pair: first_pair(), result: Err(error) });
+    assert_shows(&app, "No verdict: they are of different tasks.");
+    assert_eq!(press_keys(&mut app, "n"), []);
+    let swapped = RunPair { a: first_pair().b, b: first_pair().a };
+    update(&mut app, Msg::Compared { pair: swapped, result: Ok(Box::new(comparison(None))) });
+    assert_shows(&app, "No verdict");
+    update(&mut app, Msg::Compared { pair: first_pair(), result: Ok(Box::new(comparison(None))) });
+    assert_shows(&app, "No significant difference");
+    assert_shows(&app, "84.5 ± 0.4, 95 % CI 82.5 … 86.5, 3 seeds");
+    assert_shows(&app, "n queues 5 more seeds each");
+    assert_eq!(press_keys(&mut app, "n"), [Effect::AddSeeds(first_pair())]);
+    update(&mut app, Msg::SeedsAdded("5 more seeds each are queued".into()));
+    assert_shows(&app, "5 more seeds each are queued");
+
+    // A third mark under the cursor is compared with the first; a run that has ended changes the comparison.
+    let effects = press_keys(&mut app, "j<space>");
+    let third = RunPair { a: first_pair().a, b: runs()[2].dir.clone() };
+    assert_eq!(effects.last(), Some(&Effect::CompareRuns(third.clone())));
+    assert_eq!(press_keys(&mut app, "k"), [Effect::CompareRuns(first_pair())]);
+    let mut list = runs();
+    list[3].status = RunStatus::Finished;
+    assert_eq!(update(&mut app, Msg::RunsChanged(list)), [Effect::CompareRuns(first_pair())]);
+    assert_eq!(
+        update(&mut app, Msg::Tick(app.now)),
+        app.followed_runs().into_iter().map(|dir| Effect::FollowLogs(vec![dir])).collect::<Vec<_>>()
+    );
+    press_keys(&mut app, "c");
+    assert!(!text(&app).contains("Verdict"), "{}", text(&app));
+}
+
+#[test]
+fn planned_comparison_does_not_offer_further_seeds() {
+    let plan = PlanState {
+        id: 1,
+        difference: 0.01,
+        further: 5,
+        done: 2,
+        level: 0.01,
+        confidence_interval: ConfidenceInterval { low: -0.009, high: 0.017 },
+        decision: PlanDecision::Continue,
+    };
+    let mut app = compared(120, 50, comparison(Some(plan)));
+    assert_shows(&app, "Not decided yet");
+    assert_eq!(press_keys(&mut app, "n"), []);
+    let decided = "A has the better accuracy, by 1.2 points".to_string();
+    let effects = update(&mut app, Msg::ComparisonDecided(decided.clone()));
+    assert_eq!(effects[..2], [Effect::Notify(decided.clone()), Effect::Refresh]);
+    assert_shows(&app, &decided);
 }

@@ -3,6 +3,7 @@
 use super::process::{BackgroundOptions, Report, UnexecutedCommand};
 use crate::error::Result;
 use crate::event::{Command, Event, Status};
+use crate::run::comparison::PlanWatcher;
 use crate::run::dir::{RunDir, seed_dirs};
 use crate::run::queue::{Queue, QueueDevice, QueueEdit, StartedRun, TrainingLock};
 use crate::run::reader::ends;
@@ -28,6 +29,8 @@ const MAX_FAILURES: u32 = 10;
 pub struct BackgroundTrainer {
     options: BackgroundOptions,
     devices: Vec<QueueDevice>,
+    /// Removes seeds of comparisons that are decided from the queue.
+    plan_watcher: PlanWatcher,
     active: Vec<ActiveRun>,
 }
 
@@ -42,7 +45,7 @@ impl BackgroundTrainer {
     /// A trainer without runs.
     pub fn new(options: BackgroundOptions) -> Self {
         let devices = QueueDevice::chosen(QueueDevice::all(), options.device);
-        BackgroundTrainer { options, devices, active: Vec::new() }
+        BackgroundTrainer { options, devices, plan_watcher: PlanWatcher::default(), active: Vec::new() }
     }
 
     /// Resumes the runs in `dirs`, which another process has stopped, and sends them the commands that they had not executed
@@ -134,6 +137,7 @@ impl BackgroundTrainer {
         if !Queue::read(&runs_dir)?.has_next() {
             return Ok(false);
         }
+        self.plan_watcher.look(&runs_dir)?;
         let device = self.options.device;
         while let Some(StartedRun { lock, run, .. }) =
             Queue::start_next(&runs_dir, &self.devices, |what| start(what.on_device(device), &runs_dir))?

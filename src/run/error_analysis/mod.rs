@@ -122,7 +122,11 @@ fn compare_seeds(spec: &RunSpec, labels: &Labels, dirs: &[PathBuf]) -> Result<Op
 }
 
 /// Reads the validation rows that `predictions` are for.
-fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> Result<Vec<Example>> {
+pub(super) fn read_examples(
+    spec: &RunSpec,
+    labels: &Labels,
+    predictions: &Predictions,
+) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };

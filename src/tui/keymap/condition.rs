@@ -62,6 +62,8 @@ pub enum Condition {
     OnComparedRun,
     /// A run is marked.
     HasMarks,
+    /// Two runs are compared, and further seeds may decide between them.
+    IsUndecided,
     /// A marked run has several seeds.
     HasMarkedSeeds,
     /// The Compare screen shows either curves or differences.
@@ -118,7 +120,7 @@ impl Condition {
             | Condition::HasOneChart
             | Condition::IsFullChart
             | Condition::HasPanes => Some(Condition::HasRun),
-            Condition::HasMarkedSeeds => Some(Condition::HasMarks),
+            Condition::HasMarkedSeeds | Condition::IsUndecided => Some(Condition::HasMarks),
             Condition::HasMatrix | Condition::HasInsightSeeds | Condition::OnRowWithText => {
                 Some(Condition::HasPredictions)
             }
@@ -184,6 +186,7 @@ impl Condition {
             Condition::HasPastRuns => Sentence("There are no past runs yet."),
             Condition::OnComparedRun => Cursor("a run"),
             Condition::HasMarks => Sentence("No run is marked."),
+            Condition::IsUndecided => Sentence("No comparison of two marked runs waits for further seeds."),
             Condition::HasMarkedSeeds => Sentence("No marked run has several seeds."),
             Condition::HasOnePane => Sentence("Curves and differences are both visible already."),
             Condition::HasRun => Sentence("No run is open."),

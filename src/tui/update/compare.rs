@@ -23,6 +23,14 @@ pub(super) fn history_loaded(app: &mut App, dir: &Path, result: &Result<(RunSpec
     }
 }
 
+/// Requests the comparison of two marked runs, if the pair has changed or a run has finished.
+pub(super) fn request_verdict(app: &mut App) -> Option<Effect> {
+    if app.screen != Screen::Compare {
+        return None;
+    }
+    app.compare.request_verdict(&app.runs.runs).map(Effect::CompareRuns)
+}
+
 /// Goes to the screen. Without marks, it starts with the run under the cursor of the Runs screen or the one on the Live
 /// screen.
 pub(super) fn enter(app: &mut App) -> Vec<Effect> {
@@ -62,6 +70,9 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
         }
         CompareAction::NextQuantity => compare.quantity = compare.quantity.next(),
         CompareAction::ToggleDifferences => compare.shows_differences = !compare.shows_differences,
+        CompareAction::AddSeeds => {
+            return effects(compare.undecided_pair().cloned().map(Effect::AddSeeds));
+        }
         CompareAction::Sort => compare.order = compare.order.next(),
         CompareAction::Reverse => compare.order.is_reversed = !compare.order.is_reversed,
         CompareAction::Match(facet) => {

@@ -48,6 +48,12 @@ use std::path::{Path, PathBuf};
 
 /// Applies a message to the state; returns the side effects that follow.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    let mut effects = apply(app, msg);
+    effects.extend(compare::request_verdict(app));
+    effects
+}
+
+fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Action(action) => act(app, action),
         Msg::Edit(edit) => type_in(app, &edit),
@@ -68,6 +74,18 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
         Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => training::history_loaded(app, dir, result),
+        Msg::Compared { pair, result } => {
+            app.compare.set_comparison(&pair, result);
+            Vec::new()
+        }
+        Msg::SeedsAdded(text) => {
+            app.notice = Some(text);
+            vec![Effect::Refresh]
+        }
+        Msg::ComparisonDecided(text) => {
+            app.notice = Some(text.clone());
+            vec![Effect::Notify(text), Effect::Refresh]
+        }
         Msg::RunStarted { spec, dir, earlier, queue } => {
             training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()

@@ -3,6 +3,7 @@
 use super::chart_pane::change_marks;
 use super::chart_title::view_suffix;
 use super::compare_columns::Widths;
+use super::compare_verdict;
 use super::filter_line;
 use super::run_text::{short_name_width, status_role, tagged_name};
 use crate::catalog::Metric;
@@ -14,7 +15,7 @@ use crate::tui::action::{Action, CompareAction};
 use crate::tui::layout::COMPARE_SIDE_BY_SIDE;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::state::compare::{Column, CompareState, Mark, Quantity, is_same};
+use crate::tui::state::compare::{Column, Mark, Quantity, is_same};
 use crate::tui::theme::{ColorDepth, Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::{ChangeMark, Curve, CurveStyle, Dash, LineChart, Reading, Seeds};
 use crate::tui::widgets::{
@@ -32,37 +33,55 @@ const ENTRY: u16 = 36;
 /// Width of an entry of the legend without the name.
 const VALUE: usize = 12;
 
-/// The areas of the table, the curves and the differences, if they fit.
+/// The areas of the table, the curves, the verdict and the differences, if they fit.
 struct Areas {
     table: Rect,
     chart: Option<Rect>,
+    verdict: Option<Rect>,
     differences: Option<Rect>,
 }
 
-fn layout(compare: &CompareState, area: Rect) -> Areas {
+fn layout(app: &App, area: Rect) -> Areas {
+    let compare = &app.compare;
     if area.width < COMPARE_SIDE_BY_SIDE {
         let rows = [Constraint::Length((area.height * 2 / 5).max(5)), Constraint::Fill(1)];
         let [table, rest] = Layout::vertical(rows).areas(area);
-        let (chart, differences) =
-            if compare.shows_differences { (None, Some(rest)) } else { (Some(rest), None) };
-        return Areas { table, chart, differences };
+        if !compare.shows_differences {
+            return Areas { table, chart: Some(rest), verdict: None, differences: None };
+        }
+        let (verdict, differences) = below_each_other(app, rest);
+        return Areas { table, chart: None, verdict, differences };
     }
     // The curves need the larger part.
     let columns =
         [Constraint::Length((area.width * 9 / 20).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
     let [table, right] = Layout::horizontal(columns).areas(area);
     let wanted = compare.differences.len().max(3) as u16 + 2;
-    let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
-    let [chart, differences] = Layout::vertical(rows).areas(right);
-    Areas { table, chart: Some(chart), differences: Some(differences) }
+    // The curves have at least half of the height.
+    let wanted = wanted.min(right.height * 2 / 5) + compare_verdict::height(app, right.width);
+    let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height / 2))];
+    let [chart, below] = Layout::vertical(rows).areas(right);
+    let (verdict, differences) = below_each_other(app, below);
+    Areas { table, chart: Some(chart), verdict, differences }
+}
+
+/// The areas of the verdict, if two runs are marked, and of the differences below it, if they have a line.
+fn below_each_other(app: &App, area: Rect) -> (Option<Rect>, Option<Rect>) {
+    let height = compare_verdict::height(app, area.width).min(area.height);
+    let [verdict, differences] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    ((height > 0).then_some(verdict), (differences.height > 2).then_some(differences))
 }
 
 /// Draws the screen; returns the position of the terminal's cursor while text is edited.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let areas = layout(&app.compare, area);
+    let areas = layout(app, area);
     let cursor = draw_table(app, areas.table, buffer);
     if let Some(area) = areas.chart {
         draw_chart(app, area, buffer);
+    }
+    if let Some(area) = areas.verdict {
+        compare_verdict::draw(app, mark_symbol, area, buffer);
     }
     if let Some(area) = areas.differences {
         draw_differences(app, area, buffer);
@@ -84,7 +103,7 @@ fn mark_symbol(mark: &Mark) -> Symbol {
 /// The row of the table at a position of the terminal, on a screen with body `area`.
 pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let compare = &app.compare;
-    let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
+    let inner = pane(app.theme, "", false).inner(layout(app, area).table);
     let (list, _) = filter_line::areas(&compare.filter, inner);
     // The first line is the header.
     let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
@@ -95,7 +114,7 @@ pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
 
 /// The plot areas of the charts on a screen with body `area`.
 pub fn plots(app: &App, area: Rect) -> Vec<Rect> {
-    let chart = layout(&app.compare, area).chart;
+    let chart = layout(app, area).chart;
     chart.and_then(|area| draw_chart(app, area, &mut Buffer::empty(area))).into_iter().collect()
 }
 

@@ -4,6 +4,7 @@ mod chart_pane;
 mod chart_title;
 pub mod compare;
 mod compare_columns;
+mod compare_verdict;
 mod data;
 mod data_rows;
 mod details;

@@ -1,7 +1,7 @@
 //! The details of a past run: what it was trained with, how it ended, its scores and its loss.
 
 use super::run_charts::{self, ChartSeeds};
-use super::run_text::{StatusForm, status_role, status_text};
+use super::run_text::{StatusForm, interval_text, status_role, status_text};
 use super::setting_lines::{LABEL, next_line, setting};
 use super::{machine, scores};
 use crate::catalog::Metric;
@@ -92,12 +92,15 @@ fn histories<'a>(app: &'a App, run: &RunRow) -> Option<(&'a [History], &'a Histo
 /// The metric and the value of the best score, or the mean over the seeds.
 fn best(run: &RunRow, theme: Theme) -> Option<(Metric, String)> {
     let (metric, value) = run.best?;
+    let interval = run
+        .confidence_interval
+        .map_or(String::new(), |interval| format!(", {}", interval_text(metric, interval, theme)));
     let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) else {
-        return Some((metric, format::whole_score(metric, value)));
+        return Some((metric, format!("{}{interval}", format::whole_score(metric, value))));
     };
     let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
     let pm = theme.symbol(Symbol::PlusMinus);
-    Some((metric, format!("{mean} {pm} {sd} over {} seeds", repeats.count)))
+    Some((metric, format!("{mean} {pm} {sd} over {} seeds{interval}", repeats.count)))
 }
 
 /// Draws settings in as few lines as possible, none of which is broken if it fits; returns the next line. A narrow area has

@@ -3,10 +3,12 @@
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow, RunStatus};
+use crate::stats::ConfidenceInterval;
 use crate::text;
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::truncate;
+use std::borrow::Cow;
 
 /// The style of a run with this status.
 pub(super) fn status_role(status: RunStatus) -> Role {
@@ -48,6 +50,17 @@ pub(super) fn score_text(run: &RunRow, theme: Theme) -> String {
         (_, Some((metric, value))) => format::score(metric, value),
         _ => theme.symbol(Symbol::Dash).into(),
     }
+}
+
+/// An interval of a score: `95 % CI 83.1 … 85.9`.
+pub(super) fn interval_text(metric: Metric, interval: ConfidenceInterval, theme: Theme) -> String {
+    let ConfidenceInterval { low, high } = interval;
+    in_charset(&format!("95 % CI {}", format::interval(metric, low, high)), theme).into_owned()
+}
+
+/// A text with the symbols that the terminal has.
+pub(super) fn in_charset(text: &str, theme: Theme) -> Cow<'_, str> {
+    if theme.is_ascii() { text::in_ascii(text) } else { Cow::Borrowed(text) }
 }
 
 /// How the status of a run is shown.

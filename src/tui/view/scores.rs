@@ -1,10 +1,14 @@
 //! The scores of a run as tables: before training, latest and best for each split, and the best for each seed.
 
+use super::run_text::interval_text;
 use crate::catalog::Metric;
 use crate::catalog::SplitRole;
 use crate::event::{Scores, SplitName, Status};
 use crate::format;
+use crate::run::Repeats;
 use crate::run::history::{History, Phase};
+use crate::stats::{ConfidenceInterval, mean_interval};
+use crate::train::{score_interval, within_range};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
@@ -63,7 +67,23 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
         draw_text(buffer, x, y, area.right().saturating_sub(x), word, theme.style(role));
         y += 1;
     }
+    if let Some(interval) = seeds_interval(histories).filter(|_| y < area.bottom()) {
+        let text = format!("mean {}", interval_text(metric, interval, theme));
+        draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
+        y += 1;
+    }
     y - area.y
+}
+
+/// The interval of the mean of the best scores of several seeds.
+fn seeds_interval(histories: &[History]) -> Option<ConfidenceInterval> {
+    let bests = histories.iter().filter_map(|history| history.best);
+    let Repeats { count, mean, sd } = Repeats::of(bests.map(|best| best.value))?;
+    let newest =
+        histories.iter().rev().find_map(|history| Some((history.best?.metric, history.best_eval.as_ref()?)));
+    let (metric, eval) = newest?;
+    let of_rows = score_interval(&eval.scores, metric)?;
+    Some(within_range(metric, mean_interval(mean, sd, count, of_rows.half_width())?))
 }
 
 /// Draws the table at the top of `area`; returns the number of lines used.
@@ -115,6 +135,12 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
             &format!("{loss:>8}"),
             theme.style(Role::Text),
         );
+        y += 1;
+    }
+    let interval = history.best_eval.as_ref().and_then(|eval| score_interval(&eval.scores, metric));
+    if let Some(interval) = interval.filter(|_| y < area.bottom()) {
+        let text = format!("best {}", interval_text(metric, interval, theme));
+        draw_text(buffer, area.x, y, area.width, &text, muted);
         y += 1;
     }
     if history.has_running_scores() && y < area.bottom() {

@@ -33,6 +33,14 @@ pub(super) static COMPARE: &[Row] = &[
         "show the differences of the specifications, or the curves",
     )
     .when(Condition::HasOnePane),
+    bind(
+        "add_seeds",
+        &[char('n')],
+        Action::Compare(CompareAction::AddSeeds),
+        "more seeds",
+        "queue the further seeds that decide between the two marked runs; the rest is removed once they are decided",
+    )
+    .when(Condition::IsUndecided),
     bind("sort", &[char('s')], Action::Compare(CompareAction::Sort), "sort", "sort by the next column")
         .when(Condition::OnComparedRun),
     bind("reverse", &[char('S')], Action::Compare(CompareAction::Reverse), "", "reverse the order"),

@@ -2,8 +2,10 @@
 //! differences between their specifications.
 
 mod table;
+mod verdict;
 
 pub use table::{Column, Order};
+pub use verdict::{RunPair, Verdict};
 
 use super::filter::FilterField;
 use super::run::RunState;
@@ -34,6 +36,8 @@ pub struct CompareState {
     pub marks: Vec<Mark>,
     /// The differences between their specifications.
     pub(in crate::tui) differences: Vec<Difference>,
+    /// The comparison of two marked runs.
+    pub verdict: Option<Verdict>,
     /// The values that are drawn.
     pub quantity: Quantity,
     /// Axis, zoom, cursor and smoothing of the chart.

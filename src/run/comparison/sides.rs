@@ -1,0 +1,227 @@
+//! The sides of a comparison: finished seeds of one recipe.
+
+use crate::error::{Error, Result};
+use crate::event::Status;
+use crate::run::dir::{RunDir, seed_dirs};
+use crate::run::index::{find, list};
+use crate::run::row::{RunRow, RunStatus};
+use crate::spec::{RunSpec, differences};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A side: the seeds of one recipe, each once.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Side {
+    /// What it is called: the name of its run or experiment.
+    pub name: String,
+    /// Its seeds.
+    pub seeds: Vec<SeedRun>,
+    /// The specification of the first seed.
+    #[serde(skip)]
+    pub spec: RunSpec,
+    /// Seeds that are left out, with the reason.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// A finished training of one seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeedRun {
+    /// Name of the run.
+    pub run: String,
+    /// The seed.
+    pub seed: u64,
+    /// The step of the best weights, whose predictions are compared.
+    pub step: u64,
+    /// The run directory of the seed.
+    pub dir: PathBuf,
+}
+
+impl SeedRun {
+    /// Whether it is the same training.
+    pub(super) fn is_same(&self, other: &SeedRun) -> bool {
+        let whole = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+        self.seed == other.seed && whole(&self.dir) == whole(&other.dir)
+    }
+}
+
+impl Side {
+    /// The side that `names` stands for: runs separated by commas, each named as for [`find`]. The name of an experiment stands for
+    /// all its finished runs with the recipe of the newest one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such run, none is finished, or the runs have different recipes.
+    pub fn find(runs_dir: &Path, names: &str) -> Result<Side> {
+        let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return Err(Error::Usage(
+                "a side of the comparison has no name; give a run or an experiment".into(),
+            ));
+        }
+        let mut dirs = Vec::new();
+        let mut notes = Vec::new();
+        for name in &names {
+            match runs_of_experiment(runs_dir, name)? {
+                Some(runs) => {
+                    dirs.extend(runs.dirs);
+                    notes.extend(runs.note);
+                }
+                None => dirs.push(find(runs_dir, name)?),
+            }
+        }
+        let side = Side::of_runs(names.join(","), &dirs)?;
+        Ok(Side { notes: [notes, side.notes].concat(), ..side })
+    }
+
+    /// The run in `dir` with all finished runs in `runs_dir` of the same recipe that no mid-run change has altered.
+    ///
+    /// # Errors
+    /// As [`Side::find`].
+    pub fn of_recipe(runs_dir: &Path, dir: &Path) -> Result<Side> {
+        let own = RunDir::at(dir);
+        let spec = own.spec()?;
+        let is_other = |row: &RunRow| row.dir != dir && row.changes.is_empty() && is_finished(row);
+        let rows = list(runs_dir)?.into_iter().filter(is_other);
+        let same =
+            rows.filter(|row| row.spec.as_deref().is_some_and(|other| deviations(&spec, other).is_empty()));
+        let dirs: Vec<PathBuf> = std::iter::once(dir.to_path_buf()).chain(same.map(|row| row.dir)).collect();
+        let side = Side::of_runs(own.name(), &dirs)?;
+        // That a seed was trained twice is no news here.
+        Ok(Side { notes: Vec::new(), ..side })
+    }
+
+    fn of_runs(name: String, dirs: &[PathBuf]) -> Result<Side> {
+        let mut side: Option<Side> = None;
+        let mut notes = Vec::new();
+        for dir in dirs {
+            let run = RunDir::at(dir);
+            let spec = run.spec()?;
+            let side = side.get_or_insert_with(|| Side {
+                name: name.clone(),
+                seeds: Vec::new(),
+                spec: spec.clone(),
+                notes: Vec::new(),
+            });
+            let others = deviations(&side.spec, &spec);
+            if !others.is_empty() {
+                return Err(Error::Usage(format!(
+                    "the runs of {name} have different values of {}; the seeds of a side need the same settings",
+                    others.join(", ")
+                )));
+            }
+            for seed in finished_seeds(&run, &spec, &mut notes)? {
+                match side.seeds.iter().find(|known| known.seed == seed.seed) {
+                    Some(known) => notes.push(format!(
+                        "seed {} of {} is left out, because {} has the same seed",
+                        seed.seed, seed.run, known.run
+                    )),
+                    None => side.seeds.push(seed),
+                }
+            }
+        }
+        let side = side.filter(|side| !side.seeds.is_empty());
+        side.map(|mut side| {
+            side.seeds.sort_by_key(|seed| seed.seed);
+            Side { notes, ..side }
+        })
+        .ok_or_else(|| Error::Usage(format!("{name} has no finished seed to compare")))
+    }
+
+    /// Whether a run of that name is on this side.
+    pub(super) fn has_run(&self, run: &str) -> bool {
+        self.seeds.iter().any(|seed| seed.run == run)
+    }
+}
+
+/// The runs that the name of an experiment stands for.
+struct ExperimentRuns {
+    dirs: Vec<PathBuf>,
+    /// About finished runs with other settings.
+    note: Option<String>,
+}
+
+/// The finished runs of the experiment `name` with the recipe of the newest; `None` if `name` is not that of an experiment.
+fn runs_of_experiment(runs_dir: &Path, name: &str) -> Result<Option<ExperimentRuns>> {
+    let is_run = |path: &Path| path.join("spec.toml").is_file();
+    if is_run(Path::new(name)) || is_run(&runs_dir.join(name)) {
+        return Ok(None);
+    }
+    let rows: Vec<RunRow> = list(runs_dir)?.into_iter().filter(|row| row.experiment == name).collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let finished: Vec<RunRow> = rows.into_iter().filter(is_finished).collect();
+    let Some(newest) = finished.first().and_then(|row| row.spec.clone()) else {
+        return Err(Error::Usage(format!(
+            "no run of {name} in {} is finished; resume one with: glue-tui train --resume {name}",
+            runs_dir.display()
+        )));
+    };
+    let has_recipe = |row: &RunRow| {
+        row.changes.is_empty() && row.spec.as_deref().is_some_and(|spec| deviations(&newest, spec).is_empty())
+    };
+    let (same, others): (Vec<RunRow>, Vec<RunRow>) = finished.into_iter().partition(has_recipe);
+    let note = (!others.is_empty()).then(|| {
+        let names: Vec<&str> = others.iter().map(|row| row.name.as_str()).collect();
+        format!("left out of {name}, because of other settings than its newest run: {}", names.join(", "))
+    });
+    // The newest run may have been changed during the training.
+    let dirs: Vec<PathBuf> = same.into_iter().map(|row| row.dir).collect();
+    if dirs.is_empty() {
+        return Err(Error::Usage(format!(
+            "every finished run of {name} was changed during its training; name the runs to compare"
+        )));
+    }
+    Ok(Some(ExperimentRuns { dirs, note }))
+}
+
+fn is_finished(row: &RunRow) -> bool {
+    row.status == RunStatus::Finished
+}
+
+/// The keys of the recipe in which specifications differ; the seed is not part of it.
+pub(super) fn deviations(one: &RunSpec, other: &RunSpec) -> Vec<&'static str> {
+    let found = differences(&[one, other]).into_iter().map(|difference| difference.key);
+    let mut keys: Vec<&str> = found.filter(|key| key.is_part_of_recipe).map(|key| key.name).collect();
+    // The key `model` is part of the recipe whatever the folder is called.
+    if one.task.name() != other.task.name() && !keys.contains(&"task") {
+        keys.push("task");
+    }
+    keys
+}
+
+/// The finished seeds of a run. What is left out is added to `notes`.
+fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Result<Vec<SeedRun>> {
+    let name = name(run);
+    let mut seeds = Vec::new();
+    let dirs = seed_dirs(run.path(), spec);
+    for dir in &dirs {
+        let seed_dir = RunDir::at(dir);
+        let seed = if spec.repeats > 1 { seed_dir.spec()?.seed } else { spec.seed };
+        let summary = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
+        let Some((summary, best)) =
+            summary.and_then(|summary| Some((summary.best?, summary)).map(|(b, s)| (s, b)))
+        else {
+            notes.push(format!("seed {seed} of {name} is left out, because it is not finished"));
+            continue;
+        };
+        if !summary.changes.is_empty() {
+            notes.push(format!("seed {seed} of {name} has mid-run changes"));
+        }
+        seeds.push(SeedRun { run: name.clone(), seed, step: best.step, dir: dir.clone() });
+    }
+    if seeds.is_empty() {
+        return Err(Error::Usage(format!(
+            "{name} is not finished; resume it with: glue-tui train --resume {}",
+            run.path().display()
+        )));
+    }
+    Ok(seeds)
+}
+
+/// The name of a run, or of the run that has the directory of a seed.
+fn name(run: &RunDir) -> String {
+    let name = run.name();
+    let parent = run.path().parent().filter(|_| name.starts_with("seed-"));
+    parent.and_then(Path::file_name).map_or(name, |parent| parent.to_string_lossy().into_owned())
+}

@@ -1,0 +1,53 @@
+//! Confidence intervals.
+
+use super::SIGNIFICANCE_LEVEL;
+use super::distribution::{normal_critical, t_critical};
+use serde::Serialize;
+
+/// A confidence interval at [`CONFIDENCE_LEVEL`](super::CONFIDENCE_LEVEL), with the names of SciPy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ConfidenceInterval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl ConfidenceInterval {
+    /// `center` plus and minus `half_width`.
+    pub fn around(center: f64, half_width: f64) -> Self {
+        ConfidenceInterval { low: center - half_width, high: center + half_width }
+    }
+
+    /// The part of it in `low..=high`.
+    pub fn clamped(self, low: f64, high: f64) -> Self {
+        ConfidenceInterval { low: self.low.clamp(low, high), high: self.high.clamp(low, high) }
+    }
+
+    /// Whether 0 is in it.
+    pub fn contains_zero(&self) -> bool {
+        self.low <= 0.0 && self.high >= 0.0
+    }
+
+    /// Half of its width.
+    pub fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+}
+
+/// `value ± z·error`, for an estimate with a normal distribution.
+pub fn normal_interval(value: f64, error: f64) -> ConfidenceInterval {
+    ConfidenceInterval::around(value, normal_critical(SIGNIFICANCE_LEVEL) * error)
+}
+
+/// The interval of the mean of `count` seeds with the standard deviation `sd`, each evaluated on the same sample of rows:
+/// the half-width is √(t²·sd²/n + h²), where h is `row_half_width`, half of the width of the interval of one seed over the rows, and t has
+/// n − 1 degrees of freedom. It is at least as wide as the interval of [`RandomEffects`](super::RandomEffects), which needs
+/// the predictions: h² counts the part of the variance over the rows that is not shared by the seeds too. `None` for fewer than two seeds.
+pub fn mean_interval(mean: f64, sd: f64, count: u64, row_half_width: f64) -> Option<ConfidenceInterval> {
+    if count < 2 || !sd.is_finite() {
+        return None;
+    }
+    let seeds = t_critical(SIGNIFICANCE_LEVEL, (count - 1) as f64) * sd / (count as f64).sqrt();
+    Some(ConfidenceInterval::around(mean, seeds.hypot(row_half_width)))
+}

@@ -1,0 +1,43 @@
+//! Statistical tests, confidence intervals and power. Pure functions: numbers in, numbers out.
+//!
+//! | question | function |
+//! | --- | --- |
+//! | interval of a proportion | [`wilson`] |
+//! | interval of a correlation | [`pearson_interval`], [`spearman_interval`] |
+//! | standard error of a function of counts | [`jackknife_error`] |
+//! | do two classifiers differ on the same rows? | [`McNemar`] |
+//! | do two models differ in any metric on the same rows? | [`bootstrap`] |
+//! | do two recipes differ, each with several seeds on the same rows? | [`RandomEffects`] |
+//! | how many further seeds detect a difference? | [`RandomEffects::further_seeds`] |
+//! | which level keeps the type I error with repeated looks? | [`spending_levels`] |
+//!
+//! `docs/comparison.md` has the formulas. The tests compare with SciPy and statsmodels.
+
+mod alpha_spending;
+pub mod bootstrap;
+mod correlation;
+mod distribution;
+mod interval;
+mod jackknife;
+mod mcnemar;
+mod moments;
+mod power;
+mod proportion;
+mod random_effects;
+
+pub use alpha_spending::spending_levels;
+pub use correlation::{pearson_interval, spearman_interval};
+pub use interval::{ConfidenceInterval, mean_interval, normal_interval};
+pub use jackknife::jackknife_error;
+pub use mcnemar::McNemar;
+pub use power::{FurtherSeeds, POWER};
+pub use proportion::wilson;
+pub use random_effects::{RandomEffects, SeedScores, VarianceComponent};
+
+/// The confidence level of every interval.
+pub const CONFIDENCE_LEVEL: f64 = 0.95;
+/// The significance level of every test.
+pub const SIGNIFICANCE_LEVEL: f64 = 1.0 - CONFIDENCE_LEVEL;
+
+#[cfg(test)]
+mod tests;
