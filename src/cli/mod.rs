@@ -4,6 +4,7 @@ mod args;
 mod attach;
 mod background;
 mod bench;
+mod cancel;
 mod check;
 mod completions;
 mod control;
@@ -23,6 +24,7 @@ mod prune;
 mod run_printer;
 mod runs;
 mod signals;
+mod submit;
 mod train;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};

@@ -12,6 +12,7 @@ use crate::tui::widgets::truncate;
 pub(super) fn status_role(status: RunStatus) -> Role {
     match status {
         RunStatus::Finished => Role::Text,
+        RunStatus::NotStarted | RunStatus::Pending | RunStatus::Requeued => Role::Muted,
         RunStatus::Running => Role::Train,
         RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
         RunStatus::Failed | RunStatus::Unreadable => Role::Error,
@@ -69,6 +70,7 @@ pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> Strin
         (RunStatus::Finished | RunStatus::Unreadable, _) | (_, StatusForm::Word | StatusForm::Mark) => {
             word.into()
         }
+        (RunStatus::NotStarted | RunStatus::Pending, _) => word.into(),
         _ if run.total_steps == 0 => word.into(),
         (_, StatusForm::Progress) => format!("{word} {:.0} %", 100.0 * run.progress),
     }
