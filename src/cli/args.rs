@@ -91,6 +91,13 @@ pub enum CliCommand {
     Eval(EvalArgs),
     /// Classify texts and print one JSON object per text
     Predict(PredictArgs),
+    /// Submit runs to Slurm as one array
+    ///
+    /// Fetches models and data into the cache, creates the run directories, and submits a task for each run, or for each seed
+    /// of a run with repeats. The table [slurm] of the experiments file has partition, time, mem, gres and more.
+    Submit(SubmitArgs),
+    /// Take back runs that were submitted or queued, and stop those that are being trained; their work is saved
+    Cancel(CancelArgs),
     /// List the runs
     Runs(RunsArgs),
     /// Remove the checkpoints of finished runs to free disk space; best weights, logs and predictions stay
@@ -151,6 +158,40 @@ pub struct TrainArgs {
     /// Print plain lines instead of a progress bar
     #[arg(long)]
     pub plain: bool,
+}
+
+/// The arguments of `submit`.
+#[derive(Debug, ClapArgs)]
+pub struct SubmitArgs {
+    /// Names of experiments, each for a new run, and names or directories of runs to continue
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Override a key of the experiments, for example --set learning_rate=3e-5; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Where the runs are trained
+    #[arg(long, value_enum, default_value_t = ExecutorArg::Slurm)]
+    pub executor: ExecutorArg,
+    /// Print the batch script, and create and submit nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Where runs are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExecutorArg {
+    /// Slurm
+    Slurm,
+    /// The queue of this machine
+    Local,
+}
+
+/// The arguments of `cancel`.
+#[derive(Debug, ClapArgs)]
+pub struct CancelArgs {
+    /// Names or directories of runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<String>,
 }
 
 /// The arguments of `attach`.

@@ -3,8 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, background, bench, check, compare, completions, control, doctor, eval, events, export, keys, man,
-    output, predict, prune, runs, train,
+    attach, background, bench, cancel, check, compare, completions, control, doctor, eval, events, export, keys,
+    man, output, predict, prune, runs, submit, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +46,8 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Attach(args) => attach::attach(global, &args),
         CliCommand::Events(args) => events::events(global, &args),
         CliCommand::Background(args) => background::background(global, &args),
+        CliCommand::Submit(args) => submit::submit(global, &args),
+        CliCommand::Cancel(args) => cancel::cancel(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
         CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),

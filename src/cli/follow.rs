@@ -64,7 +64,9 @@ impl FollowedRun {
             let status = run::row(&self.dir).map(|row| row.status);
             self.read(emit)?;
             match status {
-                Some(RunStatus::Running) => (was_running, stopped) = (true, None),
+                Some(RunStatus::Running | RunStatus::Pending | RunStatus::Requeued) => {
+                    (was_running, stopped) = (true, None);
+                }
                 Some(RunStatus::Stopped | RunStatus::Interrupted)
                     if was_running
                         && stopped.get_or_insert_with(Instant::now).elapsed() < HAND_OVER_TIMEOUT => {}

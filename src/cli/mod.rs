@@ -4,6 +4,7 @@ mod args;
 mod attach;
 mod background;
 mod bench;
+mod cancel;
 mod check;
 mod compare;
 mod completions;
@@ -24,6 +25,7 @@ mod prune;
 mod run_printer;
 mod runs;
 mod signals;
+mod submit;
 mod train;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};

@@ -5,6 +5,8 @@ use super::output::{self, table};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::format::whole_score as score;
+use crate::run::executor::TaskList;
+use crate::run::executor::slurm::poll;
 use crate::run::filter::RunFilter;
 use crate::run::{self, Difference, DiskUse, Reproduction, RunDir, RunRow, RunStatus};
 
@@ -12,6 +14,8 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
     if args.published {
         return published(global);
     }
+    // What cannot be asked now is asked later; the state of each run is that of the last answer.
+    poll(&global.runs_dir).ok();
     let mut rows = run::list(&global.runs_dir)?;
     for row in rows.iter_mut().filter(|row| row.problem.is_none()) {
         row.disk = Some(DiskUse::of(&RunDir::at(&row.dir)));
@@ -35,6 +39,9 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
         return Ok(());
     }
     output::stdout_line(output::fitted_table(&lines(&rows), &OPTIONAL))?;
+    if let Some(problem) = TaskList::read(&global.runs_dir).problem() {
+        output::stderr_line(format!("the states of the jobs in Slurm are not current: {problem}"));
+    }
     for row in &rows {
         if let Some(problem) = &row.problem {
             output::stderr_line(format!("{} is unreadable: {problem}", row.name));
@@ -47,8 +54,8 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
 }
 
 /// The columns that a narrow terminal leaves out, the first one first.
-const OPTIONAL: [&str; 10] =
-    ["95 % CI", "SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED"];
+const OPTIONAL: [&str; 11] =
+    ["95 % CI", "SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED", "REASON"];
 
 /// A title, and the text of a run.
 type TableColumn = (&'static str, fn(&RunRow) -> String);
@@ -63,6 +70,7 @@ fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
         ("MODEL", |row| row.model.clone()),
         ("SEED", |row| row.seed.to_string()),
         ("STATUS", status),
+        ("REASON", |row| row.reason.clone().unwrap_or_default()),
         ("BEST", best),
         ("95 % CI", interval),
         ("STEPS", steps),
@@ -71,7 +79,7 @@ fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
     ];
     let columns = columns.into_iter().chain([("STARTED", started as fn(&RunRow) -> String)]);
     let columns = columns.filter(|(title, cell)| {
-        let is_rare = matches!(*title, "CALLED" | "TAGS");
+        let is_rare = matches!(*title, "CALLED" | "TAGS" | "REASON");
         !is_rare || rows.iter().any(|row| !cell(row).is_empty())
     });
     let columns: Vec<TableColumn> = columns.collect();
@@ -125,7 +133,7 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
 fn status(row: &RunRow) -> String {
     let name = row.status.name();
     match row.status {
-        RunStatus::Finished | RunStatus::Unreadable => name.into(),
+        RunStatus::Finished | RunStatus::Unreadable | RunStatus::NotStarted | RunStatus::Pending => name.into(),
         _ => format!("{name} {:.0} %", 100.0 * row.progress),
     }
 }

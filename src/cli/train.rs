@@ -4,10 +4,11 @@ use super::args::{GlobalArgs, TrainArgs};
 use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
-use super::signals::stop_on_signals;
+use super::signals::{Interruption, stop_on_signals};
 use crate::error::{Error, Result};
 use crate::event::{Command, Diagnosis, Status};
 use crate::format::whole_score as score;
+use crate::run::executor::slurm::{SlurmTask, TaskSignal};
 use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::terminal_reset::exit_now;
@@ -15,15 +16,28 @@ use crate::text::plural;
 use crate::train::{self, Summary};
 use crossbeam_channel::{Receiver, never, select, unbounded};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// The exit code of a run that failed.
 const FAILED: u8 = 1;
 /// The exit code of an interrupted run whose work is saved.
 const INTERRUPTED: u8 = 130;
+/// How long a file that another host has created may stay invisible.
+const DELAY: Duration = Duration::from_mins(1);
+/// Time between two looks.
+const DELAY_RETRY: Duration = Duration::from_secs(1);
 
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
+    // A task resumes a run: one that creates a run would create another one when it is requeued.
+    let task = args.resume.as_ref().and_then(|run| Some((SlurmTask::from_env()?, run)));
+    if let Some((_, run)) = &task
+        && let Some(dir) = finished_run(&wait_for_run(global, run)?)
+    {
+        output::stderr_line("the run is finished already");
+        return output::stdout_line(dir.display().to_string());
+    }
     let overrides = overrides(global, args);
     let start = if let Some(run) = &args.resume {
         let dir = unchanged_run_dir(global, args, run, &overrides)?;
@@ -40,30 +54,75 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     let (control, handle) = train::control();
     let (lines, more_lines) = unbounded::<String>();
     let stopped = handle.clone();
-    let is_interrupted = stop_on_signals(move || {
+    let interruption = stop_on_signals(move || {
         stopped.send(Command::Stop);
         lines.send("stopping after saving a checkpoint; press Ctrl-C again to exit immediately".into()).ok();
     })?;
     let run = run::start_controlled(start, &global.runs_dir, (control, handle))?;
+    let dir = run.dir.clone();
+    let is_interrupted = &interruption.is_set;
     let (events, is_plain) = (run.events.clone(), args.plain);
     let printer = OutputThread::start(move || print_events(&events, &more_lines, is_plain))?;
     let result = run.join();
-    printer.wait(&is_interrupted);
+    printer.wait(is_interrupted);
+    let result = match &task {
+        Some((task, _)) => end_task(task, &dir, &interruption, result),
+        None => result,
+    };
     let code = result.as_ref().map_or_else(Error::exit_code, |output| match output.status {
         Status::Finished => 0,
         Status::Stopped => INTERRUPTED,
         Status::Failed => FAILED,
     });
     let is_json = global.json;
-    let reported = OutputThread::start(move || report(result, is_json))?.wait(&is_interrupted);
+    let reported = OutputThread::start(move || report(result, is_json))?.wait(is_interrupted);
     if !is_interrupted.load(Ordering::SeqCst) {
         return reported.unwrap_or(Ok(()));
     }
     // Even if the reader of the output is gone, as after a hang-up, the exit code is that of the run.
     if let Some(Err(error)) = reported {
-        OutputThread::start(move || exit_code(Err(error)))?.wait(&is_interrupted);
+        OutputThread::start(move || exit_code(Err(error)))?.wait(is_interrupted);
     }
     exit_now(code.into())
+}
+
+/// Waits for the directory of a run, which may appear on a compute node with a delay.
+fn wait_for_run(global: &GlobalArgs, run: &str) -> Result<PathBuf> {
+    let start = Instant::now();
+    loop {
+        match run::find(&global.runs_dir, run) {
+            Err(Error::Usage(_)) if start.elapsed() < DELAY => std::thread::sleep(DELAY_RETRY),
+            found => return found,
+        }
+    }
+}
+
+/// The directory of a run that is finished.
+fn finished_run(dir: &Path) -> Option<PathBuf> {
+    let summary = RunDir::at(dir).summary()?;
+    (summary.status == Status::Finished).then(|| dir.to_path_buf())
+}
+
+/// Requeues the task of a batch system if its training was stopped by a warning or a preemption.
+fn end_task(
+    task: &SlurmTask,
+    dir: &Path,
+    interruption: &Interruption,
+    result: Result<TrainOutput>,
+) -> Result<TrainOutput> {
+    let is_stopped = match &result {
+        Ok(output) => output.status == Status::Stopped,
+        Err(error) => matches!(error, Error::Interrupted(_)),
+    };
+    let signal = match (interruption.is_warning(), interruption.is_termination()) {
+        (true, _) => TaskSignal::Warning,
+        (_, true) => TaskSignal::Terminate,
+        (false, false) => return result,
+    };
+    if is_stopped && let Some(sentence) = task.end(dir, signal)? {
+        output::stderr_line(sentence);
+    }
+    result
 }
 
 /// Warns about an experiment of the same name in another file, and about errors elsewhere in the files.

@@ -19,6 +19,8 @@ pub struct RunDir(PathBuf);
 impl RunDir {
     /// The folder of the checkpoints.
     pub(super) const CHECKPOINTS: &str = "checkpoints";
+    /// The start of the name of the directory of a seed.
+    const SEED: &str = "seed-";
     /// Folders, relative to the run directory, in which a killed process leaves files. Runs of version 0.1 have their
     /// predictions in `judged`.
     pub(super) const FOLDERS_WITH_LEFTOVERS: [&str; 4] = ["", RunDir::CHECKPOINTS, "predictions", "judged"];
@@ -63,7 +65,7 @@ impl RunDir {
 
     /// The run directory of one seed of a run with repeats. Created if it does not exist.
     pub fn of_seed(&self, spec: &RunSpec) -> Result<Self> {
-        let path = self.0.join(format!("seed-{}", spec.seed));
+        let RunDir(path) = self.seed(spec.seed);
         match std::fs::create_dir(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             created => created.map_err(Error::writing(&path))?,
@@ -132,7 +134,22 @@ impl RunDir {
 
     /// `probes.toml` beside the run directory, shared by all runs there.
     pub fn probes_file(&self) -> PathBuf {
+        if let Some(run) = self.run_of_seed() {
+            return run.probes_file();
+        }
         std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(probes::FILE)
+    }
+
+    /// The run with repeats that this directory is a seed of, if it is one.
+    pub(super) fn run_of_seed(&self) -> Option<RunDir> {
+        let run = RunDir(self.0.parent()?.to_path_buf());
+        let is_seed = self.name().starts_with(RunDir::SEED) && run.spec_file().is_file();
+        (is_seed && run.spec().is_ok_and(|spec| spec.repeats > 1)).then_some(run)
+    }
+
+    /// The directory of a seed of this run, whether it exists or not.
+    pub(super) fn seed(&self, seed: u64) -> RunDir {
+        RunDir(self.0.join(format!("{}{seed}", RunDir::SEED)))
     }
 
     /// The resolved specification that the run was started with.
@@ -159,7 +176,7 @@ impl RunDir {
         let mut seeds = Vec::new();
         for entry in std::fs::read_dir(&self.0).map_err(Error::reading(&self.0))? {
             let entry = entry.map_err(Error::reading(&self.0))?;
-            if entry.file_name().to_string_lossy().starts_with("seed-") && entry.path().is_dir() {
+            if entry.file_name().to_string_lossy().starts_with(RunDir::SEED) && entry.path().is_dir() {
                 seeds.push(RunDir(entry.path()));
             }
         }

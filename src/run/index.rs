@@ -1,6 +1,7 @@
 //! The list of runs.
 
 use super::dir::{RunDir, seed_dirs};
+use super::executor::TaskList;
 use super::lock::is_training;
 use super::log_state::LogState;
 use super::measured_speed::MeasuredSpeed;
@@ -29,11 +30,12 @@ pub fn list(runs_dir: &Path) -> Result<Vec<RunRow>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(Error::reading(runs_dir))?,
     };
+    let tasks = TaskList::read(runs_dir);
     let mut rows = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::reading(runs_dir))?;
         if !entry.file_name().to_string_lossy().starts_with('.') {
-            rows.extend(row(&entry.path()));
+            rows.extend(row_with_tasks(&entry.path(), &tasks));
         }
     }
     rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
@@ -78,13 +80,20 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
 
 /// The run in `dir`; `None` when it is not a run directory.
 pub fn row(dir: &Path) -> Option<RunRow> {
+    row_with_tasks(dir, &dir.parent().map(TaskList::read).unwrap_or_default())
+}
+
+/// [`row`], with the tasks of the runs directory.
+pub fn row_with_tasks(dir: &Path, tasks: &TaskList) -> Option<RunRow> {
     // A link whose target is missing, as on a disk that is not mounted, may be one to a run.
     if let (Ok(link), Err(error)) = (dir.symlink_metadata(), dir.metadata()) {
         return link.is_symlink().then(|| unreadable(dir, &Error::reading(dir)(error)));
     }
     let dir = RunDir::at(dir);
-    let is_running = is_training(&dir);
-    read_row(&dir, is_running)
+    let is_locked = is_training(&dir);
+    let mut row = read_row(&dir, is_locked)?;
+    tasks.apply(&mut row);
+    Some(row)
 }
 
 /// [`row`] for a run whose lock this process holds, so that nobody trains it.
@@ -92,7 +101,7 @@ pub(super) fn row_of_locked_run(dir: &RunDir) -> Option<RunRow> {
     read_row(dir, false)
 }
 
-fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
+fn read_row(dir: &RunDir, is_locked: bool) -> Option<RunRow> {
     if !dir.is_run() {
         return None;
     }
@@ -104,15 +113,16 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         Ok(notes) => (notes, None),
         Err(error) => (RunNotes::default(), Some(error.to_string())),
     };
+    let seeds = Seeds::read(dir, &spec, is_locked);
+    let is_running = is_locked || seeds.is_any_trained;
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec).map(|all| all.repeats) } else { None };
-    let seeds = Seeds::read(dir, &spec, is_running);
     let last = seeds.last();
-    let status = match (is_running, &summary, last.status) {
-        (true, ..) => RunStatus::Running,
-        (_, Some(summary), _) => status(summary.status),
-        (_, None, Some(ended)) => status(ended),
-        (_, None, None) => RunStatus::Interrupted,
+    let status = match (is_running, &summary) {
+        (true, _) => RunStatus::Running,
+        (_, Some(summary)) => status(summary.status),
+        (_, None) if !is_started(dir, &spec) => RunStatus::NotStarted,
+        (_, None) => seeds.status(&spec),
     };
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(last.best);
     let confidence_interval =
@@ -134,6 +144,8 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         error: (status == RunStatus::Failed)
             .then(|| summary.as_ref().and_then(|s| s.error.clone()).or_else(|| last.error.clone()))
             .flatten(),
+        reason: None,
+        tasks: Vec::new(),
         best,
         confidence_interval,
         scores: scores.collect(),
@@ -170,31 +182,55 @@ fn interval(metric: Metric, scores: &Scores, repeats: Option<Repeats>) -> Option
 /// The trainings of the seeds of a run that have started, with their directories.
 struct Seeds {
     states: Vec<(RunDir, LogState)>,
+    /// Whether a process trains one of them alone.
+    is_any_trained: bool,
     /// That of a run without any.
     none: LogState,
 }
 
 impl Seeds {
-    fn read(dir: &RunDir, spec: &RunSpec, is_running: bool) -> Seeds {
+    fn read(dir: &RunDir, spec: &RunSpec, is_locked: bool) -> Seeds {
         let mut dirs = seed_dirs(dir.path(), spec);
         if dirs.is_empty() {
             // A run that fails before its first seed has a log of its own.
             dirs.push(dir.path().to_path_buf());
         }
         let newest = dirs.len().saturating_sub(1);
+        let mut is_any_trained = false;
         let state = |(index, path): (usize, PathBuf)| {
-            let dir = RunDir::at(path);
+            let seed = RunDir::at(path);
+            let is_trained =
+                if is_locked { index == newest } else { seed.path() != dir.path() && is_training(&seed) };
+            is_any_trained |= is_trained;
             // The summary of a training that was resumed is from before.
-            let summary = if is_running && index == newest { None } else { dir.summary() };
-            let log = LogState::of(&dir, spec, summary.as_ref());
-            (dir, log)
+            let summary = if is_trained { None } else { seed.summary() };
+            let log = LogState::of(&seed, spec, summary.as_ref());
+            (seed, log)
         };
-        Seeds { states: dirs.into_iter().enumerate().map(state).collect(), none: LogState::default() }
+        let states = dirs.into_iter().enumerate().map(state).collect();
+        Seeds { states, is_any_trained, none: LogState::default() }
+    }
+
+    /// How the run has ended, as far as its seeds say.
+    fn status(&self, spec: &RunSpec) -> RunStatus {
+        let ended = |wanted| self.states.iter().filter(|(_, log)| log.status == Some(wanted)).count() as u64;
+        if ended(Status::Failed) > 0 {
+            RunStatus::Failed
+        } else if ended(Status::Finished) >= spec.repeats.max(1) {
+            RunStatus::Finished
+        } else if ended(Status::Stopped) > 0 {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Interrupted
+        }
     }
 
     /// That of the seed that is trained, or was trained last.
     fn last(&self) -> &LogState {
-        self.states.last().map_or(&self.none, |(_, log)| log)
+        // Seeds that a process trains each may have directories before they start.
+        let has_started = |(_, log): &&(RunDir, LogState)| log.started > 0.0;
+        let last = self.states.iter().rev().find(has_started).or(self.states.last());
+        last.map_or(&self.none, |(_, log)| log)
     }
 
     fn started(&self) -> Option<f64> {
@@ -222,6 +258,12 @@ impl Seeds {
         let has_weights = |dir: &RunDir| dir.best().join("model.safetensors").is_file();
         self.states.iter().all(|(dir, _)| has_weights(dir) || !dir.checkpoints().is_dir())
     }
+}
+
+/// Whether a process has trained the run, or one of its seeds.
+fn is_started(dir: &RunDir, spec: &RunSpec) -> bool {
+    let has_log = |dir: &RunDir| dir.events_file().exists() || dir.checkpoints().is_dir();
+    has_log(dir) || spec.repeats > 1 && seed_dirs(dir.path(), spec).into_iter().map(RunDir::at).any(|dir| has_log(&dir))
 }
 
 /// When the directory was created, by its name or else by its specification: a run that fails before its log begins has no

@@ -7,16 +7,20 @@ use super::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::event::now;
 use crate::files::{is_at, open_append, open_regular, read_regular, write_atomic};
-use crate::machine::host_name;
+use crate::machine::{BatchTask, host_name};
+use crate::train::{Attempt, has_attempts, is_attempt_of};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A list of runs holds the lock for microseconds while it finds out whether the run is being trained.
 const ATTEMPTS: u32 = 20;
 /// Time between two attempts.
 const RETRY: Duration = Duration::from_millis(10);
+/// How long a requeued task waits for the lock of its earlier attempt, which stops when it notices the later one.
+const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The lock of one log.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct RunLock {
     pub(super) events: File,
     /// `holder.json`, if this process has written it.
     holder: Option<PathBuf>,
+    /// The attempt that holds it, if the run counts them.
+    pub(super) attempt: Option<Arc<Attempt>>,
 }
 
 /// The process that holds the lock of a run.
@@ -55,17 +61,56 @@ impl RunLock {
                 Err(TryLockError::Error(error)) => return Err(no_locks(dir, &error)),
             }
         }
+        RunLock::of(dir, events)
+    }
+
+    /// [`RunLock::take`] for the task `task` of a batch system, which may be the requeued task of a lost node. An earlier
+    /// attempt of the same task is waited for, and then it does not matter whether it still has the lock: it writes
+    /// nothing any more. On a file system without locks the attempts alone keep two processes apart.
+    fn take_over(dir: &RunDir, task: &BatchTask) -> Result<RunLock> {
+        let begin = || Attempt::begin(dir.path(), Some(task.id.clone()));
+        let is_requeued = is_attempt_of(dir.path(), &task.id);
+        // The earlier attempt stops when it sees this one.
+        let begun = if is_requeued { Some(begin()?) } else { None };
+        let path = dir.events_file();
+        let events = open_append(&path).map_err(Error::writing(&path))?;
+        let start = Instant::now();
+        loop {
+            match events.try_lock() {
+                Ok(()) | Err(TryLockError::Error(_)) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < TAKE_OVER_TIMEOUT => {
+                    std::thread::sleep(RETRY);
+                }
+                Err(TryLockError::WouldBlock) if is_requeued => break,
+                Err(TryLockError::WouldBlock) => return Err(locked(dir)),
+            }
+        }
+        let attempt = begun.map_or_else(begin, Ok)?;
+        let mut lock = RunLock::of(dir, events)?;
+        lock.attempt = Some(Arc::new(attempt));
+        Ok(lock)
+    }
+
+    /// The lock whose file is locked.
+    fn of(dir: &RunDir, events: File) -> Result<RunLock> {
+        let path = dir.events_file();
         // Another process may have deleted the run before the lock was free. Some network file systems change the inode
         // number of a file, so a run is deleted only if there is no file at its path.
         if !is_at(&events, &path) && !path.is_file() {
             return Err(Error::writing(&path)(std::io::ErrorKind::NotFound.into()));
         }
-        Ok(RunLock { events, holder: None })
+        Ok(RunLock { events, holder: None, attempt: None })
     }
 
     /// [`RunLock::take`] for a training: other processes can read who holds the lock.
     pub(super) fn take_for_training(dir: &RunDir) -> Result<RunLock> {
-        let mut lock = RunLock::take(dir)?;
+        let mut lock = match BatchTask::from_env() {
+            Some(task) => RunLock::take_over(dir, &task)?,
+            None => RunLock::take(dir)?,
+        };
+        if lock.attempt.is_none() && has_attempts(dir.path()) {
+            lock.attempt = Some(Arc::new(Attempt::begin(dir.path(), None)?));
+        }
         let holder = Holder { pid: std::process::id(), host: host_name(), time: now() };
         let path = dir.holder_file();
         // The lock does not need this file, which may not fit on a full disk.
@@ -80,7 +125,8 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        if let Some(path) = &self.holder {
+        let is_current = self.attempt.as_ref().is_none_or(|attempt| attempt.check().is_ok());
+        if let Some(path) = self.holder.as_ref().filter(|_| is_current) {
             std::fs::remove_file(path).ok();
         }
     }

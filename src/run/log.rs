@@ -25,9 +25,11 @@ use crate::files::open_regular;
 use crate::machine::Gauges;
 use crate::spec::RunSpec;
 use crate::text::{escaped, plural};
+use crate::train::Attempt;
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Format number, written in the first line of a log.
@@ -45,7 +47,7 @@ const RETRY: Duration = Duration::from_millis(100);
 pub struct EventLog {
     events: AppendFile,
     text: AppendFile,
-    _lock: RunLock,
+    lock: RunLock,
     is_empty: bool,
     machine: MachineSampler,
 }
@@ -94,18 +96,21 @@ impl EventLog {
         Ok(EventLog {
             events: AppendFile::new(events, path),
             text: AppendFile::open(dir.log_file())?,
-            _lock: lock,
+            lock,
             is_empty: complete == 0,
             machine: MachineSampler::default(),
         })
     }
 
     /// Appends `event`. Progress is not logged, and machine events only every ten seconds and before the end. What
-    /// cannot be written now is written by a later call.
+    /// cannot be written now is written by a later call. Nothing is written once a later attempt trains the run.
     ///
     /// # Errors
     /// [`Error::Write`] while a file cannot be written.
     pub fn write(&mut self, event: &Event) -> Result<()> {
+        if !self.is_current() {
+            return Ok(());
+        }
         match event {
             Event::Progress(_) => return Ok(()),
             Event::Machine(gauges) if !self.machine.is_due(gauges) => return Ok(()),
@@ -134,12 +139,24 @@ impl EventLog {
     /// [`Error::Write`] when a file still cannot be written.
     pub(super) fn close(mut self, timeout: Duration) -> Result<()> {
         let start = Instant::now();
+        if !self.is_current() {
+            return Ok(());
+        }
         loop {
             match self.events.flush().and_then(|()| self.text.flush()) {
                 Err(_) if start.elapsed() < timeout => std::thread::sleep(RETRY),
                 result => return result,
             }
         }
+    }
+
+    /// The attempt that writes the log, if the run counts them.
+    pub(super) fn attempt(&self) -> Option<Arc<Attempt>> {
+        self.lock.attempt.clone()
+    }
+
+    fn is_current(&self) -> bool {
+        self.lock.attempt.as_ref().is_none_or(|attempt| attempt.check_soon().is_ok())
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {

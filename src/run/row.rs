@@ -1,6 +1,7 @@
 //! A run in a list, and its status.
 
 use super::disk::DiskUse;
+use super::executor::TaskStatus;
 use super::measured_speed::MeasuredSpeed;
 use super::notes::RunNotes;
 use super::repeats::Repeats;
@@ -35,6 +36,12 @@ pub struct RunRow {
     pub status: RunStatus,
     /// Why it failed.
     pub error: Option<String>,
+    /// The reason that Slurm gives: why the run waits, or why its job has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Its tasks in Slurm, one for each seed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskStatus>,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
     /// The 95 % interval of the best score for the rows as a sample, or of the mean over the seeds, where it follows from the log.
@@ -101,6 +108,12 @@ impl RunRow {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    /// It was created, and no process has trained it.
+    NotStarted,
+    /// It waits in the queue of a scheduler.
+    Pending,
+    /// It was trained, and waits in the queue of a scheduler to be resumed.
+    Requeued,
     /// A process trains it.
     Running,
     /// All steps are done.
@@ -120,6 +133,9 @@ impl RunStatus {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            RunStatus::NotStarted => "not started",
+            RunStatus::Pending => "pending",
+            RunStatus::Requeued => "requeued",
             RunStatus::Running => "running",
             RunStatus::Finished => "finished",
             RunStatus::Stopped => "stopped",

@@ -8,11 +8,10 @@ use super::dir::RunDir;
 use super::event_channel::{RunEvent, event_channel};
 use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
-use super::seed::{Emit, LOG_TIMEOUT, RunContext, require_unmoved, train_seed};
-use super::unchanged::check_unchanged;
+use super::seed::{Emit, RunContext, train_seed};
+use super::seeds::{SeedResults, complete_run, run_repeats};
 use crate::error::{Error, Result};
-use crate::event::{Change, Command, Event, Status, now};
-use crate::files::{OpenFolder, check_model_folder};
+use crate::event::{Change, Command, Event, Status};
 use crate::spec::{DeviceSpec, RunSpec};
 use crate::text::plural;
 use crate::train::{Control, Handle, Snapshot, Summary, control};
@@ -206,6 +205,14 @@ fn changed_data_policy(start: &Start) -> ChangedData {
     }
 }
 
+/// Creates the directory of a run without training it. [`Start::Resume`] trains it later, from its beginning.
+///
+/// # Errors
+/// As [`check_spec`], and [`Error::Write`] when the directory cannot be created.
+pub fn create(spec: &RunSpec, runs_dir: &Path, cancelled: &AtomicBool) -> Result<RunDir> {
+    RunDir::create(runs_dir, &check_spec(spec, cancelled)?)
+}
+
 fn open(start: Start, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir, RunSpec)> {
     match start {
         Start::New(spec) => {
@@ -260,93 +267,17 @@ fn run_seeds(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) -> Result<Tra
     // Opened before the log: once the log is locked, commands in the control file reach the run.
     let _control_watcher = ControlWatcher::open(dir, run.control.handle())?;
     if spec.repeats > 1 {
-        return run_repeats(run, spec, emit);
+        let SeedResults { status, summaries, repeats } = run_repeats(run, spec, emit)?;
+        return Ok(TrainOutput { dir: dir.path().to_path_buf(), status, summaries, repeats });
     }
     let summary = train_seed(run, dir, spec, 0, emit)?;
+    if let Some(whole) = dir.run_of_seed() {
+        complete_run(&whole)?;
+    }
     Ok(TrainOutput {
         dir: dir.path().to_path_buf(),
         status: summary.status,
         summaries: vec![summary],
         repeats: None,
     })
-}
-
-/// Trains several seeds, each in a run directory of its own, and writes the summary of all.
-fn run_repeats(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) -> Result<TrainOutput> {
-    let dir = run.dir;
-    let mut log = EventLog::open(dir)?;
-    run.report_lock();
-    let folder = OpenFolder::open(dir.path())?;
-    for seed_dir in dir.existing_seeds()? {
-        let (seed, repeats) = (spec.seed, spec.repeats);
-        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, ..trained });
-        // All seeds are trained with the same specification; more of them may be added.
-        check_unchanged(dir, trained.as_ref(), spec)?;
-    }
-    dir.remove_summary()?;
-    let trained = train_seeds(run, spec, &mut log, emit);
-    // Reported rather than the error of a seed: the run is to be resumed, not only that seed.
-    require_unmoved(&folder)?;
-    let summaries = trained?;
-    let status = summaries.last().map_or(Status::Finished, |summary| summary.status);
-    let repeats = RepeatsSummary::of(&summaries);
-    if let Some(all) = &repeats {
-        link_best(dir, all.best_seed.seed)?;
-        dir.write_summary(all)?;
-    }
-    log.write(&Event::Ended { time: now(), status, error: None }).ok();
-    log.close(LOG_TIMEOUT)?;
-    Ok(TrainOutput { dir: dir.path().to_path_buf(), status, summaries, repeats })
-}
-
-/// Trains the seeds in order until one is not finished. Seeds that are finished already are not trained again.
-fn train_seeds(
-    run: &RunContext<'_>,
-    spec: &RunSpec,
-    log: &mut EventLog,
-    emit: Emit<'_>,
-) -> Result<Vec<Summary>> {
-    let mut summaries: Vec<Summary> = Vec::new();
-    for repeat in 0..spec.repeats {
-        let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
-        let dir = run.dir.of_seed(&spec)?;
-        let has_weights = || check_model_folder(&dir.best()).is_ok();
-        let finished = dir.summary().filter(|s| s.status == Status::Finished && has_weights());
-        let summary = match finished {
-            Some(summary) => summary,
-            None => train_seed(run, &dir, &spec, repeat, emit)?,
-        };
-        if let Some(best) = summary.best {
-            let (seed, name) = (spec.seed, best.metric.name());
-            // What cannot be written now is written later.
-            log.write(&Event::note(format!("seed {seed}: best {name} {:.4}", best.value))).ok();
-        }
-        let status = summary.status;
-        summaries.push(summary);
-        if status != Status::Finished {
-            break;
-        }
-    }
-    Ok(summaries)
-}
-
-/// Makes `best` of a run with repeats a symbolic link to that of the best seed.
-#[cfg(unix)]
-fn link_best(dir: &RunDir, seed: u64) -> Result<()> {
-    let (best, target) = (dir.best(), Path::new(&format!("seed-{seed}")).join("best"));
-    // A rename replaces an old link atomically.
-    let temporary = best.with_file_name(".best.link");
-    let link = || -> std::io::Result<()> {
-        if temporary.symlink_metadata().is_ok() {
-            std::fs::remove_file(&temporary)?;
-        }
-        std::os::unix::fs::symlink(target, &temporary)?;
-        std::fs::rename(&temporary, &best)
-    };
-    link().map_err(Error::writing(&best))
-}
-
-#[cfg(not(unix))]
-fn link_best(_dir: &RunDir, _seed: u64) -> Result<()> {
-    Ok(())
 }

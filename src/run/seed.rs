@@ -12,7 +12,7 @@ use crate::files::{FolderLocation, OpenFolder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
-use crate::train::{Control, Job, Summary, resolve, train};
+use crate::train::{Attempt, Control, Job, Summary, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -69,6 +69,7 @@ pub(super) fn train_seed(
     emit: Emit<'_>,
 ) -> Result<Summary> {
     let log = EventLog::open(dir)?;
+    let attempt = log.attempt();
     run.report_lock();
     let folder = OpenFolder::open(dir.path())?;
     let mut recorded = recorded(dir)?;
@@ -82,7 +83,13 @@ pub(super) fn train_seed(
     if let Some(note) = note {
         emit(Event::warning(note));
     }
-    let outcome = with_gauges(&emit, || train_recorded(run, dir, spec, recorded, &mut |event| emit(event)));
+    let outcome = with_gauges(&emit, || {
+        let attempt = attempt.as_deref();
+        train_recorded(run, Seed { dir, spec, attempt }, recorded, &mut |event| emit(event))
+    });
+    // The run directory belongs to the later attempt.
+    attempt.as_deref().map_or(Ok(()), Attempt::check)?;
+
     let result = match outcome {
         Ok(Outcome::Trained(summary)) => {
             let diagnoses = sink.lock().unwrap_or_else(PoisonError::into_inner).diagnose(summary.status);
@@ -117,11 +124,18 @@ pub(super) fn train_seed(
     Ok(summary)
 }
 
+/// What is trained.
+#[derive(Clone, Copy)]
+struct Seed<'a> {
+    dir: &'a RunDir,
+    spec: &'a RunSpec,
+    attempt: Option<&'a Attempt>,
+}
+
 /// Trains one seed whose log has `recorded`.
 fn train_recorded(
     run: &RunContext<'_>,
-    dir: &RunDir,
-    spec: &RunSpec,
+    Seed { dir, spec, attempt }: Seed<'_>,
     recorded: Recorded,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Outcome> {
@@ -133,7 +147,7 @@ fn train_recorded(
     }
     dir.remove_summary()?;
     let probes_file = &run.dir.probes_file();
-    let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
+    let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file, attempt };
     train(job, resources, run.control, emit).map(Outcome::Trained)
 }
 

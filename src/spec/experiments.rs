@@ -5,6 +5,7 @@ use super::key::Key;
 use super::keys::keys;
 use super::kind::list;
 use super::run_spec::RunSpec;
+use super::slurm::SlurmSettings;
 use super::source_file::{DEFAULT_FILE, SourceFile};
 use crate::config::ranked_by_similarity;
 use crate::error::{Diagnostic, Error, Result};
@@ -174,6 +175,22 @@ impl Experiments {
             Some(_) => self.resolve(name, &changes),
             None => self.files[0].new_experiment(name)?.with(&changes),
         }
+    }
+
+    /// How runs are submitted to Slurm: the tables `[slurm]` of the files in the order of their precedence, then that of the
+    /// user's `config.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the errors in these tables.
+    pub fn slurm(&self) -> Result<SlurmSettings> {
+        let mut settings = SlurmSettings::default();
+        let mut errors = Vec::new();
+        let of_files = self.files.iter().map(SourceFile::slurm);
+        for table in of_files.chain([SlurmSettings::of_user()?]) {
+            settings = settings.over(table.value);
+            errors.extend(table.errors);
+        }
+        if errors.is_empty() { Ok(settings) } else { Err(Error::Config(errors)) }
     }
 
     /// Every key of the experiment `name` with its value and origin; empty for an unknown name.

@@ -7,6 +7,7 @@
 use super::keys::{key_named, similar_key, unknown_key};
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
+use super::slurm::{NOT_A_TABLE, SLURM_TABLE, SlurmSettings};
 use super::toml_value::value_text;
 use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, sort};
 use crate::error::Diagnostic;
@@ -18,7 +19,7 @@ use toml::de::{DeTable, DeValue};
 /// The table of default values.
 const DEFAULTS: &str = "defaults";
 /// The tables of the file.
-const TABLES: [&str; 2] = [DEFAULTS, "experiment"];
+const TABLES: [&str; 3] = [DEFAULTS, "experiment", SLURM_TABLE];
 
 /// The valid values of one table, by the name of the key.
 pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
@@ -60,6 +61,10 @@ pub(crate) struct ExperimentsFile {
     pub(crate) defaults: TableValues,
     /// In the order of the file; each name once.
     pub(crate) experiments: Vec<Experiment>,
+    /// The table `[slurm]`.
+    pub(crate) slurm: SlurmSettings,
+    /// The errors in it, in the order of the lines.
+    pub(crate) slurm_errors: Vec<Diagnostic>,
     /// The errors outside of experiments, in the order of the lines.
     pub(crate) errors: Vec<Diagnostic>,
 }
@@ -138,6 +143,12 @@ impl Parser<'_> {
                 ("experiment", DeValue::Table(tables)) => {
                     self.experiments(tables, &base, &mut file.experiments);
                 }
+                (SLURM_TABLE, DeValue::Table(table)) => {
+                    let before = self.source.errors().len();
+                    file.slurm = SlurmSettings::take(&mut self.source, table);
+                    file.slurm_errors.extend_from_slice(&self.source.errors()[before..]);
+                }
+                (SLURM_TABLE, _) => self.source.push_error(offset, NOT_A_TABLE.into()),
                 ("defaults", _) => {
                     self.lose(Lost::All, offset, "[defaults] must be a table of keys".into());
                 }
@@ -269,6 +280,7 @@ impl Parser<'_> {
                         file.experiments.push(Experiment { spec, description, values, errors, offset });
                     }
                 }
+                Table::Slurm => file.slurm_errors.extend(errors),
                 Table::Other => {}
             }
         }
@@ -325,6 +337,7 @@ impl Parser<'_> {
 enum Table {
     Defaults,
     Experiment(String),
+    Slurm,
     Other,
 }
 
@@ -335,6 +348,7 @@ fn table_of(header: &str) -> Table {
     match name.strip_prefix("experiment").and_then(|rest| rest.trim_start().strip_prefix('.')) {
         Some(name) => Table::Experiment(name.trim().trim_matches(['"', '\'']).to_owned()),
         None if name == DEFAULTS => Table::Defaults,
+        None if name == SLURM_TABLE => Table::Slurm,
         None => Table::Other,
     }
 }

@@ -3,8 +3,9 @@
 use super::file::{Experiment, ExperimentsFile, parse};
 use super::key::Key;
 use super::run_spec::{RunSpec, built_in};
+use super::slurm::SlurmSettings;
 use crate::assets;
-use crate::config::invalid_utf8;
+use crate::config::{Parsed, invalid_utf8};
 use crate::error::{Diagnostic, Error, Result};
 use crate::files::read_regular;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,11 @@ impl SourceFile {
         let defaults: Vec<(String, String)> =
             values.map(|(key, value)| ((*key).to_owned(), value.text.clone())).collect();
         built_in(name).with(&defaults)
+    }
+
+    /// The table `[slurm]`, with the errors in it.
+    pub(super) fn slurm(&self) -> Parsed<SlurmSettings> {
+        Parsed { value: self.content.slurm.clone(), errors: self.content.slurm_errors.clone() }
     }
 
     /// Whether there is no error.

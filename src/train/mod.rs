@@ -4,6 +4,7 @@
 //!
 //! Read [`trainer`] first.
 
+mod attempt;
 mod best;
 mod checkpoint;
 mod class_weights;
@@ -29,6 +30,7 @@ mod summary;
 mod trainer;
 mod usage_meter;
 
+pub use attempt::{Attempt, has_attempts, is_attempt_of, record_time_out};
 pub use best::Best;
 pub use checkpoint::{CheckpointProgress, checkpoint_progress};
 pub use control::{Control, Handle, control};

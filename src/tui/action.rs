@@ -127,6 +127,10 @@ pub enum RunsAction {
     Prune,
     /// Add to the queue.
     Enqueue,
+    /// Submit the experiment or the run to Slurm.
+    Submit,
+    /// Take the run back from Slurm.
+    Cancel,
     /// Swap the queue entry with the one before it.
     MoveEarlier,
     /// Swap the queue entry with the one after it.

@@ -11,7 +11,8 @@
 //! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `compare`   | compares two runs; one thread for each pair, ends when it is done |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
-//! | `export`    | copies and exports; one thread for each, ends when it is done |
+//! | `export`    | copies and exports, submits and cancels; one thread for each, ends when it is done |
+//! | `scheduler` | asks Slurm about all tasks                                    |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
 //! Jobs wait in unbounded channels: a bounded one would block the interface while a disk hangs. They grow by one
@@ -26,6 +27,7 @@ use super::lookup_worker::{LookupJob, LookupWorker};
 use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
+use super::scheduler::{self, SchedulerPoll};
 use super::signals::SignalState;
 use super::state::compare::RunPair;
 use super::state::copied::Copied;
@@ -77,6 +79,7 @@ pub(super) struct EffectRunner {
     /// Cancels the preview that is being read.
     preview_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
+    scheduler_poll: SchedulerPoll,
     options: Options,
 }
 
@@ -133,6 +136,7 @@ impl EffectRunner {
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
             signal_state,
+            scheduler_poll: SchedulerPoll::start(&options.runs_dir)?,
             options,
         })
     }
@@ -174,6 +178,7 @@ impl EffectRunner {
                 }
             }
             Effect::PollRuns => {
+                self.scheduler_poll.request();
                 if !self.is_poll_pending.swap(true, Ordering::Relaxed) {
                     self.send_file_job(FileJob::PollRuns);
                 }
@@ -204,6 +209,16 @@ impl EffectRunner {
             Effect::Enqueue(request) => self.send_run_job(RunJob::Enqueue(request)),
             Effect::CompareRuns(pair) => return self.compare_runs(pair),
             Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
+            Effect::Submit(request) => {
+                return self.work("submitting a run", "Cannot submit the run", |options| {
+                    scheduler::submit(&options, request)
+                });
+            }
+            Effect::Cancel(dir) => {
+                return self.work("cancelling a run", "Cannot cancel the run", |options| {
+                    scheduler::cancel(&options, dir)
+                });
+            }
             Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),

@@ -11,8 +11,9 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
+use crate::run::executor::TaskList;
 use crate::run::{
-    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row, seed_dirs, unreadable,
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row_with_tasks, seed_dirs, unreadable,
 };
 use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
@@ -21,6 +22,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs in training whose logs are read in a second.
+const MAX_READ: usize = 32;
 
 /// A job of the [`FileWorker`].
 pub(super) enum FileJob {
@@ -63,6 +67,10 @@ pub(super) struct FileWorker {
     is_poll_pending: Arc<AtomicBool>,
     /// The runs that were listed last, and the names in their directory.
     listed: (Vec<RunRow>, BTreeSet<OsString>),
+    /// The tasks in Slurm when they were listed.
+    tasks: TaskList,
+    /// The number of running runs that were read, so that each is read in turn.
+    read: usize,
 }
 
 impl Worker for FileWorker {
@@ -180,6 +188,8 @@ impl FileWorker {
             is_follow_pending,
             is_poll_pending,
             listed: (Vec::new(), BTreeSet::new()),
+            tasks: TaskList::default(),
+            read: 0,
         }
     }
 
@@ -213,23 +223,28 @@ impl FileWorker {
     fn list_runs(&mut self) -> Vec<RunRow> {
         let runs_dir = &self.options.runs_dir;
         let names = names(runs_dir);
+        self.tasks = TaskList::read(runs_dir);
         let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
         self.disk.fill(&mut runs);
         self.listed = (runs.clone(), names);
         runs
     }
 
-    /// Sends the runs if those that are being trained have changed, or if there are other runs. Only the logs of runs
-    /// that are being trained are read.
+    /// Sends the runs if those that are being trained have changed, or if there are other runs or tasks. Only the logs of
+    /// runs that are being trained are read, of many only some each time: they may be on a disk that a cluster shares.
     fn poll_runs(&mut self) {
-        if names(&self.options.runs_dir) != self.listed.1 {
+        if names(&self.options.runs_dir) != self.listed.1 || self.tasks.has_changed(&self.options.runs_dir) {
             let runs = self.list_runs();
             self.send(Msg::RunsChanged(runs));
             return;
         }
         let mut is_changed = false;
-        for run in self.listed.0.iter_mut().filter(|run| run.status == RunStatus::Running) {
-            let new = row(&run.dir).map(|new| RunRow { disk: run.disk, ..new });
+        let is_running = |run: &&mut RunRow| run.status == RunStatus::Running;
+        let count = self.listed.0.iter().filter(|run| run.status == RunStatus::Running).count();
+        let first = if count > MAX_READ { self.read % count } else { 0 };
+        self.read = first + MAX_READ;
+        for run in self.listed.0.iter_mut().filter(is_running).skip(first).take(MAX_READ) {
+            let new = row_with_tasks(&run.dir, &self.tasks).map(|new| RunRow { disk: run.disk, ..new });
             if let Some(new) = new.filter(|new| new != run) {
                 *run = new;
                 is_changed = true;

@@ -25,6 +25,7 @@ mod lookup_worker;
 pub mod msg;
 mod options;
 mod run_worker;
+mod scheduler;
 pub mod screen;
 pub mod settings;
 mod signals;

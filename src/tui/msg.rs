@@ -211,6 +211,8 @@ pub enum Msg {
     },
     /// The terminal reported its background.
     Background(Background),
+    /// Runs were submitted to a scheduler or taken back, with a sentence about it.
+    SchedulerDone(String),
     /// An operation failed.
     Error {
         /// What failed.
@@ -257,6 +259,10 @@ pub enum Effect {
     AddSeeds(RunPair),
     /// Change the queue.
     EditQueue(QueueEdit),
+    /// Submit a run to Slurm.
+    Submit(TrainRequest),
+    /// Take a run back from Slurm.
+    Cancel(PathBuf),
     /// Start the next run of the queue, if no other process is training.
     StartNext,
     /// Read the queue if another process has changed it.

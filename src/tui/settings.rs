@@ -11,6 +11,7 @@ use super::theme::{BUILT_IN, Charts, Scheme};
 use crate::config::{self, Parsed, ReadableToml, TomlSource, describe_value, unknown_name};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::spec::SLURM_TABLE;
 use crate::text::plural;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -57,8 +58,10 @@ impl InterfaceSettings {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (TABLE, DeValue::Table(table)) => settings.take(&mut source, table),
                 (TABLE, _) => source.push_error(key.span().start, "[interface] must be a table".into()),
+                // It is read when runs are submitted.
+                (SLURM_TABLE, _) => {}
                 (name, _) => {
-                    let problem = unknown_name("table", name, [TABLE].into_iter());
+                    let problem = unknown_name("table", name, [TABLE, SLURM_TABLE].into_iter());
                     source.push_error(key.span().start, problem);
                 }
             }

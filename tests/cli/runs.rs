@@ -144,5 +144,5 @@ fn run_that_fails_before_its_start_has_a_date_and_a_reason() {
         "newest first"
     );
     assert_eq!((&rows[2]["error"], &rows[2]["status"]), (&"no such file".into(), &"failed".into()));
-    assert_eq!(rows[1]["status"], "interrupted");
+    assert_eq!(rows[1]["status"], "not_started");
 }

@@ -2,6 +2,7 @@
 
 use crate::event::Change;
 use crate::spec::RunSpec;
+use crate::train::attempt::Attempt;
 use std::path::Path;
 
 /// One training: one specification, one seed, one folder.
@@ -16,4 +17,6 @@ pub struct Job<'a> {
     pub replayed_changes: &'a [Change],
     /// The file of the probes, which are evaluated after the validation split.
     pub probes_file: &'a Path,
+    /// The attempt that this training is, if the run counts them. The training ends when a later one has started.
+    pub attempt: Option<&'a Attempt>,
 }

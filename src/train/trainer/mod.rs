@@ -10,6 +10,7 @@ mod step;
 
 pub use job::Job;
 
+use super::attempt::Attempt;
 use super::control::Control;
 use super::resources::Resources;
 use super::setup::prepare;
@@ -49,6 +50,7 @@ impl Trainer<'_> {
     fn run(&mut self) -> Result<Status> {
         let mut saved_at = Some(self.state.step);
         loop {
+            self.attempt.map_or(Ok(()), Attempt::check_soon)?;
             let step = self.state.step;
             if self.plan.is_eval_due(step)
                 && self.state.scored_at != Some(step)

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Saved, SplitName, Stage};
 use crate::files::{FolderLocation, retry_while_full, write_digests, write_dir_atomic};
 use crate::nn::{self, ParamState, TensorSource};
+use crate::train::attempt::Attempt;
 use crate::train::best::Best;
 use crate::train::checkpoint::{self, LoopState};
 use std::path::{Path, PathBuf};
@@ -53,11 +54,12 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The run directory, which may have been moved since the start.
+    /// The run directory to write to, which may have been moved since the start.
     ///
     /// # Errors
-    /// [`Error::Training`] if it was removed.
+    /// [`Error::Training`] if it was removed, or if a later attempt trains the run.
     pub(super) fn dir(&self) -> Result<PathBuf> {
+        self.attempt.map_or(Ok(()), Attempt::check)?;
         match self.folder.location() {
             FolderLocation::Unchanged => Ok(self.folder.path().to_path_buf()),
             FolderLocation::Moved(path) => Ok(path),

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::event::{Change, Event, SplitName, Started, now};
 use crate::files::OpenFolder;
 use crate::spec::RunSpec;
+use crate::train::attempt::Attempt;
 use crate::train::checkpoint::{self, LoopState};
 use crate::train::control::Control;
 use crate::train::plan::Plan;
@@ -37,6 +38,7 @@ pub(super) struct Trainer<'a> {
     pub(super) ordered_epoch: Option<u64>,
     /// The order of the training rows in that epoch.
     pub(super) order: Vec<usize>,
+    pub(super) attempt: Option<&'a Attempt>,
     pub(super) control: &'a Control,
     pub(super) emit: &'a mut dyn FnMut(Event),
 }
@@ -97,6 +99,7 @@ impl<'a> Trainer<'a> {
             probe_evaluator: ProbeEvaluator::new(job.probes_file),
             ordered_epoch: None,
             order: Vec::new(),
+            attempt: job.attempt,
             control,
             emit,
         })

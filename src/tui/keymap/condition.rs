@@ -26,6 +26,8 @@ pub enum Condition {
     OnWaitingEntry,
     /// The cursor is on a queue entry that has started.
     OnStartedEntry,
+    /// The cursor is on a run that waits or is trained in Slurm.
+    OnActiveTask,
     /// The cursor is on something that can be added to the queue.
     CanEnqueue,
     /// The queue has entries.
@@ -110,7 +112,8 @@ impl Condition {
             Condition::OnReadableRun
             | Condition::OnRunElsewhere
             | Condition::OnResumableRun
-            | Condition::OnScoredRun => Some(Condition::OnRun),
+            | Condition::OnScoredRun
+            | Condition::OnActiveTask => Some(Condition::OnRun),
             Condition::OnWaitingEntry | Condition::OnStartedEntry => Some(Condition::OnQueueEntry),
             Condition::IsQueueHeld | Condition::IsQueueReleased => Some(Condition::HasQueue),
             Condition::IsPaused | Condition::IsRunning => Some(Condition::IsControllable),
@@ -162,6 +165,7 @@ impl Condition {
             Condition::OnResumableRun | Condition::IsResumable => {
                 Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
             }
+            Condition::OnActiveTask => Sentence("This run neither waits nor is trained in Slurm."),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
             Condition::HasSuggestion => Sentence("No diagnosis of the run suggests other settings."),
             Condition::OnQueueEntry => Cursor("a queue entry"),

@@ -88,6 +88,11 @@ fn is_running(row: &RunRow) -> bool {
     row.status == RunStatus::Running
 }
 
+/// Whether another process trains the run, or will train it without a key.
+fn may_change(row: &RunRow) -> bool {
+    matches!(row.status, RunStatus::Running | RunStatus::Pending | RunStatus::Requeued)
+}
+
 impl App {
     /// The initial state.
     pub fn new(theme: Theme, size: (u16, u16), now: f64, machine: String) -> Self {
@@ -211,7 +216,7 @@ impl App {
     /// Whether the list of runs changes because runs are trained.
     pub fn is_list_changing(&self) -> bool {
         match self.screen {
-            Screen::Runs => self.runs.runs.iter().any(is_running) || self.is_training(),
+            Screen::Runs => self.runs.runs.iter().any(may_change) || self.is_training(),
             Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
             Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
         }

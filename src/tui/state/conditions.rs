@@ -28,6 +28,9 @@ impl App {
             Condition::OnRunElsewhere => self.runs.run().is_some_and(|run| self.is_running_elsewhere(run)),
             Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
+            Condition::OnActiveTask => {
+                self.runs.run().is_some_and(|run| run.tasks.iter().any(|task| task.phase().is_active()))
+            }
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
             Condition::HasSuggestion => self.suggestion().is_some(),
             Condition::OnQueueEntry => matches!(self.runs.line(), Some(ListLine::Queued(_))),

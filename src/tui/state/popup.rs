@@ -105,6 +105,10 @@ pub enum Reply {
     Delete(PathBuf),
     /// Remove the checkpoints of runs.
     Prune(Vec<(PathBuf, PruneScope)>),
+    /// Submit a run to Slurm.
+    Submit(TrainRequest),
+    /// Take a run back from Slurm.
+    Cancel(PathBuf),
     /// Save the form to the experiments file and close it.
     SaveForm,
     /// Save the form to that file and close it.

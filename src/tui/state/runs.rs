@@ -242,5 +242,6 @@ impl RunsState {
 
 /// Whether a run can be resumed.
 pub fn can_resume(run: &RunRow) -> bool {
-    matches!(run.status, RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed)
+    use RunStatus::{Failed, Interrupted, NotStarted, Stopped};
+    matches!(run.status, NotStarted | Stopped | Interrupted | Failed)
 }

@@ -23,6 +23,7 @@ mod popup;
 mod queue;
 mod run_notes;
 mod runs;
+mod submit;
 mod suggestion;
 mod training;
 
@@ -161,6 +162,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Exported(path) => export::exported(app, &path),
         Msg::CommandLine { command, note } => export::command_line(app, command, &note),
         Msg::Background(background) => follow_background(app, background),
+        Msg::SchedulerDone(text) => submit::done(app, text),
         Msg::Error { title, text } => {
             app.show_error(title, text);
             Vec::new()
@@ -453,6 +455,8 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
+        Reply::Submit(request) => submit::submit(app, request),
+        Reply::Cancel(dir) => vec![Effect::Cancel(dir)],
         Reply::SaveForm => form::save(app),
         Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {

@@ -7,6 +7,7 @@ use super::{machine, scores};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::history::History;
+use crate::run::executor::TaskStatus;
 use crate::run::{RunRow, SettingChange};
 use crate::spec::{RunSpec, settings};
 use crate::text::{self, plural};
@@ -73,7 +74,8 @@ fn draw_outcome(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) -> u16
     );
     draw_text(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     let mut y = area.y + 1;
-    for (text, role) in [(&run.error, Role::Error), (&run.notes_problem, Role::Warning)] {
+    let reason = run.reason.as_ref().map(|reason| format!("Slurm: {reason}"));
+    for (text, role) in [(&run.error, Role::Error), (&reason, Role::Muted), (&run.notes_problem, Role::Warning)] {
         for line in text.iter().flat_map(|text| wrap(text, area.width as usize)) {
             y = next_line(buffer, area, y, &line, theme.style(role));
         }
@@ -150,6 +152,7 @@ fn lines(app: &App, run: &RunRow) -> Vec<(&'static str, String)> {
     if run.started > 0.0 {
         lines.push(("started", times(app, run)));
     }
+    lines.extend(tasks(run).map(|text| ("jobs", text)));
     if let Some(disk) = run.disk {
         let prunable = match disk.prunable_bytes {
             0 => String::new(),
@@ -158,6 +161,25 @@ fn lines(app: &App, run: &RunRow) -> Vec<(&'static str, String)> {
         lines.push(("disk", format!("{}{prunable}", format::bytes(disk.bytes))));
     }
     lines
+}
+
+/// The jobs of the run in Slurm; of many, how many are in each state.
+fn tasks(run: &RunRow) -> Option<String> {
+    const MAX_LISTED: usize = 3;
+    let text = |task: &TaskStatus| format!("{} {}", task.job.as_deref().unwrap_or("?"), task.state);
+    if run.tasks.len() <= MAX_LISTED {
+        let texts: Vec<String> = run.tasks.iter().map(text).collect();
+        return (!texts.is_empty()).then(|| texts.join(", "));
+    }
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for task in &run.tasks {
+        match counts.iter_mut().find(|(state, _)| *state == task.state) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((&task.state, 1)),
+        }
+    }
+    let texts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    Some(texts.join(", "))
 }
 
 fn model(run: &RunRow) -> String {

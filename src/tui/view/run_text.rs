@@ -14,6 +14,7 @@ use std::borrow::Cow;
 pub(super) fn status_role(status: RunStatus) -> Role {
     match status {
         RunStatus::Finished => Role::Text,
+        RunStatus::NotStarted | RunStatus::Pending | RunStatus::Requeued => Role::Muted,
         RunStatus::Running => Role::Train,
         RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
         RunStatus::Failed | RunStatus::Unreadable => Role::Error,
@@ -82,6 +83,7 @@ pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> Strin
         (RunStatus::Finished | RunStatus::Unreadable, _) | (_, StatusForm::Word | StatusForm::Mark) => {
             word.into()
         }
+        (RunStatus::NotStarted | RunStatus::Pending, _) => word.into(),
         _ if run.total_steps == 0 => word.into(),
         (_, StatusForm::Progress) => format!("{word} {:.0} %", 100.0 * run.progress),
     }

@@ -160,6 +160,22 @@ pub(super) static RUNS: &[Row] = &[
     bind("queue", &[char('a')], Action::Runs(RunsAction::Enqueue), "queue", "add to the queue")
         .when(Condition::CanEnqueue),
     bind(
+        "submit",
+        &[char('S')],
+        Action::Runs(RunsAction::Submit),
+        "submit",
+        "submit the experiment, or the run from its newest checkpoint, to Slurm; asks first",
+    )
+    .when(Condition::CanEnqueue),
+    bind(
+        "cancel",
+        &[char('X')],
+        Action::Runs(RunsAction::Cancel),
+        "cancel",
+        "take the run back from Slurm; a task in training saves its work; asks first",
+    )
+    .when(Condition::OnActiveTask),
+    bind(
         "hold",
         &[char('h')],
         Action::Runs(RunsAction::ToggleHold),

@@ -1,0 +1,242 @@
+//! Prepares runs for an executor: model and data are in the cache, and the run directories exist, before anything is
+//! submitted.
+
+use super::traits::{Executor, SubmittedTask};
+use crate::error::{Error, Result};
+use crate::event::{Event, Status};
+use crate::files::open_append;
+use crate::hub::Hub;
+use crate::run::check::check_spec;
+use crate::run::dir::RunDir;
+use crate::run::executor::task_list::TaskList;
+use crate::run::index::find;
+use crate::run::lock::is_training;
+use crate::run::queue::Queue;
+use crate::spec::{Experiments, RunSpec};
+use crate::text::plural;
+use crate::train::resolve;
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Locked while run directories are created and submitted.
+const LOCK: &str = ".submit.lock";
+/// Time between two attempts to take it.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What is submitted.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most are new runs")]
+pub enum Subject {
+    /// A new run.
+    New(RunSpec),
+    /// A run that exists, from its newest checkpoint or from its beginning.
+    Run(PathBuf),
+}
+
+/// What the names on a command line refer to: an experiment is a new run, and any other name that of a run.
+///
+/// # Errors
+/// Those of the experiments, and [`Error::Usage`] when there is neither an experiment nor a run with a name.
+pub fn subjects(
+    experiments: &Experiments,
+    runs_dir: &Path,
+    names: &[String],
+    overrides: &[(String, String)],
+) -> Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for name in names {
+        let is_experiment = experiments.names().contains(&name.as_str());
+        if !is_experiment && let Ok(run) = find(runs_dir, name) {
+            subjects.push(Subject::Run(run));
+            continue;
+        }
+        // An experiment with lists or ranges becomes several new runs here.
+        subjects.push(Subject::New(experiments.resolve(name, overrides)?));
+    }
+    Ok(subjects)
+}
+
+/// A submission. Its steps are done in order; the first one that fails is the last one.
+pub struct Submission<'a> {
+    /// The runs directory.
+    pub runs_dir: &'a Path,
+    /// Set to give up.
+    pub cancelled: &'a AtomicBool,
+    /// Receives the progress of downloads.
+    pub emit: &'a mut dyn FnMut(Event),
+}
+
+impl Submission<'_> {
+    /// Submits `subjects` with `executor`. A run directory that an earlier submitter has created and not submitted, because
+    /// it was killed or refused, is used again for the same specification.
+    ///
+    /// # Errors
+    /// When a model or data cannot be fetched, a run cannot be created or is already being trained, and those of the executor.
+    /// Directories that were created stay, and the next submission uses them.
+    pub fn submit(&mut self, subjects: &[Subject], executor: &dyn Executor) -> Result<Vec<SubmittedTask>> {
+        let subjects = self.prepare(subjects)?;
+        let _lock = self.lock()?;
+        let mut unused = None;
+        let mut runs = Vec::new();
+        for subject in &subjects {
+            match subject {
+                Subject::Run(dir) => runs.push(resumable(dir)?),
+                Subject::New(spec) => {
+                    let unused = unused.get_or_insert_with(|| unsubmitted(self.runs_dir));
+                    let same = unused.iter().position(|(_, other)| other == spec);
+                    runs.push(match same {
+                        Some(at) => unused.swap_remove(at).0,
+                        None => RunDir::create(self.runs_dir, spec)?.path().to_path_buf(),
+                    });
+                }
+            }
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted("nothing was submitted".into()));
+            }
+        }
+        let count = subjects.iter().filter(|subject| matches!(subject, Subject::New(_))).count();
+        let runs: Vec<PathBuf> =
+            runs.into_iter().map(|run| std::path::absolute(&run).unwrap_or(run)).collect();
+        executor.submit(&runs).map_err(|error| with_advice(error, count))
+    }
+
+    /// Checks the specifications, with the columns of their files, and fetches their models and data into the cache: a compute
+    /// node may have no network.
+    fn prepare(&mut self, subjects: &[Subject]) -> Result<Vec<Subject>> {
+        let mut fetched = BTreeSet::new();
+        let mut prepared = Vec::new();
+        for subject in subjects {
+            let (spec, subject) = match subject {
+                Subject::New(spec) => {
+                    let spec = check_spec(spec, self.cancelled)?;
+                    (spec.clone(), Subject::New(spec))
+                }
+                Subject::Run(dir) => (RunDir::at(dir).spec()?, subject.clone()),
+            };
+            let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+            let source = format!("{} {} {} {files:?}", spec.model, spec.revision, spec.task.name());
+            if fetched.insert(source) {
+                resolve(&spec, &Hub::from_env(), self.cancelled, self.emit)?;
+            }
+            prepared.push(subject);
+        }
+        Ok(prepared)
+    }
+
+    /// Waits until no other submitter creates and submits runs. On a file system without locks, nobody is waited for: two
+    /// submitters then create a run each.
+    fn lock(&self) -> Result<Option<File>> {
+        std::fs::create_dir_all(self.runs_dir).map_err(Error::writing(self.runs_dir))?;
+        let path = self.runs_dir.join(LOCK);
+        let file = open_append(&path).map_err(Error::writing(&path))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::Error(_)) => return Ok(None),
+                Err(TryLockError::WouldBlock) if self.cancelled.load(Ordering::Relaxed) => {
+                    return Err(Error::Interrupted("nothing was submitted".into()));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY),
+            }
+        }
+    }
+}
+
+/// A run that can be submitted.
+fn resumable(dir: &Path) -> Result<PathBuf> {
+    let run = RunDir::at(dir);
+    let name = run.name();
+    if is_training(&run) {
+        return Err(Error::Usage(format!("{name} is being trained already; stop it first with: glue-tui cancel {name}")));
+    }
+    if run.summary().is_some_and(|summary| summary.status == Status::Finished) {
+        return Err(Error::Usage(format!("{name} is finished already; submit its experiment for another run")));
+    }
+    Ok(dir.to_path_buf())
+}
+
+/// The runs that were created and that nobody has submitted, queued or trained.
+fn unsubmitted(runs_dir: &Path) -> Vec<(PathBuf, RunSpec)> {
+    let tasks = TaskList::read(runs_dir);
+    let queue = Queue::read(runs_dir).unwrap_or_default();
+    let queued: BTreeSet<_> =
+        queue.entries.iter().filter_map(|entry| entry.run.as_ref()?.file_name()).collect();
+    let entries = std::fs::read_dir(runs_dir).into_iter().flatten().flatten();
+    let unused = entries.filter_map(|entry| {
+        let name = entry.file_name();
+        let run = RunDir::at(runs_dir.join(&name));
+        let text = name.to_string_lossy();
+        let is_hidden = text.starts_with('.');
+        let has_active_task = || tasks.of_run(&text).iter().any(|task| task.phase().is_active());
+        // A trial belongs to its sweep, which submits it.
+        let is_used = is_hidden
+            || run.events_file().exists()
+            || run.path().join(TRIAL).exists()
+            || queued.contains(name.as_os_str())
+            || has_active_task();
+        if is_used {
+            return None;
+        }
+        let spec = run.spec().ok()?;
+        let has_log = |seed: &RunDir| seed.events_file().exists();
+        let is_started = spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
+        (!is_started).then(|| (run.path().to_path_buf(), spec))
+    });
+    unused.collect()
+}
+
+/// The file in the run directory of a trial.
+const TRIAL: &str = "trial.toml";
+
+/// The error of an executor, with what becomes of `count` directories that it was to submit.
+fn with_advice(error: Error, count: usize) -> Error {
+    let text = |cause: String| match count {
+        0 => cause,
+        _ => format!("{cause}; the directories of {} stay, and the next submission uses them", plural(count, "new run")),
+    };
+    match error {
+        Error::Usage(cause) => Error::Usage(text(cause)),
+        Error::Device(cause) => Error::Device(text(cause)),
+        error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::executor::LocalExecutor;
+    use crate::spec::built_in;
+
+    fn submit(runs_dir: &Path, spec: &RunSpec) -> PathBuf {
+        let (cancelled, executor) = (AtomicBool::new(false), LocalExecutor { runs_dir: runs_dir.into() });
+        let mut submission = Submission { runs_dir, cancelled: &cancelled, emit: &mut |_| {} };
+        submission.submit(&[Subject::New(spec.clone())], &executor).unwrap().remove(0).run
+    }
+
+    #[test]
+    fn directory_of_a_killed_submitter_is_used_again() {
+        let home = tempfile::tempdir().unwrap();
+        let spec = built_in("demo");
+        let left = RunDir::create(home.path(), &spec).unwrap();
+        RunDir::create(home.path(), &RunSpec { seed: 9, ..spec.clone() }).unwrap();
+        let trial = RunDir::create(home.path(), &spec).unwrap();
+        std::fs::write(trial.path().join(TRIAL), "").unwrap();
+        assert_eq!(submit(home.path(), &spec).file_name(), left.path().file_name());
+        let second = submit(home.path(), &spec);
+        assert!(!second.ends_with(left.name()) && !second.ends_with(trial.name()), "each run is submitted once");
+    }
+
+    #[test]
+    fn names_are_experiments_or_runs() {
+        let home = tempfile::tempdir().unwrap();
+        let run = RunDir::create(home.path(), &built_in("other")).unwrap();
+        let experiments = Experiments::shipped();
+        let subjects = |name: &str| subjects(&experiments, home.path(), &[name.into()], &[]);
+        assert!(matches!(subjects("demo").unwrap()[..], [Subject::New(_)]));
+        assert_eq!(subjects(&run.name()).unwrap(), [Subject::Run(run.path().into())]);
+        assert!(subjects("dmeo").unwrap_err().to_string().contains("no experiment `dmeo`"));
+    }
+}

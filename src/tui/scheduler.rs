@@ -1,0 +1,88 @@
+//! Slurm, for the interface: a thread asks it about all tasks, and others submit and cancel. Its commands may take seconds.
+
+use super::msg::Msg;
+use super::options::Options;
+use super::state::train_request::TrainRequest;
+use super::worker::spawn;
+use crate::error::{Error, Result};
+use crate::run::RunDir;
+use crate::run::executor::slurm::{SlurmExecutor, poll};
+use crate::run::executor::{Subject, Submission, SubmittedTask, cancel_runs};
+use crate::spec::{Experiments, RunSpec};
+use crate::text::plural;
+use crossbeam_channel::{Sender, bounded};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Time between two looks at whether Slurm is to be asked. Most of them read one file.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Asks Slurm on a thread of its own. The answer is in a file that the list of runs is read from.
+pub(super) struct SchedulerPoll {
+    requests: Sender<()>,
+}
+
+impl SchedulerPoll {
+    /// Starts the thread, for the tasks of `runs_dir`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when it cannot be started.
+    pub(super) fn start(runs_dir: &Path) -> Result<SchedulerPoll> {
+        let (requests, receiver) = bounded(1);
+        let runs_dir = runs_dir.to_path_buf();
+        let work = move || {
+            while receiver.recv().is_ok() {
+                // A state that cannot be read is reported by the command that changes it.
+                poll(&runs_dir).ok();
+                std::thread::sleep(INTERVAL);
+            }
+        };
+        spawn("scheduler", work)?;
+        Ok(SchedulerPoll { requests })
+    }
+
+    /// Requests a question, unless one waits already.
+    pub(super) fn request(&self) {
+        self.requests.try_send(()).ok();
+    }
+}
+
+/// Submits a run to Slurm.
+pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
+    let experiments = Experiments::open(options.experiments.as_deref())?;
+    let on_device = |spec: RunSpec| match options.device {
+        Some(device) => RunSpec { device, ..spec },
+        None => spec,
+    };
+    let subject = match request {
+        TrainRequest::Spec(spec) => Subject::New(on_device(*spec)),
+        TrainRequest::Changed { name, changes } => {
+            Subject::New(on_device(experiments.with_changes(&name, &changes)?))
+        }
+        TrainRequest::Resume(dir) => Subject::Run(dir),
+    };
+    let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);
+    let (cancelled, runs_dir) = (AtomicBool::new(false), options.runs_dir.as_path());
+    let submitted =
+        Submission { runs_dir, cancelled: &cancelled, emit: &mut |_| {} }.submit(&[subject], &executor)?;
+    Ok(Msg::SchedulerDone(sentence(&submitted)))
+}
+
+fn sentence(submitted: &[SubmittedTask]) -> String {
+    let tasks = plural(submitted.len(), "task");
+    let job = submitted.first().and_then(|task| task.job.as_ref()?.split('_').next().map(str::to_owned));
+    match job {
+        Some(job) => format!("submitted {tasks} as job {job}"),
+        None => format!("submitted {tasks}"),
+    }
+}
+
+/// Takes a run back from Slurm.
+pub(super) fn cancel(options: &Options, dir: PathBuf) -> Result<Msg> {
+    let name = RunDir::at(&dir).name();
+    match cancel_runs(&options.runs_dir, &[dir])?.is_empty() {
+        true => Err(Error::Usage(format!("{name} has no job any more"))),
+        false => Ok(Msg::SchedulerDone(format!("the jobs of {name} are cancelled"))),
+    }
+}
