@@ -24,6 +24,7 @@ mod run_printer;
 mod runs;
 mod signals;
 mod train;
+mod train_sweep;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};
 pub use dispatch::run;

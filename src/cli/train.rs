@@ -5,6 +5,7 @@ use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;
+use super::train_sweep::{SweepStart, train_sweep};
 use crate::error::{Error, Result};
 use crate::event::{Command, Diagnosis, Status};
 use crate::format::whole_score as score;
@@ -25,6 +26,9 @@ const INTERRUPTED: u8 = 130;
 
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     let overrides = overrides(global, args);
+    if let Some(start) = SweepStart::of(global, args, &overrides)? {
+        return train_sweep(global, args, start);
+    }
     let start = if let Some(run) = &args.resume {
         let dir = unchanged_run_dir(global, args, run, &overrides)?;
         if args.accept_changed_data { Start::ResumeOnChangedData(dir) } else { Start::Resume(dir) }
@@ -67,7 +71,7 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
 }
 
 /// Warns about an experiment of the same name in another file, and about errors elsewhere in the files.
-fn warn_about_files(experiments: &Experiments, name: &str) {
+pub(super) fn warn_about_files(experiments: &Experiments, name: &str) {
     let errors = experiments.errors();
     let elsewhere = errors.first().map(|first| match errors.len() {
         1 => format!("{first}; this does not concern {name}"),
@@ -82,7 +86,7 @@ fn warn_about_files(experiments: &Experiments, name: &str) {
 }
 
 /// Prints the events of a run until it is over, and the lines of the signal handler.
-fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
+pub(super) fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
     let mut printer = RunPrinter::new(is_plain);
     let mut lines = lines.clone();
     loop {

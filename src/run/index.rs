@@ -8,6 +8,7 @@ use super::notes::RunNotes;
 use super::repeats::RepeatsSummary;
 use super::row::{RunRow, RunStatus};
 use super::setting_change::SettingChange;
+use super::sweep::Trial;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::Status;
@@ -131,6 +132,11 @@ fn read_row(dir: &RunDir, is_running: bool) -> Option<RunRow> {
         error: (status == RunStatus::Failed)
             .then(|| summary.as_ref().and_then(|s| s.error.clone()).or_else(|| last.error.clone()))
             .flatten(),
+        pause_reason: (status == RunStatus::Stopped)
+            .then(|| summary.as_ref().and_then(|summary| summary.pause_reason.clone()))
+            .flatten(),
+        // A damaged file costs the run its place in the sweep only.
+        trial: Trial::read(dir).ok().flatten(),
         best,
         scores: scores.collect(),
         steps: summary.as_ref().filter(|_| spec.repeats <= 1).map_or(last.steps, |s| s.steps),

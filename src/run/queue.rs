@@ -13,6 +13,7 @@ use super::lock::is_training;
 pub use super::queue_devices::QueueDevice;
 use super::queue_devices::{choose, device_index};
 use super::runner::{RunHandle, Start};
+use super::sweep::{NextTrial, SweepDir, next_trial};
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::files::{open_append, read_regular_to_string, remove_leftovers_of, write_atomic};
@@ -20,6 +21,7 @@ use crate::spec::{self, DeviceSpec, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 const FILE: &str = "queue.toml";
 /// Locked while the file is changed.
@@ -50,6 +52,17 @@ pub struct QueueEntry {
     pub run: Option<PathBuf>,
     /// Whether the queue has started it.
     pub is_started: bool,
+    /// The sweep whose trials it stands for. Each trial that is started gets an entry of its own before it.
+    pub sweep: Option<QueuedSweep>,
+}
+
+/// A sweep in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedSweep {
+    /// The name of its directory.
+    pub name: String,
+    /// Its number of trials when it was enqueued.
+    pub trials: u64,
 }
 
 /// A change of the queue. A change of an entry that does not exist does nothing.
@@ -57,6 +70,8 @@ pub struct QueueEntry {
 pub enum QueueEdit {
     /// Append a run.
     Add(Box<Start>),
+    /// Append a sweep, with the specification of its experiment.
+    AddSweep(QueuedSweep, Box<RunSpec>),
     /// Remove an entry.
     Remove(u64),
     /// Swap an entry with the one before it.
@@ -100,6 +115,8 @@ struct FileEntry {
     name: Option<String>,
     /// The specification as in `spec.toml`, so that one parser reads both.
     spec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sweep: Option<QueuedSweep>,
 }
 
 impl Queue {
@@ -122,6 +139,7 @@ impl Queue {
                 spec: spec::from_toml(&entry.spec, &path)?,
                 run: entry.name.map(|name| runs_dir.join(name)),
                 is_started: entry.is_started,
+                sweep: entry.sweep,
             })
         };
         let entries = file.entries.into_iter().map(entry).collect::<Result<_>>()?;
@@ -164,26 +182,30 @@ impl Queue {
         let before = queue.entries.len();
         queue.entries.retain(|entry| !entry.is_over());
         let idle = |index: &usize| training_locks[*index].is_some();
-        let next = queue.next(devices, &(0..devices.len()).filter(idle).collect::<Vec<_>>());
-        let Some((position, index)) = next else {
+        let idle: Vec<usize> = (0..devices.len()).filter(idle).collect();
+        let next = queue.next_run(runs_dir, devices, &idle);
+        let Ok(Some(NextRun { mut entry, position, device: index, sweep })) = next else {
             if queue.entries.len() < before {
                 queue.write(runs_dir)?;
             }
-            return Ok(None);
+            return next.map(|_| None);
         };
-        let mut next = queue.entries.remove(position);
-        if next.run.is_none() && devices.len() > 1 && next.spec.device == DeviceSpec::Auto {
-            next.spec.device = devices[index].device;
+        if entry.run.is_none() && devices.len() > 1 && entry.spec.device == DeviceSpec::Auto {
+            entry.spec.device = devices[index].device;
         }
-        let started = start(match &next.run {
+        let started = start(match &entry.run {
             Some(dir) => Start::Resume(dir.clone()),
-            None => Start::New(next.spec.clone()),
+            None => Start::New(entry.spec.clone()),
         });
+        if started.is_err() {
+            // The next trial of the sweep would be the same one.
+            queue.entries.retain(|entry| Some(entry.id) != sweep);
+        }
         let result = started.inspect(|run| {
-            next.run = Some(run.dir.clone());
-            next.is_started = true;
+            entry.run = Some(run.dir.clone());
+            entry.is_started = true;
             let first = queue.entries.iter().take_while(|entry| entry.is_started).count();
-            queue.entries.insert(first.min(position), next);
+            queue.entries.insert(first.min(position), entry);
         });
         queue.write(runs_dir)?;
         let lock = training_locks.swap_remove(index);
@@ -201,8 +223,62 @@ impl Queue {
         self.entries.iter().find(|entry| entry.is_started && entry.run.as_ref().is_some_and(is_of_run))
     }
 
-    /// The position of the run to start, and the index of its device among those in `idle`.
-    fn next(&self, devices: &[QueueDevice], idle: &[usize]) -> Option<(usize, usize)> {
+    /// Removes the run to start from the queue, or takes the next trial of the sweep that is to continue. Sweeps without
+    /// any trial left are removed, and so is one that cannot be continued, with its error.
+    fn next_run(
+        &mut self,
+        runs_dir: &Path,
+        devices: &[QueueDevice],
+        idle: &[usize],
+    ) -> Result<Option<NextRun>> {
+        let mut waiting_sweeps = Vec::new();
+        while let Some((position, device)) = self.next(devices, idle, &waiting_sweeps) {
+            let Some(entry) = self.entries.get(position) else { return Ok(None) };
+            let (id, Some(sweep)) = (entry.id, entry.sweep.clone()) else {
+                let entry = self.entries.remove(position);
+                return Ok(Some(NextRun { entry, position, device, sweep: None }));
+            };
+            let chosen =
+                if devices.len() > 1 { devices.get(device).map(|device| device.device) } else { None };
+            let busy: Vec<PathBuf> = self.entries.iter().filter_map(|entry| entry.run.clone()).collect();
+            let next =
+                next_trial(&SweepDir::at(runs_dir, &sweep.name), &busy, chosen, &AtomicBool::new(false));
+            let trial = next.and_then(|next| match next {
+                NextTrial::Train { dir, .. } => Ok(Some((RunDir::at(&dir).spec()?, dir))),
+                NextTrial::Wait => {
+                    waiting_sweeps.push(id);
+                    Ok(None)
+                }
+                NextTrial::Done => {
+                    self.entries.retain(|entry| entry.id != id);
+                    Ok(None)
+                }
+            });
+            match trial {
+                Ok(None) => {}
+                Ok(Some((spec, dir))) => {
+                    let entry =
+                        QueueEntry { id: self.next_id, spec, run: Some(dir), is_started: false, sweep: None };
+                    self.next_id += 1;
+                    return Ok(Some(NextRun { entry, position, device, sweep: Some(id) }));
+                }
+                Err(error) => {
+                    self.entries.retain(|entry| entry.id != id);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The position of the run or the sweep to start, and the index of its device among those in `idle`. The sweeps with
+    /// these numbers wait for results of other trials.
+    fn next(
+        &self,
+        devices: &[QueueDevice],
+        idle: &[usize],
+        waiting_sweeps: &[u64],
+    ) -> Option<(usize, usize)> {
         if self.is_held {
             return None;
         }
@@ -210,7 +286,8 @@ impl Queue {
         let training = self.entries.iter().filter(|entry| entry.is_training());
         let busy: Vec<usize> = training.filter_map(required).collect();
         let idle: Vec<usize> = idle.iter().copied().filter(|index| !busy.contains(index)).collect();
-        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
+        let is_waiting = |entry: &QueueEntry| !entry.is_training() && !waiting_sweeps.contains(&entry.id);
+        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| is_waiting(entry));
         waiting.find_map(|(position, entry)| {
             Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
         })
@@ -235,7 +312,19 @@ impl Queue {
                 if run.is_some() && self.entries.iter().any(|entry| entry.run == run) {
                     return Ok(());
                 }
-                self.entries.push(QueueEntry { id: self.next_id, spec, run, is_started: false });
+                self.entries.push(QueueEntry { id: self.next_id, spec, run, is_started: false, sweep: None });
+                self.next_id += 1;
+            }
+            QueueEdit::AddSweep(sweep, spec) => {
+                if self
+                    .entries
+                    .iter()
+                    .any(|entry| entry.sweep.as_ref().is_some_and(|known| known.name == sweep.name))
+                {
+                    return Ok(());
+                }
+                let (id, spec) = (self.next_id, *spec);
+                self.entries.push(QueueEntry { id, spec, run: None, is_started: false, sweep: Some(sweep) });
                 self.next_id += 1;
             }
             QueueEdit::Remove(id) => self.entries.retain(|entry| entry.id != id),
@@ -266,12 +355,24 @@ impl Queue {
             is_started: entry.is_started,
             name: entry.run.as_ref().map(|run| RunDir::at(run).name()),
             spec: spec::to_toml(&entry.spec),
+            sweep: entry.sweep.clone(),
         });
         let (is_held, next_id) = (self.is_held, self.next_id);
         let file = QueueFile { format: FORMAT, is_held, next_id, entries: entries.collect() };
         let text = toml::to_string(&file).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
         write_atomic(&path, text.as_bytes())
     }
+}
+
+/// What the queue starts next.
+struct NextRun {
+    entry: QueueEntry,
+    /// Where the entry is in the queue.
+    position: usize,
+    /// The index of its device.
+    device: usize,
+    /// The number of the entry of its sweep, if it is a trial.
+    sweep: Option<u64>,
 }
 
 impl QueueEntry {

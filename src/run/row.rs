@@ -5,6 +5,7 @@ use super::measured_speed::MeasuredSpeed;
 use super::notes::RunNotes;
 use super::repeats::Repeats;
 use super::setting_change::SettingChange;
+use super::sweep::Trial;
 use crate::catalog::Metric;
 use crate::spec::{RunSpec, settings_json};
 use serde::{Serialize, Serializer};
@@ -34,6 +35,12 @@ pub struct RunRow {
     pub status: RunStatus,
     /// Why it failed.
     pub error: Option<String>,
+    /// Why the scheduler of its sweep has paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_reason: Option<String>,
+    /// The sweep that it is a trial of, with the number of the trial.
+    #[serde(flatten)]
+    pub trial: Option<Trial>,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
     /// All scores of the evaluation with the best score, where the log has it; those of the last seed, with repeats.

@@ -152,6 +152,15 @@ impl Drop for RunHandle {
     }
 }
 
+/// Creates the run directory of a new run without training it. `train --resume` trains it from its beginning.
+///
+/// # Errors
+/// When the specification cannot be trained, as far as is known before its rows are tokenized, or the directory cannot be
+/// created; [`Error::Interrupted`] soon after `cancelled` is set.
+pub fn create(spec: &RunSpec, runs_dir: &Path, cancelled: &AtomicBool) -> Result<RunDir> {
+    RunDir::create(runs_dir, &check_spec(spec, cancelled)?)
+}
+
 /// Starts a run on a thread of its own.
 ///
 /// # Errors

@@ -25,11 +25,13 @@ mod snapshot;
 mod subsample;
 mod summary;
 mod trainer;
+mod trial_scheduler;
 mod usage_meter;
 
 pub use best::Best;
 pub use checkpoint::{CheckpointProgress, checkpoint_progress};
 pub use control::{Control, Handle, control};
+pub use correlation::spearman;
 pub use evaluate::evaluate;
 pub use multi_label_scores::sigmoid;
 pub use plan::Plan;
@@ -42,3 +44,4 @@ pub use snapshot::Snapshot;
 pub use subsample::subsample;
 pub use summary::Summary;
 pub use trainer::{Job, train};
+pub use trial_scheduler::{SchedulerDecision, TrialResult, TrialScheduler};

@@ -2,6 +2,7 @@
 
 use crate::event::Change;
 use crate::spec::RunSpec;
+use crate::train::trial_scheduler::TrialScheduler;
 use std::path::Path;
 
 /// One training: one specification, one seed, one folder.
@@ -16,4 +17,6 @@ pub struct Job<'a> {
     pub replayed_changes: &'a [Change],
     /// The file of the probes, which are evaluated after the validation split.
     pub probes_file: &'a Path,
+    /// Decides after each scheduled evaluation whether the training continues, if it is a trial of a scheduled sweep.
+    pub scheduler: Option<&'a dyn TrialScheduler>,
 }

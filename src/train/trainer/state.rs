@@ -13,6 +13,7 @@ use crate::train::probe_evaluator::ProbeEvaluator;
 use crate::train::saved_predictions::PredictionWriter;
 use crate::train::schedule::LrSchedule;
 use crate::train::setup::Setup;
+use crate::train::trial_scheduler::TrialScheduler;
 use crate::train::usage_meter::{StepAccumulator, UsageMeter};
 
 pub(super) struct Trainer<'a> {
@@ -37,6 +38,9 @@ pub(super) struct Trainer<'a> {
     pub(super) ordered_epoch: Option<u64>,
     /// The order of the training rows in that epoch.
     pub(super) order: Vec<usize>,
+    pub(super) scheduler: Option<&'a dyn TrialScheduler>,
+    /// Why the scheduler has paused the training.
+    pub(super) pause_reason: Option<String>,
     pub(super) control: &'a Control,
     pub(super) emit: &'a mut dyn FnMut(Event),
 }
@@ -97,6 +101,8 @@ impl<'a> Trainer<'a> {
             probe_evaluator: ProbeEvaluator::new(job.probes_file),
             ordered_epoch: None,
             order: Vec::new(),
+            scheduler: job.scheduler,
+            pause_reason: None,
             control,
             emit,
         })

@@ -1,0 +1,223 @@
+//! Which trial of a sweep is trained next, from the files of the sweep and its trials alone.
+
+use super::asha::promotable;
+use super::decisions::{Decision, DecisionKind, DecisionLog, paused, rungs};
+use super::dir::SweepDir;
+use crate::error::{Error, Result};
+use crate::event::Status;
+use crate::run::check::check_spec;
+use crate::run::dir::RunDir;
+use crate::run::lock::is_training;
+use crate::run::runner::{RunHandle, Start};
+use crate::spec::{DeviceSpec, RunSpec, Sweep};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// The state of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialState {
+    /// It has no run directory.
+    New,
+    /// A process trains it.
+    Training,
+    /// It is created but not started, was stopped, or its process has ended: it is to be resumed.
+    Resumable,
+    /// The scheduler has paused it.
+    Paused,
+    /// It is finished.
+    Finished,
+    /// It ended with an error.
+    Failed,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextTrial {
+    /// Train this trial: resume the run in its directory.
+    Train {
+        /// The number of the trial.
+        number: u64,
+        /// Its run directory.
+        dir: PathBuf,
+    },
+    /// Nothing now: other processes train trials, whose results can make others promotable.
+    Wait,
+    /// Nothing any more.
+    Done,
+}
+
+/// The state of a trial. `paused` has those that the decisions say are paused.
+pub(super) fn trial_state(dir: &RunDir, number: u64, paused: &BTreeSet<u64>) -> TrialState {
+    if !dir.spec_file().is_file() {
+        return TrialState::New;
+    }
+    if is_training(dir) {
+        return TrialState::Training;
+    }
+    match status(dir) {
+        Some(Status::Finished) => TrialState::Finished,
+        Some(Status::Failed) => TrialState::Failed,
+        // A trial whose pause was decided, but not carried out, is resumed to be saved.
+        Some(Status::Stopped) if paused.contains(&number) => TrialState::Paused,
+        _ => TrialState::Resumable,
+    }
+}
+
+/// How a run has ended, by its summary, or that of its newest seed if a run with repeats has none.
+fn status(dir: &RunDir) -> Option<Status> {
+    let of_seeds = || {
+        let seeds = dir.existing_seeds().ok()?;
+        seeds
+            .iter()
+            .filter_map(RunDir::summary)
+            .map(|summary| summary.status)
+            .find(|status| *status != Status::Finished)
+    };
+    dir.summary().map(|summary| summary.status).or_else(of_seeds)
+}
+
+/// Chooses the trial to train next: one that was interrupted, else a paused one that the scheduler promotes, else a new one,
+/// whose run directory is created for `device` if its specification has none. Trials in `busy` are about to be trained.
+///
+/// # Errors
+/// When the sweep cannot be read, or the trial cannot be created; [`Error::Interrupted`]
+/// soon after `cancelled` is set.
+pub fn next_trial(
+    dir: &SweepDir,
+    busy: &[PathBuf],
+    device: Option<DeviceSpec>,
+    cancelled: &AtomicBool,
+) -> Result<NextTrial> {
+    choose(dir, &mut dir.lock()?, busy, device, cancelled)
+}
+
+/// [`next_trial`], which is started with `start` and whose run is locked afterwards, so that no other process chooses it.
+///
+/// # Errors
+/// As [`next_trial`], and those of `start`.
+pub fn claim_next_trial(
+    dir: &SweepDir,
+    cancelled: &AtomicBool,
+    start: impl FnOnce(Start) -> Result<RunHandle>,
+) -> Result<(NextTrial, Option<RunHandle>)> {
+    let mut log = dir.lock()?;
+    let next = choose(dir, &mut log, &[], None, cancelled)?;
+    let NextTrial::Train { dir: run, .. } = &next else { return Ok((next, None)) };
+    let run = start(Start::Resume(run.clone()))?;
+    run.wait_for_lock();
+    Ok((next, Some(run)))
+}
+
+fn choose(
+    dir: &SweepDir,
+    log: &mut DecisionLog,
+    busy: &[PathBuf],
+    device: Option<DeviceSpec>,
+    cancelled: &AtomicBool,
+) -> Result<NextTrial> {
+    let sweep = dir.sweep()?;
+    let paused = paused(log.decisions());
+    let state = |number: u64| {
+        let run = dir.trial_dir(number);
+        let is_busy = busy.iter().any(|busy| busy.file_name() == run.path().file_name());
+        if is_busy { TrialState::Training } else { trial_state(&run, number, &paused) }
+    };
+    let states: Vec<TrialState> = (0..sweep.len()).map(state).collect();
+    let first =
+        |wanted: TrialState| states.iter().position(|state| *state == wanted).map(|index| index as u64);
+    let train =
+        |number: u64| Ok(NextTrial::Train { number, dir: dir.trial_dir(number).path().to_path_buf() });
+    if let Some(number) = first(TrialState::Resumable) {
+        return train(number);
+    }
+    if let Some((number, rung)) = next_promotion(&sweep, log.decisions(), &states) {
+        log.append(DecisionKind::Promoted { trial: number, rung })?;
+        return train(number);
+    }
+    if let Some(number) = first(TrialState::New) {
+        let mut spec = TrialSpecs::new(&sweep).spec(number, cancelled)?;
+        if let Some(device) = device.filter(|_| spec.device == DeviceSpec::Auto) {
+            spec.device = device;
+        }
+        dir.create_trial(number, &spec)?;
+        return train(number);
+    }
+    Ok(if first(TrialState::Training).is_some() { NextTrial::Wait } else { NextTrial::Done })
+}
+
+/// The paused trial to promote, and its rung.
+fn next_promotion(sweep: &Sweep, decisions: &[Decision], states: &[TrialState]) -> Option<(u64, u32)> {
+    let asha = sweep.scheduler?;
+    let is_paused = |number: u64| {
+        usize::try_from(number).ok().and_then(|number| states.get(number)) == Some(&TrialState::Paused)
+    };
+    let rungs = rungs(decisions);
+    let (number, rung) = promotable(&rungs, sweep.base.best_metric(), asha.reduction_factor, is_paused)?;
+    Some((number, u32::try_from(rung).ok()?))
+}
+
+/// Creates the run directories of all trials that have none, and returns those of all trials in their order.
+///
+/// # Errors
+/// As [`next_trial`].
+pub fn create_trials(dir: &SweepDir, cancelled: &AtomicBool) -> Result<Vec<PathBuf>> {
+    let _log = dir.lock()?;
+    let sweep = dir.sweep()?;
+    let mut specs = TrialSpecs::new(&sweep);
+    let mut dirs = Vec::new();
+    for number in 0..sweep.len() {
+        let run = dir.trial_dir(number);
+        if !run.spec_file().is_file() {
+            dir.create_trial(number, &specs.spec(number, cancelled)?)?;
+        }
+        dirs.push(run.path().to_path_buf());
+    }
+    Ok(dirs)
+}
+
+/// Checks that the trials of a sweep can be started, as far as is known before their rows are tokenized.
+///
+/// # Errors
+/// Those of [`check_spec`] for the first trial that cannot.
+pub fn check_sweep(sweep: &Sweep, cancelled: &AtomicBool) -> Result<()> {
+    let mut specs = TrialSpecs::new(sweep);
+    (0..sweep.len()).try_for_each(|number| specs.spec(number, cancelled).map(drop))
+}
+
+/// The specifications of trials, completed with the columns of their files. Trials that read the same files are checked
+/// once.
+struct TrialSpecs<'a> {
+    sweep: &'a Sweep,
+    /// The values of the keys that files are checked with, and a specification that was checked with them.
+    checked: Vec<(Vec<&'a str>, RunSpec)>,
+}
+
+impl<'a> TrialSpecs<'a> {
+    fn new(sweep: &'a Sweep) -> Self {
+        TrialSpecs { sweep, checked: Vec::new() }
+    }
+
+    fn spec(&mut self, number: u64, cancelled: &AtomicBool) -> Result<RunSpec> {
+        let missing = || Error::Usage(format!("the sweep has no trial {number}"));
+        let spec = self.sweep.trial(number).ok_or_else(missing)?;
+        let of_files = self.sweep.file_values(number);
+        let known = self.checked.iter().position(|(values, _)| *values == of_files);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.checked.push((of_files, check_spec(&spec, cancelled)?));
+                self.checked.len() - 1
+            }
+        };
+        let (_, checked) = self.checked.get(index).ok_or_else(missing)?;
+        let mut completed = checked.clone();
+        for axis in &self.sweep.axes {
+            let text = axis.key.get(&spec).unwrap_or_default();
+            axis.key
+                .set(&mut completed, &text)
+                .map_err(|why| Error::Usage(format!("`{}`: {why}", axis.key.name)))?;
+        }
+        Ok(completed)
+    }
+}
