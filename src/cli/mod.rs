@@ -12,6 +12,7 @@ mod doctor;
 mod eval;
 mod events;
 mod export;
+mod file_warnings;
 mod follow;
 mod keys;
 mod man;

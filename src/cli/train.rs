@@ -1,20 +1,20 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
+use super::file_warnings::warn_about_files;
 use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
-use super::run_printer::RunPrinter;
+use super::run_printer::print_events;
 use super::signals::stop_on_signals;
 use super::train_sweep::{SweepStart, train_sweep};
 use crate::error::{Error, Result};
 use crate::event::{Command, Diagnosis, Status};
 use crate::format::whole_score as score;
-use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
+use crate::run::{self, RunDir, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::terminal_reset::exit_now;
-use crate::text::plural;
 use crate::train::{self, Summary};
-use crossbeam_channel::{Receiver, never, select, unbounded};
+use crossbeam_channel::unbounded;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -68,40 +68,6 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         OutputThread::start(move || exit_code(Err(error)))?.wait(&is_interrupted);
     }
     exit_now(code.into())
-}
-
-/// Warns about an experiment of the same name in another file, and about errors elsewhere in the files.
-pub(super) fn warn_about_files(experiments: &Experiments, name: &str) {
-    let errors = experiments.errors();
-    let elsewhere = errors.first().map(|first| match errors.len() {
-        1 => format!("{first}; this does not concern {name}"),
-        count => format!(
-            "{first}; this and {} do not concern {name}; see glue-tui check",
-            plural(count - 1, "other error")
-        ),
-    });
-    for warning in experiments.note(name).into_iter().chain(elsewhere) {
-        output::stderr_line(format!("glue-tui: warning: {warning}"));
-    }
-}
-
-/// Prints the events of a run until it is over, and the lines of the signal handler.
-pub(super) fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
-    let mut printer = RunPrinter::new(is_plain);
-    let mut lines = lines.clone();
-    loop {
-        select! {
-            recv(events) -> event => match event {
-                Ok(event) => printer.print(&event),
-                Err(_) => break,
-            },
-            recv(lines) -> line => match line {
-                Ok(line) => printer.print_line(&line),
-                Err(_) => lines = never(),
-            },
-        }
-    }
-    printer.clear();
 }
 
 /// Prints the result of a run.

@@ -1,10 +1,11 @@
 //! `train` of a sweep: trains its trials one after the other.
 
 use super::args::{GlobalArgs, TrainArgs};
+use super::file_warnings::warn_about_files;
 use super::output;
 use super::output_thread::OutputThread;
+use super::run_printer::print_events;
 use super::signals::stop_on_signals;
-use super::train::{print_events, warn_about_files};
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::format::whole_score;

@@ -415,6 +415,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("model_revision", "revision"),
     ("task_name", "task"),
     ("dataset", "task"),
+    ("scheduler", "lr_scheduler_type"),
     ("lr_scheduler", "lr_scheduler_type"),
     ("warmup", "warmup_ratio"),
     ("dropout", "classifier_dropout"),

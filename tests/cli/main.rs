@@ -8,6 +8,7 @@ mod failures;
 mod live;
 mod predict_files;
 mod runs;
+mod sweep;
 mod throughput;
 mod training;
 mod usage;

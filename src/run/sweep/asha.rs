@@ -67,6 +67,18 @@ pub fn promotable(
     rungs.iter().enumerate().rev().find_map(|(number, rung)| Some((of_rung(rung)?, number)))
 }
 
+/// The trial to promote when no more results can come: the best one of the highest rung, if none was promoted from there.
+/// So at least one trial is trained to its end, also where the highest rung has fewer than `reduction_factor` results.
+pub fn last_promotion(
+    rungs: &[Rung],
+    metric: Metric,
+    is_paused: impl Fn(u64) -> bool,
+) -> Option<(u64, usize)> {
+    let (number, rung) = rungs.iter().enumerate().rev().find(|(_, rung)| !rung.results.is_empty())?;
+    let best = rung.top(metric, 1).into_iter().find(|trial| is_paused(*trial))?;
+    rung.promoted.is_empty().then_some((best, number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +117,19 @@ mod tests {
         let low = rung(&[0.9, 0.8, 0.7, 0.6]);
         let high = Rung { results: vec![(5, 0.5), (6, 0.4)], promoted: BTreeSet::new() };
         assert_eq!(promotable(&[low, high], ACCURACY, 2, |_| true), Some((5, 1)));
+    }
+
+    #[test]
+    fn one_trial_reaches_the_end() {
+        let low =
+            Rung { promoted: BTreeSet::from([0, 1]), ..rung(&[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]) };
+        let high = Rung { results: vec![(0, 0.5), (1, 0.6)], promoted: BTreeSet::new() };
+        let rungs = [low, high.clone()];
+        assert_eq!(promotable(&rungs, ACCURACY, 4, |_| true), None);
+        assert_eq!(last_promotion(&rungs, ACCURACY, |_| true), Some((1, 1)));
+        assert_eq!(last_promotion(&rungs, ACCURACY, |trial| trial == 0), Some((0, 1)), "the best has failed");
+        let done = Rung { promoted: BTreeSet::from([1]), ..high };
+        assert_eq!(last_promotion(&[done], ACCURACY, |_| true), None);
     }
 
     proptest! {

@@ -182,7 +182,7 @@ pub(super) fn paused(decisions: &[Decision]) -> BTreeSet<u64> {
 }
 
 /// The first decision that does not follow from the lines before it by the rule of ASHA, as the index of its line. A
-/// trial continues beyond its last evaluation whatever its result is.
+/// trial continues beyond its last evaluation whatever its result is, and one is promoted when no result can come.
 pub fn first_deviation(decisions: &[Decision], metric: Metric, reduction_factor: u64) -> Option<usize> {
     let mut rungs = Vec::new();
     decisions.iter().position(|decision| {
@@ -194,7 +194,10 @@ pub fn first_deviation(decisions: &[Decision], metric: Metric, reduction_factor:
                 of(rung).is_none_or(|rung| is_promoted(rung, trial, metric, reduction_factor) != continues)
             }
             DecisionKind::Promoted { trial, rung } => {
-                of(rung).is_none_or(|rung| !is_promoted(rung, trial, metric, reduction_factor))
+                let follows = |rung: &Rung| {
+                    is_promoted(rung, trial, metric, reduction_factor) || rung.promoted.len() == 1
+                };
+                of(rung).is_none_or(|rung| !follows(rung))
             }
         }
     })

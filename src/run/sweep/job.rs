@@ -1,6 +1,6 @@
 //! Which trial of a sweep is trained next, from the files of the sweep and its trials alone.
 
-use super::asha::promotable;
+use super::asha::{last_promotion, promotable};
 use super::decisions::{Decision, DecisionKind, DecisionLog, paused, rungs};
 use super::dir::SweepDir;
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ fn status(dir: &RunDir) -> Option<Status> {
 }
 
 /// Chooses the trial to train next: one that was interrupted, else a paused one that the scheduler promotes, else a new one,
-/// whose run directory is created for `device` if its specification has none. Trials in `busy` are about to be trained.
+/// whose run directory is created for `device` if its specification has none, else the last promotion. Trials in `busy` are about to be trained.
 ///
 /// # Errors
 /// When the sweep cannot be read, or the trial cannot be created; [`Error::Interrupted`]
@@ -143,17 +143,31 @@ fn choose(
         dir.create_trial(number, &spec)?;
         return train(number);
     }
-    Ok(if first(TrialState::Training).is_some() { NextTrial::Wait } else { NextTrial::Done })
+    if first(TrialState::Training).is_some() {
+        return Ok(NextTrial::Wait);
+    }
+    let last = sweep.scheduler.and_then(|_| {
+        last_promotion(&rungs(log.decisions()), sweep.base.best_metric(), |number| is_paused(&states, number))
+    });
+    match last {
+        Some((number, rung)) => {
+            log.append(DecisionKind::Promoted { trial: number, rung: rung as u32 })?;
+            train(number)
+        }
+        None => Ok(NextTrial::Done),
+    }
+}
+
+fn is_paused(states: &[TrialState], number: u64) -> bool {
+    usize::try_from(number).ok().and_then(|number| states.get(number)) == Some(&TrialState::Paused)
 }
 
 /// The paused trial to promote, and its rung.
 fn next_promotion(sweep: &Sweep, decisions: &[Decision], states: &[TrialState]) -> Option<(u64, u32)> {
     let asha = sweep.scheduler?;
-    let is_paused = |number: u64| {
-        usize::try_from(number).ok().and_then(|number| states.get(number)) == Some(&TrialState::Paused)
-    };
-    let rungs = rungs(decisions);
-    let (number, rung) = promotable(&rungs, sweep.base.best_metric(), asha.reduction_factor, is_paused)?;
+    let (rungs, metric) = (rungs(decisions), sweep.base.best_metric());
+    let (number, rung) =
+        promotable(&rungs, metric, asha.reduction_factor, |number| is_paused(states, number))?;
     Some((number, u32::try_from(rung).ok()?))
 }
 

@@ -24,7 +24,7 @@ mod scheduler;
 mod tests;
 mod trial;
 
-pub use asha::{Rung, is_promoted, promotable};
+pub use asha::{Rung, is_promoted, last_promotion, promotable};
 pub use best::best_so_far;
 pub use decisions::{Decision, DecisionKind, first_deviation};
 pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};

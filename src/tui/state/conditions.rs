@@ -29,7 +29,7 @@ impl App {
             Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
-            Condition::OnSweep => self.sweep_under_cursor().is_some(),
+            Condition::OnSweep => self.runs.sweep_source().is_some(),
             Condition::HasSweep => self.sweep.loaded().is_some(),
             Condition::OnStartedTrial => self.sweep.trial().is_some_and(|trial| trial.dir.is_some()),
             Condition::HasWinner => self.sweep.loaded().is_some_and(|loaded| loaded.report.best().is_some()),

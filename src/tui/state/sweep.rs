@@ -1,6 +1,5 @@
 //! The state of the Sweep screen: the trials of one sweep, sorted and grouped, and what they say about its keys.
 
-use super::app::App;
 use crate::run::sweep::{SweepReport, TrialRow};
 use crate::spec::{Key, RunSpec, SweptValues};
 use crate::text::width;
@@ -325,12 +324,5 @@ impl SweepState {
     pub fn is_changing(&self) -> bool {
         let is_open = |trial: &TrialRow| !matches!(trial.status, "finished" | "failed");
         self.loaded().is_some_and(|loaded| loaded.report.trials.iter().any(is_open))
-    }
-}
-
-impl App {
-    /// The sweep that the line under the cursor of the Runs screen belongs to.
-    pub fn sweep_under_cursor(&self) -> Option<SweepSource> {
-        self.runs.sweep_source()
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
             return navigate(subject.map(Navigate::Insight));
         }
-        RunsAction::OpenSweep => return navigate(app.sweep_under_cursor().map(Navigate::Sweep)),
+        RunsAction::OpenSweep => return navigate(app.runs.sweep_source().map(Navigate::Sweep)),
         RunsAction::TrySuggestion => return suggestion::ask(app),
         RunsAction::OpenData => return open_data(app),
         RunsAction::OpenFile => return vec![Navigate::ChooseFile.into()],

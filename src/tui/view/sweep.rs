@@ -1,6 +1,7 @@
 //! The Sweep screen: a table of the trials, charts of their scores, and the importance of the keys.
 
-use super::{placeholder, sweep_panes};
+use super::placeholder;
+use super::sweep_panes::{self, status_role};
 use crate::format;
 use crate::run::sweep::{SweepReport, TrialRow};
 use crate::text::{plural, sanitize, width};
@@ -220,17 +221,6 @@ fn text(app: &App, report: &SweepReport, trial: &TrialRow, column: TrialColumn) 
         TrialColumn::Steps => format::count(trial.steps),
         TrialColumn::Time if trial.dir.is_none() => dash(),
         TrialColumn::Time => format::duration(trial.seconds),
-    }
-}
-
-/// The color of a status.
-pub(super) fn status_role(status: &str) -> Role {
-    match status {
-        "running" => Role::Train,
-        "failed" | "unreadable" => Role::Error,
-        "stopped" | "interrupted" => Role::Warning,
-        TrialRow::WAITING | TrialRow::PAUSED => Role::Muted,
-        _ => Role::Text,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The panes of the Sweep screen beside the table: the chart, and the keys with the trial under the cursor.
 
 use super::setting_lines::next_line;
-use super::sweep::status_role;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
 use crate::spec::SweptValues;
@@ -17,6 +16,17 @@ use ratatui::widgets::Widget;
 
 /// Columns of the name of a key.
 const NAME: usize = 22;
+
+/// The color of a status.
+pub(super) fn status_role(status: &str) -> Role {
+    match status {
+        "running" => Role::Train,
+        "failed" | "unreadable" => Role::Error,
+        "stopped" | "interrupted" => Role::Warning,
+        TrialRow::WAITING | TrialRow::PAUSED => Role::Muted,
+        _ => Role::Text,
+    }
+}
 
 /// Draws the chart that is chosen.
 pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
