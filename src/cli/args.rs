@@ -83,9 +83,9 @@ pub struct GlobalArgs {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum CliCommand {
-    /// Train an experiment
+    /// Train an experiment, or all trials of a sweep
     ///
-    /// The last line of standard output is the run directory.
+    /// The last line of standard output is the run directory, or that of the sweep.
     Train(TrainArgs),
     /// Evaluate a run or model on a labeled split and print the scores as JSON
     Eval(EvalArgs),
@@ -146,13 +146,13 @@ pub struct TrainArgs {
     /// Override a key, for example --set learning_rate=3e-5; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
-    /// Resume a run from its latest checkpoint
+    /// Resume a run from its latest checkpoint, or a sweep; --set trials=N adds trials to it
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
     /// Resume also if the rows of the run's data changed
     #[arg(long, requires = "resume")]
     pub accept_changed_data: bool,
-    /// Replay a run from its start, with its mid-run changes
+    /// Replay a run from its start with its mid-run changes, or a sweep with its decisions
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub replay: Option<String>,
     /// Print plain lines instead of a progress bar

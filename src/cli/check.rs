@@ -9,32 +9,67 @@ use crate::error::{Error, Result};
 use crate::event::SplitName;
 use crate::hub::Hub;
 use crate::run::check::spec_problems;
-use crate::spec::{Experiments, RunSpec, assignments, to_toml};
+use crate::spec::{
+    Experiments, ResolvedExperiment, RunSpec, Sweep, assignments, sweep_assignments, sweep_json,
+    sweep_to_toml, to_toml,
+};
 use crate::text::{escaped, plural};
 use std::io::{self, IsTerminal};
 use std::sync::atomic::AtomicBool;
 
+/// Trials of a sweep that are listed.
+const LISTED_TRIALS: u64 = 20;
+
+/// An experiment without errors, completed with what its files say, and notes about their content.
+struct Checked {
+    experiment: ResolvedExperiment,
+    notes: Vec<String>,
+}
+
+impl Checked {
+    fn spec(&self) -> &RunSpec {
+        self.experiment.spec()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match &self.experiment {
+            ResolvedExperiment::Run(spec) => serde_json::to_value(spec).unwrap_or_default(),
+            ResolvedExperiment::Sweep(sweep) => sweep_json(sweep),
+        }
+    }
+
+    fn assignments(&self) -> String {
+        match &self.experiment {
+            ResolvedExperiment::Run(spec) => assignments(spec),
+            ResolvedExperiment::Sweep(sweep) => sweep_assignments(sweep),
+        }
+    }
+}
+
 pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
     let experiments = Experiments::open(global.experiments.as_deref())?;
     if let Some(name) = &args.name {
-        let (spec, notes) = check_spec(&experiments.resolve(name, &[])?)?;
+        let checked = check_experiment(experiments.resolve_any(name, &[])?)?;
         if global.json {
-            return output::json(&spec);
+            return output::json(&checked.json());
         }
-        let notes: Vec<String> = experiments.note(name).into_iter().chain(notes).collect();
-        return output::stdout_line((comments(&notes) + &to_toml(&spec)).trim_end());
+        let notes: Vec<String> = experiments.note(name).into_iter().chain(checked.notes).collect();
+        let text = match &checked.experiment {
+            ResolvedExperiment::Run(spec) => to_toml(spec),
+            ResolvedExperiment::Sweep(sweep) => trials(sweep) + &sweep_to_toml(sweep),
+        };
+        return output::stdout_line((comments(&notes) + &text).trim_end());
     }
-    let resolved = experiments.names().into_iter().filter_map(|name| experiments.resolve(name, &[]).ok());
-    let (checked, mut errors): (Vec<_>, Vec<_>) =
-        resolved.map(|spec| check_spec(&spec)).partition(Result::is_ok);
-    let specs: Vec<(RunSpec, Vec<String>)> = checked.into_iter().flatten().collect();
+    let resolved = experiments.names().into_iter().filter_map(|name| experiments.resolve_any(name, &[]).ok());
+    let (checked, mut errors): (Vec<_>, Vec<_>) = resolved.map(check_experiment).partition(Result::is_ok);
+    let checked: Vec<Checked> = checked.into_iter().flatten().collect();
     if global.json {
-        output::json(&specs.iter().map(|(spec, _)| spec).collect::<Vec<_>>())?;
+        output::json(&checked.iter().map(Checked::json).collect::<Vec<_>>())?;
     } else if io::stdout().is_terminal() {
-        output::stdout_line(overview(&experiments, &specs))?;
+        output::stdout_line(overview(&experiments, &checked))?;
     } else {
         // The output is itself an experiments file.
-        let tables: Vec<String> = specs.iter().map(|checked| table(&experiments, checked)).collect();
+        let tables: Vec<String> = checked.iter().map(|checked| table(&experiments, checked)).collect();
         output::stdout_line(tables.join("\n").trim_end())?;
     }
     // The errors in experiments files decide the exit code.
@@ -46,10 +81,20 @@ pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
     last.map_or(Ok(()), |error| error.map(drop))
 }
 
+/// The trials of a sweep as comments; of a long sweep the first ones.
+fn trials(sweep: &Sweep) -> String {
+    let first = (0..sweep.len().min(LISTED_TRIALS))
+        .map(|number| format!("# trial {number}: {}\n", sweep.describe_trial(number)));
+    let more = sweep.len().saturating_sub(LISTED_TRIALS);
+    let rest = (more > 0).then(|| format!("# and {}\n", plural(more, "more trial")));
+    std::iter::once(format!("# {}\n", sweep.describe())).chain(first).chain(rest).collect()
+}
+
 /// The experiments as a list for a person.
-fn overview(experiments: &Experiments, specs: &[(RunSpec, Vec<String>)]) -> String {
+fn overview(experiments: &Experiments, checked: &[Checked]) -> String {
     let heads = ["EXPERIMENT", "MODEL", "TASK", "LEARNING RATE", "LENGTH", "BATCH", "FILE"];
-    let row = |(spec, _): &(RunSpec, Vec<String>)| {
+    let row = |checked: &Checked| {
+        let spec = checked.spec();
         let length = match spec.max_steps {
             Some(steps) => plural(steps, "step"),
             None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
@@ -60,28 +105,62 @@ fn overview(experiments: &Experiments, specs: &[(RunSpec, Vec<String>)]) -> Stri
             spec.experiment.clone(),
             spec.model.clone(),
             spec.task().name.into(),
-            format!("{:e}", spec.learning_rate),
+            learning_rate(checked),
             length,
             spec.per_device_train_batch_size.to_string(),
             file.map_or("built-in".into(), |path| path.display().to_string()),
         ]
     };
     let heads = heads.map(str::to_owned).to_vec();
-    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(specs.iter().map(row)).collect();
-    let notes: String = specs
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(checked.iter().map(row)).collect();
+    let sweeps = checked.iter().filter_map(|checked| checked.experiment.sweep());
+    let sweeps: String =
+        sweeps.map(|sweep| format!("{} is a sweep: {}\n", sweep.base.experiment, sweep.describe())).collect();
+    let notes: String = checked
         .iter()
-        .filter_map(|(spec, _)| Some(format!("Note: {}\n", experiments.note(&spec.experiment)?)))
+        .filter_map(|checked| Some(format!("Note: {}\n", experiments.note(&checked.spec().experiment)?)))
         .collect();
     let hint = "glue-tui check NAME prints all settings of an experiment.";
-    format!("{}\n\n{notes}{hint}", output::table(&rows).trim_end())
+    format!("{}\n\n{sweeps}{notes}{hint}", output::table(&rows).trim_end())
 }
 
 /// An experiment as a table of an experiments file.
-fn table(experiments: &Experiments, (spec, notes): &(RunSpec, Vec<String>)) -> String {
+fn table(experiments: &Experiments, checked: &Checked) -> String {
+    let spec = checked.spec();
     let comment =
         experiments.description(&spec.experiment).map_or(String::new(), |text| format!("# {text}\n"));
     let header = format!("{comment}[experiment.{}]\n", quoted(&spec.experiment));
-    header + &comments(notes) + &assignments(spec)
+    header + &comments(&checked.notes) + &checked.assignments()
+}
+
+/// The learning rate of an experiment, or how it is swept.
+fn learning_rate(checked: &Checked) -> String {
+    let axes = checked.experiment.sweep().map_or(&[][..], |sweep| &sweep.axes);
+    let axis = axes.iter().find(|axis| axis.key.name == "learning_rate");
+    axis.map_or_else(|| format!("{:e}", checked.spec().learning_rate), |axis| axis.values.toml(axis.key))
+}
+
+/// An experiment, of a sweep all trials that read different files.
+///
+/// # Errors
+/// As [`check_spec`].
+fn check_experiment(experiment: ResolvedExperiment) -> Result<Checked> {
+    match experiment {
+        ResolvedExperiment::Run(spec) => {
+            let (spec, notes) = check_spec(&spec)?;
+            Ok(Checked { experiment: ResolvedExperiment::Run(Box::new(spec)), notes })
+        }
+        ResolvedExperiment::Sweep(mut sweep) => {
+            for number in sweep.trials_with_other_files() {
+                if let Some(spec) = sweep.trial(number) {
+                    check_spec(&spec)?;
+                }
+            }
+            let (base, notes) = check_spec(&sweep.base)?;
+            sweep.base = base;
+            Ok(Checked { experiment: ResolvedExperiment::Sweep(sweep), notes })
+        }
+    }
 }
 
 /// The specification, completed with the columns of the user's files, and notes about their content.

@@ -3,6 +3,7 @@
 mod args;
 mod attach;
 mod background;
+mod batch_task;
 mod bench;
 mod cancel;
 mod check;
@@ -14,6 +15,7 @@ mod doctor;
 mod eval;
 mod events;
 mod export;
+mod file_warnings;
 mod follow;
 mod keys;
 mod man;
@@ -25,8 +27,10 @@ mod prune;
 mod run_printer;
 mod runs;
 mod signals;
+mod stopper;
 mod submit;
 mod train;
+mod train_sweep;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};
 pub use dispatch::run;

@@ -4,6 +4,7 @@ use super::progress::{ProgressDisplay, columns, template};
 use crate::event::{Event, Started, Step};
 use crate::format;
 use crate::run::{RunEvent, message};
+use crossbeam_channel::{Receiver, never, select};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,25 @@ const STEP_LINE_INTERVAL: Duration = Duration::from_secs(10);
 const TRAINING: &str = "training";
 /// Weight of a new step in the moving averages of loss and speed.
 const EMA_WEIGHT: f64 = 0.05;
+
+/// Prints the events of a run until it is over, and the lines of the signal handler.
+pub(super) fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
+    let mut printer = RunPrinter::new(is_plain);
+    let mut lines = lines.clone();
+    loop {
+        select! {
+            recv(events) -> event => match event {
+                Ok(event) => printer.print(&event),
+                Err(_) => break,
+            },
+            recv(lines) -> line => match line {
+                Ok(line) => printer.print_line(&line),
+                Err(_) => lines = never(),
+            },
+        }
+    }
+    printer.clear();
+}
 
 /// Prints the events of a run.
 pub(super) struct RunPrinter {

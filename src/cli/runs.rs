@@ -62,7 +62,7 @@ type TableColumn = (&'static str, fn(&RunRow) -> String);
 
 /// The header and a line for each run. Columns that no run has a value for are left out.
 fn lines(rows: &[RunRow]) -> Vec<Vec<String>> {
-    let columns: [TableColumn; 12] = [
+    let columns: [TableColumn; 13] = [
         ("NAME", |row| row.name.clone()),
         ("CALLED", |row| row.notes.display_name.clone().unwrap_or_default()),
         ("TAGS", |row| row.notes.tags_text()),
@@ -133,7 +133,9 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
 fn status(row: &RunRow) -> String {
     let name = row.status.name();
     match row.status {
-        RunStatus::Finished | RunStatus::Unreadable | RunStatus::NotStarted | RunStatus::Pending => name.into(),
+        RunStatus::Finished | RunStatus::Unreadable | RunStatus::NotStarted | RunStatus::Pending => {
+            name.into()
+        }
         _ => format!("{name} {:.0} %", 100.0 * row.progress),
     }
 }

@@ -6,7 +6,6 @@ use super::progress::ProgressDisplay;
 use super::signals::stop_on_signals;
 use crate::error::Result;
 use crate::event::Event;
-use crate::run::RunDir;
 use crate::run::check::spec_problems;
 use crate::run::executor::slurm::SlurmExecutor;
 use crate::run::executor::{Executor, LocalExecutor, Subject, Submission, SubmittedTask, subjects};
@@ -49,14 +48,11 @@ pub(super) fn submit(global: &GlobalArgs, args: &SubmitArgs) -> Result<()> {
 fn preview(slurm: Option<&SlurmExecutor>, subjects: &[Subject]) -> Result<()> {
     let mut specs = Vec::new();
     for subject in subjects {
-        let spec = match subject {
-            Subject::New(spec) => spec.clone(),
-            Subject::Run(dir) => RunDir::at(dir).spec()?,
-        };
-        if let Some(problem) = spec_problems(&spec).into_iter().next() {
+        let more = subject.specs(&AtomicBool::new(false))?;
+        if let Some(problem) = more.iter().flat_map(spec_problems).next() {
             return Err(problem.error);
         }
-        specs.push(spec);
+        specs.extend(more);
     }
     for script in slurm.map(|slurm| slurm.preview(&specs)).transpose()?.unwrap_or_default() {
         output::stdout_line(script.trim_end())?;
@@ -84,7 +80,9 @@ fn summary(submitted: &[SubmittedTask]) -> String {
     let verb = if submitted.len() == 1 { "is" } else { "are" };
     let job = |task: Option<&SubmittedTask>| task.and_then(|task| task.job.clone());
     match (job(submitted.first()), job(submitted.last())) {
-        (Some(first), Some(last)) if first != last => format!("{tasks} {verb} submitted as jobs {first} to {last}"),
+        (Some(first), Some(last)) if first != last => {
+            format!("{tasks} {verb} submitted as jobs {first} to {last}")
+        }
         (Some(job), _) => format!("{tasks} {verb} submitted as job {job}"),
         _ => format!("{tasks} {verb} in the queue"),
     }

@@ -1,44 +1,46 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
+use super::batch_task::{Follower, end_task, is_finished, wait_for_run};
+use super::file_warnings::warn_about_files;
 use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
-use super::run_printer::RunPrinter;
-use super::signals::{Interruption, stop_on_signals};
+use super::signals::stop_on_signals;
+use super::stopper::Stopper;
+use super::train_sweep::{SweepStart, train_sweep};
 use crate::error::{Error, Result};
-use crate::event::{Command, Diagnosis, Status};
+use crate::event::{Diagnosis, Status};
 use crate::format::whole_score as score;
-use crate::run::executor::slurm::{SlurmTask, TaskSignal};
-use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
+use crate::run::executor::slurm::SlurmTask;
+use crate::run::sweep::Trial;
+use crate::run::{self, RunDir, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::terminal_reset::exit_now;
-use crate::text::plural;
 use crate::train::{self, Summary};
-use crossbeam_channel::{Receiver, never, select, unbounded};
+use crossbeam_channel::unbounded;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 /// The exit code of a run that failed.
 const FAILED: u8 = 1;
 /// The exit code of an interrupted run whose work is saved.
 const INTERRUPTED: u8 = 130;
-/// How long a file that another host has created may stay invisible.
-const DELAY: Duration = Duration::from_mins(1);
-/// Time between two looks.
-const DELAY_RETRY: Duration = Duration::from_secs(1);
-
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     // A task resumes a run: one that creates a run would create another one when it is requeued.
     let task = args.resume.as_ref().and_then(|run| Some((SlurmTask::from_env()?, run)));
-    if let Some((_, run)) = &task
-        && let Some(dir) = finished_run(&wait_for_run(global, run)?)
-    {
-        output::stderr_line("the run is finished already");
-        return output::stdout_line(dir.display().to_string());
+    if let Some((_, run)) = &task {
+        let dir = wait_for_run(global, run)?;
+        if is_finished(&dir) && Trial::read(&RunDir::at(&dir))?.is_none() {
+            output::stderr_line("the run is finished already");
+            return output::stdout_line(dir.display().to_string());
+        }
     }
     let overrides = overrides(global, args);
+    if let Some(start) = SweepStart::of(global, args, &overrides)? {
+        return train_sweep(global, args, start);
+    }
     let start = if let Some(run) = &args.resume {
         let dir = unchanged_run_dir(global, args, run, &overrides)?;
         if args.accept_changed_data { Start::ResumeOnChangedData(dir) } else { Start::Resume(dir) }
@@ -51,26 +53,36 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         warn_about_files(&experiments, name);
         Start::New(spec)
     };
-    let (control, handle) = train::control();
+    let stopper = Arc::new(Stopper::default());
     let (lines, more_lines) = unbounded::<String>();
-    let stopped = handle.clone();
+    let stopped = stopper.clone();
     let interruption = stop_on_signals(move || {
-        stopped.send(Command::Stop);
+        stopped.stop();
         lines.send("stopping after saving a checkpoint; press Ctrl-C again to exit immediately".into()).ok();
     })?;
+    let (control, handle) = train::control();
+    stopper.set(handle.clone());
     let run = run::start_controlled(start, &global.runs_dir, (control, handle))?;
     let dir = run.dir.clone();
     let is_interrupted = &interruption.is_set;
-    let (events, is_plain) = (run.events.clone(), args.plain);
-    let printer = OutputThread::start(move || print_events(&events, &more_lines, is_plain))?;
-    let result = run.join();
-    printer.wait(is_interrupted);
+    let follower = Follower {
+        runs_dir: &global.runs_dir,
+        lines: &more_lines,
+        is_plain: args.plain,
+        stopper: &stopper,
+        interruption: &interruption,
+    };
+    let result = follower.follow(run);
     let result = match &task {
-        Some((task, _)) => end_task(task, &dir, &interruption, result),
+        Some((task, _)) => {
+            let result = follower.train_promoted(&dir, result);
+            end_task(task, &dir, &interruption, result)
+        }
         None => result,
     };
     let code = result.as_ref().map_or_else(Error::exit_code, |output| match output.status {
         Status::Finished => 0,
+        Status::Stopped if pause_reason(output).is_some() => 0,
         Status::Stopped => INTERRUPTED,
         Status::Failed => FAILED,
     });
@@ -84,79 +96,6 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         OutputThread::start(move || exit_code(Err(error)))?.wait(is_interrupted);
     }
     exit_now(code.into())
-}
-
-/// Waits for the directory of a run, which may appear on a compute node with a delay.
-fn wait_for_run(global: &GlobalArgs, run: &str) -> Result<PathBuf> {
-    let start = Instant::now();
-    loop {
-        match run::find(&global.runs_dir, run) {
-            Err(Error::Usage(_)) if start.elapsed() < DELAY => std::thread::sleep(DELAY_RETRY),
-            found => return found,
-        }
-    }
-}
-
-/// The directory of a run that is finished.
-fn finished_run(dir: &Path) -> Option<PathBuf> {
-    let summary = RunDir::at(dir).summary()?;
-    (summary.status == Status::Finished).then(|| dir.to_path_buf())
-}
-
-/// Requeues the task of a batch system if its training was stopped by a warning or a preemption.
-fn end_task(
-    task: &SlurmTask,
-    dir: &Path,
-    interruption: &Interruption,
-    result: Result<TrainOutput>,
-) -> Result<TrainOutput> {
-    let is_stopped = match &result {
-        Ok(output) => output.status == Status::Stopped,
-        Err(error) => matches!(error, Error::Interrupted(_)),
-    };
-    let signal = match (interruption.is_warning(), interruption.is_termination()) {
-        (true, _) => TaskSignal::Warning,
-        (_, true) => TaskSignal::Terminate,
-        (false, false) => return result,
-    };
-    if is_stopped && let Some(sentence) = task.end(dir, signal)? {
-        output::stderr_line(sentence);
-    }
-    result
-}
-
-/// Warns about an experiment of the same name in another file, and about errors elsewhere in the files.
-fn warn_about_files(experiments: &Experiments, name: &str) {
-    let errors = experiments.errors();
-    let elsewhere = errors.first().map(|first| match errors.len() {
-        1 => format!("{first}; this does not concern {name}"),
-        count => format!(
-            "{first}; this and {} do not concern {name}; see glue-tui check",
-            plural(count - 1, "other error")
-        ),
-    });
-    for warning in experiments.note(name).into_iter().chain(elsewhere) {
-        output::stderr_line(format!("glue-tui: warning: {warning}"));
-    }
-}
-
-/// Prints the events of a run until it is over, and the lines of the signal handler.
-fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
-    let mut printer = RunPrinter::new(is_plain);
-    let mut lines = lines.clone();
-    loop {
-        select! {
-            recv(events) -> event => match event {
-                Ok(event) => printer.print(&event),
-                Err(_) => break,
-            },
-            recv(lines) -> line => match line {
-                Ok(line) => printer.print_line(&line),
-                Err(_) => lines = never(),
-            },
-        }
-    }
-    printer.clear();
 }
 
 /// Prints the result of a run.
@@ -173,6 +112,8 @@ fn report(result: Result<TrainOutput>, is_json: bool) -> Result<()> {
     }
     match output.status {
         Status::Finished => Ok(()),
+        // The sweep goes on without it.
+        Status::Stopped if pause_reason(&output).is_some() => Ok(()),
         Status::Stopped => Err(Error::Interrupted(format!(
             "stopped after saving a checkpoint; resume with: glue-tui train --resume {}",
             output.dir.display()
@@ -181,6 +122,11 @@ fn report(result: Result<TrainOutput>, is_json: bool) -> Result<()> {
             Err(Error::Training(format!("the run failed; see {}", output.dir.join("log.txt").display())))
         }
     }
+}
+
+/// Why the scheduler of its sweep has paused the run.
+fn pause_reason(output: &TrainOutput) -> Option<&str> {
+    output.summaries.last()?.pause_reason.as_deref()
 }
 
 /// The values of `--set`, followed by that of `--device`.

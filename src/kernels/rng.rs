@@ -24,6 +24,8 @@ pub enum Stream {
     Dropout = 3,
     /// Choice of examples for a subsample.
     Sample = 4,
+    /// Values of the trials of a sweep.
+    Search = 5,
 }
 
 /// The numbers of one seed and stream, addressed by two coordinates and an index.

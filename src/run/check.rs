@@ -7,7 +7,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::nn::ModelConfig;
-use crate::spec::{RunSpec, built_in, key_named};
+use crate::spec::{RunSpec, SweptValues, built_in, key_named};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -76,7 +76,7 @@ pub fn check_values(values: &[(&'static str, String)]) -> ValueCheck {
     for (key, text) in values {
         if let Some(key) = key_named(key) {
             // An invalid value is shown beside its field already.
-            key.set(&mut spec, text).ok();
+            key.set(&mut spec, &SweptValues::first_of(key, text)).ok();
         }
     }
     let mut problems = spec.violations();

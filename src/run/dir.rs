@@ -35,32 +35,34 @@ impl RunDir {
     /// # Errors
     /// [`Error::Write`] when a directory or the file cannot be created.
     pub fn create(runs_dir: &Path, spec: &RunSpec) -> Result<Self> {
-        std::fs::create_dir_all(runs_dir).map_err(Error::writing(runs_dir))?;
-        let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-        let entropy = u64::from(std::process::id()) << 32
-            ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
-        let tags = Rng::new(entropy, Stream::Sample);
-        // Four random hexadecimal digits distinguish runs that several processes start within a second.
-        for attempt in 0..64 {
-            let tag = tags.block(0, 0, attempt)[0] & 0xffff;
-            let path = runs_dir.join(format!("{}-{stamp}-{tag:04x}", spec.experiment));
-            match std::fs::create_dir(&path) {
-                Ok(()) => {
-                    let created = RunDir(path.clone()).with_spec(spec);
-                    if created.is_err() {
-                        std::fs::remove_dir(&path).ok();
-                    }
-                    return created;
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(Error::writing(path)(e)),
-            }
+        let path = create_stamped(runs_dir, &spec.experiment)?;
+        let created = RunDir(path.clone()).with_spec(spec);
+        if created.is_err() {
+            std::fs::remove_dir(&path).ok();
         }
-        Err(Error::Training(format!(
-            "cannot find a free directory name for a run of {} in {}",
-            spec.experiment,
-            runs_dir.display()
-        )))
+        created
+    }
+
+    /// Creates the run directory `path` for `spec`, unless it exists already. `fill` writes other files; the directory is
+    /// that of a run only afterwards.
+    ///
+    /// # Errors
+    /// Those of `fill`, and [`Error::Write`] when the directory or the file cannot be created.
+    pub(super) fn create_at(
+        path: PathBuf,
+        spec: &RunSpec,
+        fill: impl FnOnce(&RunDir) -> Result<()>,
+    ) -> Result<Self> {
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => created.map_err(Error::writing(&path))?,
+        }
+        let dir = RunDir(path);
+        if dir.spec_file().is_file() {
+            return Ok(dir);
+        }
+        fill(&dir)?;
+        dir.with_spec(spec)
     }
 
     /// The run directory of one seed of a run with repeats. Created if it does not exist.
@@ -237,6 +239,29 @@ pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+/// Creates a directory `NAME-YYYYMMDD-HHMMSS-xxxx` in `folder`.
+///
+/// # Errors
+/// [`Error::Write`] when a directory cannot be created.
+pub(super) fn create_stamped(folder: &Path, name: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
+    let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    let entropy =
+        u64::from(std::process::id()) << 32 ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
+    let tags = Rng::new(entropy, Stream::Sample);
+    // Four random hexadecimal digits distinguish runs that several processes start within a second.
+    for attempt in 0..64 {
+        let tag = tags.block(0, 0, attempt)[0] & 0xffff;
+        let path = folder.join(format!("{name}-{stamp}-{tag:04x}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::writing(path)(e)),
+        }
+    }
+    Err(Error::Training(format!("cannot find a free directory name for {name} in {}", folder.display())))
 }
 
 /// The recorded specification of a run with what keys mean that it lacks: runs of version 0.1 did not stratify the rows

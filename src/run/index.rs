@@ -9,6 +9,7 @@ use super::notes::RunNotes;
 use super::repeats::{Repeats, RepeatsSummary};
 use super::row::{RunRow, RunStatus};
 use super::setting_change::SettingChange;
+use super::sweep::Trial;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Scores, Status};
@@ -146,6 +147,11 @@ fn read_row(dir: &RunDir, is_locked: bool) -> Option<RunRow> {
             .flatten(),
         reason: None,
         tasks: Vec::new(),
+        pause_reason: (status == RunStatus::Stopped)
+            .then(|| summary.as_ref().and_then(|summary| summary.pause_reason.clone()))
+            .flatten(),
+        // A damaged file costs the run its place in the sweep only.
+        trial: Trial::read(dir).ok().flatten(),
         best,
         confidence_interval,
         scores: scores.collect(),
@@ -263,7 +269,9 @@ impl Seeds {
 /// Whether a process has trained the run, or one of its seeds.
 fn is_started(dir: &RunDir, spec: &RunSpec) -> bool {
     let has_log = |dir: &RunDir| dir.events_file().exists() || dir.checkpoints().is_dir();
-    has_log(dir) || spec.repeats > 1 && seed_dirs(dir.path(), spec).into_iter().map(RunDir::at).any(|dir| has_log(&dir))
+    has_log(dir)
+        || spec.repeats > 1
+            && seed_dirs(dir.path(), spec).into_iter().map(RunDir::at).any(|dir| has_log(&dir))
 }
 
 /// When the directory was created, by its name or else by its specification: a run that fails before its log begins has no

@@ -145,7 +145,7 @@ pub(super) fn lock_with_seeds(dir: &RunDir) -> Result<Vec<RunLock>> {
 }
 
 /// Whether a process holds the lock of the run in `dir`.
-pub(super) fn is_training(dir: &RunDir) -> bool {
+pub fn is_training(dir: &RunDir) -> bool {
     open_regular(&dir.events_file())
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }

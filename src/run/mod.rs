@@ -13,9 +13,9 @@ pub mod diagnosis;
 mod dir;
 mod disk;
 pub mod draft;
-pub mod executor;
 pub mod error_analysis;
 mod event_channel;
+pub mod executor;
 mod file_lock;
 pub mod filter;
 #[cfg(fuzzing)]
@@ -48,6 +48,7 @@ pub mod series;
 mod setting_change;
 mod speed;
 pub mod suggestions;
+pub mod sweep;
 mod unchanged;
 
 pub use change::{RunChange, RunChangeKind};
@@ -57,6 +58,7 @@ pub use dir::{RunDir, seed_dirs};
 pub use disk::{DiskStamp, DiskUse};
 pub use event_channel::RunEvent;
 pub use index::{find, list, row, row_with_tasks, unreadable};
+pub use lock::is_training;
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem, parse_event};
 pub use measured_speed::MeasuredSpeed;

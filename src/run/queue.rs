@@ -13,6 +13,7 @@ use super::lock::is_training;
 pub use super::queue_devices::QueueDevice;
 use super::queue_devices::{choose, device_index};
 use super::runner::{RunHandle, Start};
+use super::sweep::{NextTrial, SweepDir, next_trial};
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::files::{open_append, read_regular_to_string, remove_leftovers_of, write_atomic};
@@ -20,6 +21,7 @@ use crate::spec::{self, DeviceSpec, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 const FILE: &str = "queue.toml";
 /// Locked while the file is changed.
@@ -52,6 +54,17 @@ pub struct QueueEntry {
     pub is_started: bool,
     /// The number of the planned comparison that it is a further seed for.
     pub comparison: Option<u64>,
+    /// The sweep whose trials it stands for. Each trial that is started gets an entry of its own before it.
+    pub sweep: Option<QueuedSweep>,
+}
+
+/// A sweep in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedSweep {
+    /// The name of its directory.
+    pub name: String,
+    /// Its number of trials when it was enqueued.
+    pub trials: u64,
 }
 
 /// A change of the queue. A change of an entry that does not exist does nothing.
@@ -68,6 +81,8 @@ pub enum QueueEdit {
     },
     /// Remove the seeds for the planned comparison with this number that are not started.
     RemoveSeeds(u64),
+    /// Append a sweep, with the specification of its experiment.
+    AddSweep(QueuedSweep, Box<RunSpec>),
     /// Remove an entry.
     Remove(u64),
     /// Swap an entry with the one before it.
@@ -113,6 +128,8 @@ struct FileEntry {
     comparison: Option<u64>,
     /// The specification as in `spec.toml`, so that one parser reads both.
     spec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sweep: Option<QueuedSweep>,
 }
 
 impl Queue {
@@ -136,6 +153,7 @@ impl Queue {
                 run: entry.name.map(|name| runs_dir.join(name)),
                 is_started: entry.is_started,
                 comparison: entry.comparison,
+                sweep: entry.sweep,
             })
         };
         let entries = file.entries.into_iter().map(entry).collect::<Result<_>>()?;
@@ -178,26 +196,30 @@ impl Queue {
         let before = queue.entries.len();
         queue.entries.retain(|entry| !entry.is_over());
         let idle = |index: &usize| training_locks[*index].is_some();
-        let next = queue.next(devices, &(0..devices.len()).filter(idle).collect::<Vec<_>>());
-        let Some((position, index)) = next else {
+        let idle: Vec<usize> = (0..devices.len()).filter(idle).collect();
+        let next = queue.next_run(runs_dir, devices, &idle);
+        let Ok(Some(NextRun { mut entry, position, device: index, sweep })) = next else {
             if queue.entries.len() < before {
                 queue.write(runs_dir)?;
             }
-            return Ok(None);
+            return next.map(|_| None);
         };
-        let mut next = queue.entries.remove(position);
-        if next.run.is_none() && devices.len() > 1 && next.spec.device == DeviceSpec::Auto {
-            next.spec.device = devices[index].device;
+        if entry.run.is_none() && devices.len() > 1 && entry.spec.device == DeviceSpec::Auto {
+            entry.spec.device = devices[index].device;
         }
-        let started = start(match &next.run {
+        let started = start(match &entry.run {
             Some(dir) => Start::Resume(dir.clone()),
-            None => Start::New(next.spec.clone()),
+            None => Start::New(entry.spec.clone()),
         });
+        if started.is_err() {
+            // The next trial of the sweep would be the same one.
+            queue.entries.retain(|entry| Some(entry.id) != sweep);
+        }
         let result = started.inspect(|run| {
-            next.run = Some(run.dir.clone());
-            next.is_started = true;
+            entry.run = Some(run.dir.clone());
+            entry.is_started = true;
             let first = queue.entries.iter().take_while(|entry| entry.is_started).count();
-            queue.entries.insert(first.min(position), next);
+            queue.entries.insert(first.min(position), entry);
         });
         queue.write(runs_dir)?;
         let lock = training_locks.swap_remove(index);
@@ -215,8 +237,68 @@ impl Queue {
         self.entries.iter().find(|entry| entry.is_started && entry.run.as_ref().is_some_and(is_of_run))
     }
 
-    /// The position of the run to start, and the index of its device among those in `idle`.
-    fn next(&self, devices: &[QueueDevice], idle: &[usize]) -> Option<(usize, usize)> {
+    /// Removes the run to start from the queue, or takes the next trial of the sweep that is to continue. Sweeps without
+    /// any trial left are removed, and so is one that cannot be continued, with its error.
+    fn next_run(
+        &mut self,
+        runs_dir: &Path,
+        devices: &[QueueDevice],
+        idle: &[usize],
+    ) -> Result<Option<NextRun>> {
+        let mut waiting_sweeps = Vec::new();
+        while let Some((position, device)) = self.next(devices, idle, &waiting_sweeps) {
+            let Some(entry) = self.entries.get(position) else { return Ok(None) };
+            let (id, Some(sweep)) = (entry.id, entry.sweep.clone()) else {
+                let entry = self.entries.remove(position);
+                return Ok(Some(NextRun { entry, position, device, sweep: None }));
+            };
+            let chosen =
+                if devices.len() > 1 { devices.get(device).map(|device| device.device) } else { None };
+            let busy: Vec<PathBuf> = self.entries.iter().filter_map(|entry| entry.run.clone()).collect();
+            let next =
+                next_trial(&SweepDir::at(runs_dir, &sweep.name), &busy, chosen, &AtomicBool::new(false));
+            let trial = next.and_then(|next| match next {
+                NextTrial::Train { dir, .. } => Ok(Some((RunDir::at(&dir).spec()?, dir))),
+                NextTrial::Wait => {
+                    waiting_sweeps.push(id);
+                    Ok(None)
+                }
+                NextTrial::Done => {
+                    self.entries.retain(|entry| entry.id != id);
+                    Ok(None)
+                }
+            });
+            match trial {
+                Ok(None) => {}
+                Ok(Some((spec, dir))) => {
+                    let entry = QueueEntry {
+                        id: self.next_id,
+                        spec,
+                        run: Some(dir),
+                        is_started: false,
+                        comparison: None,
+                        sweep: None,
+                    };
+                    self.next_id += 1;
+                    return Ok(Some(NextRun { entry, position, device, sweep: Some(id) }));
+                }
+                Err(error) => {
+                    self.entries.retain(|entry| entry.id != id);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The position of the run or the sweep to start, and the index of its device among those in `idle`. The sweeps with
+    /// these numbers wait for results of other trials.
+    fn next(
+        &self,
+        devices: &[QueueDevice],
+        idle: &[usize],
+        waiting_sweeps: &[u64],
+    ) -> Option<(usize, usize)> {
         if self.is_held {
             return None;
         }
@@ -224,7 +306,8 @@ impl Queue {
         let training = self.entries.iter().filter(|entry| entry.is_training());
         let busy: Vec<usize> = training.filter_map(required).collect();
         let idle: Vec<usize> = idle.iter().copied().filter(|index| !busy.contains(index)).collect();
-        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
+        let is_waiting = |entry: &QueueEntry| !entry.is_training() && !waiting_sweeps.contains(&entry.id);
+        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| is_waiting(entry));
         waiting.find_map(|(position, entry)| {
             Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
         })
@@ -257,6 +340,17 @@ impl Queue {
             QueueEdit::RemoveSeeds(comparison) => {
                 self.entries.retain(|entry| entry.is_started || entry.comparison != Some(comparison));
             }
+            QueueEdit::AddSweep(sweep, spec) => {
+                let is_same =
+                    |entry: &QueueEntry| entry.sweep.as_ref().is_some_and(|known| known.name == sweep.name);
+                if self.entries.iter().any(is_same) {
+                    return Ok(());
+                }
+                self.push(*spec, None, None);
+                if let Some(entry) = self.entries.last_mut() {
+                    entry.sweep = Some(sweep);
+                }
+            }
             QueueEdit::Remove(id) => self.entries.retain(|entry| entry.id != id),
             QueueEdit::SetHeld(is_held) => self.is_held = is_held,
             QueueEdit::MoveUp(id) => match index_of(id) {
@@ -279,7 +373,14 @@ impl Queue {
     }
 
     fn push(&mut self, spec: RunSpec, run: Option<PathBuf>, comparison: Option<u64>) {
-        self.entries.push(QueueEntry { id: self.next_id, spec, run, is_started: false, comparison });
+        self.entries.push(QueueEntry {
+            id: self.next_id,
+            spec,
+            run,
+            is_started: false,
+            comparison,
+            sweep: None,
+        });
         self.next_id += 1;
     }
 
@@ -291,12 +392,24 @@ impl Queue {
             name: entry.run.as_ref().map(|run| RunDir::at(run).name()),
             comparison: entry.comparison,
             spec: spec::to_toml(&entry.spec),
+            sweep: entry.sweep.clone(),
         });
         let (is_held, next_id) = (self.is_held, self.next_id);
         let file = QueueFile { format: FORMAT, is_held, next_id, entries: entries.collect() };
         let text = toml::to_string(&file).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
         write_atomic(&path, text.as_bytes())
     }
+}
+
+/// What the queue starts next.
+struct NextRun {
+    entry: QueueEntry,
+    /// Where the entry is in the queue.
+    position: usize,
+    /// The index of its device.
+    device: usize,
+    /// The number of the entry of its sweep, if it is a trial.
+    sweep: Option<u64>,
 }
 
 impl QueueEntry {

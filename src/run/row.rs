@@ -6,6 +6,7 @@ use super::measured_speed::MeasuredSpeed;
 use super::notes::RunNotes;
 use super::repeats::Repeats;
 use super::setting_change::SettingChange;
+use super::sweep::Trial;
 use crate::catalog::Metric;
 use crate::spec::{RunSpec, settings_json};
 use crate::stats::ConfidenceInterval;
@@ -42,6 +43,12 @@ pub struct RunRow {
     /// Its tasks in Slurm, one for each seed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskStatus>,
+    /// Why the scheduler of its sweep has paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_reason: Option<String>,
+    /// The sweep that it is a trial of, with the number of the trial.
+    #[serde(flatten)]
+    pub trial: Option<Trial>,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
     /// The 95 % interval of the best score for the rows as a sample, or of the mean over the seeds, where it follows from the log.

@@ -151,6 +151,15 @@ impl Drop for RunHandle {
     }
 }
 
+/// Creates the run directory of a new run without training it. `train --resume` trains it from its beginning.
+///
+/// # Errors
+/// When the specification cannot be trained, as far as is known before its rows are tokenized, or the directory cannot be
+/// created; [`Error::Interrupted`] soon after `cancelled` is set.
+pub fn create(spec: &RunSpec, runs_dir: &Path, cancelled: &AtomicBool) -> Result<RunDir> {
+    RunDir::create(runs_dir, &check_spec(spec, cancelled)?)
+}
+
 /// Starts a run on a thread of its own.
 ///
 /// # Errors
@@ -203,14 +212,6 @@ fn changed_data_policy(start: &Start) -> ChangedData {
         Start::ResumeOnChangedData(_) => ChangedData::Accept,
         Start::New(_) | Start::Resume(_) | Start::Replay(_) => ChangedData::Refuse,
     }
-}
-
-/// Creates the directory of a run without training it. [`Start::Resume`] trains it later, from its beginning.
-///
-/// # Errors
-/// As [`check_spec`], and [`Error::Write`] when the directory cannot be created.
-pub fn create(spec: &RunSpec, runs_dir: &Path, cancelled: &AtomicBool) -> Result<RunDir> {
-    RunDir::create(runs_dir, &check_spec(spec, cancelled)?)
 }
 
 fn open(start: Start, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir, RunSpec)> {

@@ -5,6 +5,7 @@ use super::diagnosis::Monitor;
 use super::dir::RunDir;
 use super::event_channel::RunEvent;
 use super::log::{EventLog, Recorded, recorded};
+use super::sweep::{SweepScheduler, Trial};
 use super::unchanged::check_unchanged;
 use crate::error::{Error, Result, is_disk_full, panic_error};
 use crate::event::{Diagnosis, Event, Status, now};
@@ -12,7 +13,7 @@ use crate::files::{FolderLocation, OpenFolder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
-use crate::train::{Attempt, Control, Job, Summary, resolve, train};
+use crate::train::{Attempt, Control, Job, Summary, TrialScheduler, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -95,8 +96,13 @@ pub(super) fn train_seed(
             let diagnoses = sink.lock().unwrap_or_else(PoisonError::into_inner).diagnose(summary.status);
             Ok(Summary { diagnoses, ..summary })
         }
-        // The run stays as it is.
-        Ok(Outcome::Refused(error)) => return Err(error),
+        Ok(Outcome::Refused(error)) => {
+            // The sweep of a trial continues without it. Any other run stays as it is.
+            if matches!(Trial::read(run.dir), Ok(Some(_))) {
+                dir.write_summary(&Summary::failed(spec, &error))?;
+            }
+            return Err(error);
+        }
         Err(error) => Err(error),
     };
     let place = match folder.location() {
@@ -147,8 +153,24 @@ fn train_recorded(
     }
     dir.remove_summary()?;
     let probes_file = &run.dir.probes_file();
-    let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file, attempt };
+    let scheduler = scheduler(run.dir, spec, emit);
+    let scheduler = scheduler.as_ref().map(|scheduler| scheduler as &dyn TrialScheduler);
+    let replayed_changes = &recorded.changes;
+    let job = Job { spec, dir: dir.path(), replayed_changes, probes_file, attempt, scheduler };
     train(job, resources, run.control, emit).map(Outcome::Trained)
+}
+
+/// The scheduler of a trial of a sweep. Of several seeds, the first decides; a trial whose sweep cannot be read is trained
+/// without one.
+fn scheduler(run: &RunDir, spec: &RunSpec, emit: &mut dyn FnMut(Event)) -> Option<SweepScheduler> {
+    let is_first = || run.spec().is_ok_and(|first| first.seed == spec.seed);
+    match SweepScheduler::of(run) {
+        Ok(scheduler) => scheduler.filter(|_| is_first()),
+        Err(error) => {
+            emit(Event::warning(format!("the trial is trained without the scheduler of its sweep: {error}")));
+            None
+        }
+    }
 }
 
 /// Runs `work` while a thread emits the machine's gauges. A panic of `work` is an error.

@@ -1,6 +1,7 @@
 //! The command line that repeats a run.
 
 use super::experiments::Experiments;
+use super::key::Key;
 use super::keys::keys;
 use super::run_spec::RunSpec;
 use std::fmt::Write;
@@ -27,10 +28,12 @@ pub fn train_command(spec: &RunSpec, experiments: Option<&Experiments>, spec_fil
     command
 }
 
-/// Each key whose value differs from that of the experiment, if setting them results in `spec`.
+/// Each key that is swept, or whose value differs from that of the experiment, if setting them results in `spec`.
 fn overrides(spec: &RunSpec, experiments: &Experiments) -> Option<Vec<(String, String)>> {
-    let base = experiments.resolve(&spec.experiment, &[]).ok()?;
-    let changed = keys().iter().filter(|key| key.get(&base) != key.get(spec));
+    let base = experiments.resolve_any(&spec.experiment, &[]).ok()?;
+    let swept: Vec<&str> = experiments.swept_keys(&spec.experiment).collect();
+    let is_changed = |key: &&Key| swept.contains(&key.name) || key.get(base.spec()) != key.get(spec);
+    let changed = keys().iter().filter(is_changed);
     let overrides: Vec<(String, String)> =
         changed.map(|key| (key.name.to_string(), key.get(spec).unwrap_or_default())).collect();
     let result = experiments.resolve(&spec.experiment, &overrides).ok()?;

@@ -2,13 +2,15 @@
 
 use super::file::Experiment;
 use super::key::Key;
-use super::keys::keys;
+use super::keys::{key_named, keys};
 use super::kind::list;
 use super::run_spec::RunSpec;
 use super::slurm::SlurmSettings;
 use super::source_file::{DEFAULT_FILE, SourceFile};
+use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, is_sweep_key};
 use crate::config::ranked_by_similarity;
 use crate::error::{Diagnostic, Error, Result};
+use crate::text::plural;
 use std::path::{Path, PathBuf};
 
 /// The experiments of one file, or those of `./experiments.toml` and of the user's configuration folder. Values are
@@ -44,6 +46,33 @@ pub enum ValueOrigin {
     Defaults,
     /// `[experiment.NAME]`.
     Experiment,
+}
+
+/// What an experiment trains.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResolvedExperiment {
+    /// A run.
+    Run(Box<RunSpec>),
+    /// The trials of a sweep.
+    Sweep(Box<Sweep>),
+}
+
+impl ResolvedExperiment {
+    /// The specification of the run, or that of a sweep with the first value of each swept key.
+    pub fn spec(&self) -> &RunSpec {
+        match self {
+            ResolvedExperiment::Run(spec) => spec,
+            ResolvedExperiment::Sweep(sweep) => &sweep.base,
+        }
+    }
+
+    /// The sweep, if it is one.
+    pub fn sweep(&self) -> Option<&Sweep> {
+        match self {
+            ResolvedExperiment::Run(_) => None,
+            ResolvedExperiment::Sweep(sweep) => Some(sweep),
+        }
+    }
 }
 
 impl Experiments {
@@ -154,26 +183,51 @@ impl Experiments {
     /// The specification of the experiment `name` with `(key, text)` overrides.
     ///
     /// # Errors
+    /// [`Error::Usage`] for an unknown experiment, an invalid override or a sweep, [`Error::Config`] for an experiment
+    /// with errors.
+    pub fn resolve(&self, name: &str, overrides: &[(String, String)]) -> Result<RunSpec> {
+        match self.resolve_any(name, overrides)? {
+            ResolvedExperiment::Run(spec) => Ok(*spec),
+            ResolvedExperiment::Sweep(sweep) => {
+                let keys: Vec<String> =
+                    sweep.axes.iter().map(|axis| format!("--set {}=VALUE", axis.key.name)).collect();
+                Err(Error::Usage(format!(
+                    "experiment {name} is a sweep of {}; add {} for a single run",
+                    plural(sweep.len(), "trial"),
+                    keys.join(" ")
+                )))
+            }
+        }
+    }
+
+    /// What the experiment `name` with `(key, text)` overrides trains: a run, or the trials of a sweep. An override may
+    /// be a list of values or a range.
+    ///
+    /// # Errors
     /// [`Error::Usage`] for an unknown experiment or an invalid override, [`Error::Config`] for an experiment with
     /// errors.
-    pub fn resolve(&self, name: &str, overrides: &[(String, String)]) -> Result<RunSpec> {
+    pub fn resolve_any(&self, name: &str, overrides: &[(String, String)]) -> Result<ResolvedExperiment> {
         let experiment = self.experiment(name).ok_or_else(|| self.unknown_experiment(name))?;
         if !experiment.errors.is_empty() {
             return Err(Error::Config(experiment.errors.clone()));
         }
-        experiment.spec.with(overrides)
+        let axes = experiment.swept.values().cloned().collect();
+        resolved(&experiment.spec, axes, experiment.sweep_settings(), overrides)
     }
 
-    /// The specification that the experiment `name` would have with these `(key, text)` changes; `name` may be new.
+    /// What the experiment `name` would train with these `(key, text)` changes; `name` may be new.
     ///
     /// # Errors
-    /// As [`Experiments::resolve`].
-    pub fn with_changes(&self, name: &str, changes: &[(&str, String)]) -> Result<RunSpec> {
+    /// As [`Experiments::resolve_any`].
+    pub fn with_changes(&self, name: &str, changes: &[(&str, String)]) -> Result<ResolvedExperiment> {
         let changes: Vec<(String, String)> =
             changes.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
         match self.experiment(name) {
-            Some(_) => self.resolve(name, &changes),
-            None => self.files[0].new_experiment(name)?.with(&changes),
+            Some(_) => self.resolve_any(name, &changes),
+            None => {
+                let base = self.files[0].new_experiment(name)?;
+                resolved(&base, Vec::new(), SweepSettings::default(), &changes)
+            }
         }
     }
 
@@ -210,6 +264,11 @@ impl Experiments {
         keys().iter().map(value).collect()
     }
 
+    /// The keys of the experiment `name` that have several values.
+    pub fn swept_keys(&self, name: &str) -> impl Iterator<Item = &'static str> {
+        self.experiment(name).into_iter().flat_map(|experiment| experiment.swept.keys().copied())
+    }
+
     fn unknown_experiment(&self, name: &str) -> Error {
         let names = ranked_by_similarity(name, self.names().into_iter());
         let files: Vec<String> =
@@ -222,6 +281,45 @@ impl Experiments {
         };
         Error::Usage(format!("no experiment `{name}` in {files}; {hint}"))
     }
+}
+
+/// `base` with overrides; a sweep if any key has several values. Where no key has, the settings of the sweep of the
+/// experiment do not matter, but those of the overrides are an error.
+fn resolved(
+    base: &RunSpec,
+    mut axes: Vec<Axis>,
+    mut settings: SweepSettings,
+    overrides: &[(String, String)],
+) -> Result<ResolvedExperiment> {
+    let mut single = Vec::new();
+    let mut set_settings = SweepSettings::default();
+    for (name, text) in overrides {
+        let error = |why: String| Error::Usage(format!("--set {name}={text}: {why}"));
+        if is_sweep_key(name) {
+            set_settings.set(name, text).and_then(|()| settings.set(name, text)).map_err(error)?;
+            continue;
+        }
+        axes.retain(|axis| axis.key.name != name);
+        match key_named(name).and_then(|key| Some((key, SweptValues::from_text(key, text)?))) {
+            Some((key, values)) => axes.push(Axis { key, values: values.map_err(error)? }),
+            None => single.push((name.clone(), text.clone())),
+        }
+    }
+    let experiment = &base.experiment;
+    let usage = |problem: SweepProblem| Error::Usage(format!("experiment {experiment}: {problem}"));
+    if axes.is_empty() {
+        return match set_settings.first() {
+            Some(key) => Err(usage(SweepProblem::without_swept_key(key))),
+            None => Ok(ResolvedExperiment::Run(Box::new(base.with(&single)?))),
+        };
+    }
+    let sweep = Sweep::new(base.with_unchecked(&single)?, axes, &settings);
+    let first = |problems: Vec<SweepProblem>| {
+        usage(
+            problems.into_iter().next().unwrap_or_else(|| SweepProblem { key: None, message: String::new() }),
+        )
+    };
+    sweep.map(|sweep| ResolvedExperiment::Sweep(Box::new(sweep))).map_err(first)
 }
 
 /// The experiments file in the user's configuration folder, whether or not it exists; `None` without a home directory.
@@ -299,7 +397,9 @@ mod tests {
         let file = open("[experiment.a]\nseed = -1\n[experiment.b]\nx = = 1\n[experiment.c]\n[oops]\n");
         assert_eq!(file.names(), ["a", "b", "c"]);
         assert!(file.resolve("c", &[]).is_ok());
-        assert!(file.with_changes("c", &[("seed", "7".into())]).is_ok_and(|spec| spec.seed == 7));
+        assert!(
+            file.with_changes("c", &[("seed", "7".into())]).is_ok_and(|resolved| resolved.spec().seed == 7)
+        );
         let error = file.resolve("a", &[]).unwrap_err();
         assert_eq!(
             (error.exit_code(), error.to_string().starts_with("e.toml:2:8: `seed`")),

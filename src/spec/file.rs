@@ -4,16 +4,21 @@
 //! The same code reads the `spec.toml` of a run directory: the keys of one experiment at the top level, and its
 //! name under `experiment`.
 
+use super::key::Key;
 use super::keys::{key_named, similar_key, unknown_key};
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
 use super::slurm::{NOT_A_TABLE, SLURM_TABLE, SlurmSettings};
+use super::sweep::{
+    Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_keys, sweep_value_text,
+};
 use super::toml_value::value_text;
 use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, sort};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The table of default values.
@@ -23,6 +28,9 @@ const TABLES: [&str; 3] = [DEFAULTS, "experiment", SLURM_TABLE];
 
 /// The valid values of one table, by the name of the key.
 pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
+
+/// The values of swept keys, by the name of the key.
+pub(crate) type SweptKeys = BTreeMap<&'static str, Axis>;
 
 /// A value and its position.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +44,13 @@ pub(crate) struct TableValue {
 /// One experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Experiment {
-    /// Its specification, with the values of `[defaults]` where it has none of its own. Incomplete if there are errors.
+    /// Its specification, with the values of `[defaults]` where it has none of its own, and the first value of each swept
+    /// key. Incomplete if there are errors.
     pub(crate) spec: RunSpec,
+    /// The values of the swept keys.
+    pub(crate) swept: SweptKeys,
+    /// The sweep, if a key is swept and there are no errors.
+    pub(crate) sweep: Option<Box<Sweep>>,
     /// The comment lines directly above its table.
     pub(crate) description: Option<String>,
     /// The values in its own table.
@@ -49,6 +62,24 @@ pub(crate) struct Experiment {
 }
 
 impl Experiment {
+    /// An experiment without values.
+    fn new(spec: RunSpec, offset: usize) -> Experiment {
+        let (values, swept) = (TableValues::new(), SweptKeys::new());
+        Experiment { spec, swept, sweep: None, description: None, values, errors: Vec::new(), offset }
+    }
+
+    /// The settings of its sweep.
+    pub(crate) fn sweep_settings(&self) -> SweepSettings {
+        let mut settings = SweepSettings::default();
+        for name in sweep_keys() {
+            if let Some(value) = self.values.get(name) {
+                // The text was checked when it was read.
+                settings.set(name, &value.text).ok();
+            }
+        }
+        settings
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.spec.experiment
@@ -133,7 +164,7 @@ impl Parser<'_> {
         if let Some((_, defaults)) = root.iter().find(|(key, _)| key.get_ref() == "defaults")
             && let DeValue::Table(table) = defaults.get_ref()
         {
-            file.defaults = self.values(table, &[], &mut base);
+            file.defaults = self.defaults(table, &mut base);
             self.lose_defaults(table, &file.defaults);
         }
         for (key, value) in root {
@@ -169,10 +200,9 @@ impl Parser<'_> {
     /// The specification of a run: one experiment, whose keys are at the top level. Every error is one of it.
     fn specification(&mut self, root: &DeTable, name: &str, offset: usize) -> ExperimentsFile {
         self.check_name(name, offset);
-        let mut spec = built_in(name);
-        let values = self.values(root, &["experiment"], &mut spec);
-        let errors = self.source.errors().to_vec();
-        let experiment = Experiment { spec, description: None, values, errors, offset };
+        let mut experiment = Experiment::new(built_in(name), offset);
+        self.values(root, &["experiment"], &mut experiment);
+        experiment.errors = self.source.errors().to_vec();
         ExperimentsFile { experiments: vec![experiment], ..ExperimentsFile::default() }
     }
 
@@ -189,11 +219,11 @@ impl Parser<'_> {
             };
             let before = self.source.errors().len();
             self.check_name(&name, offset);
-            let mut spec = RunSpec { experiment: name, ..base.clone() };
-            let values = self.values(table, &[], &mut spec);
-            let description = description(self.readable.original(), offset);
-            let errors = self.source.errors()[before..].to_vec();
-            experiments.push(Experiment { spec, description, values, errors, offset });
+            let mut experiment = Experiment::new(RunSpec { experiment: name, ..base.clone() }, offset);
+            self.values(table, &[], &mut experiment);
+            experiment.description = description(self.readable.original(), offset);
+            experiment.errors = self.source.errors()[before..].to_vec();
+            experiments.push(experiment);
         }
     }
 
@@ -203,31 +233,76 @@ impl Parser<'_> {
         }
     }
 
-    /// Parses the values of a table, except for the keys in `skip`, into `spec`.
-    fn values(&mut self, table: &DeTable, skip: &[&str], spec: &mut RunSpec) -> TableValues {
-        let mut values = TableValues::new();
+    /// Parses the values of a table, except for the keys in `skip`, into `experiment`.
+    fn values(&mut self, table: &DeTable, skip: &[&str], experiment: &mut Experiment) {
         for (key, value) in table {
-            let name = key.get_ref().as_ref();
+            let (name, offset) = (key.get_ref().as_ref(), value.span().start);
             if skip.contains(&name) {
+                continue;
+            }
+            if let Some(name) = sweep_key_named(name) {
+                let text = sweep_value_text(name, value.get_ref())
+                    .and_then(|text| SweepSettings::default().set(name, &text).map(|()| text));
+                if let Some(text) = self.or_error(name, offset, text) {
+                    experiment.values.insert(name, TableValue { text, offset });
+                }
                 continue;
             }
             let Some(known) = key_named(name) else {
                 self.source.push_error(key.span().start, unknown_key(name));
                 continue;
             };
-            let offset = value.span().start;
-            let set = value_text(known, value).and_then(|text| {
-                known.set(spec, &text)?;
-                Ok(text)
-            });
-            match set {
-                Ok(text) => {
-                    values.insert(known.name, TableValue { text, offset });
+            let text = match SweptValues::from_toml(known, value) {
+                None => self.single_value(known, value, &mut experiment.spec),
+                Some(Ok(values)) => {
+                    let text = values.toml(known);
+                    experiment.swept.insert(known.name, Axis { key: known, values });
+                    Some(text)
                 }
-                Err(problem) => self.source.push_error(offset, format!("`{name}`: {problem}")),
+                Some(Err(problems)) => {
+                    for (offset, problem) in problems {
+                        self.source.push_error(offset, format!("`{name}`: {problem}"));
+                    }
+                    None
+                }
+            };
+            if let Some(text) = text {
+                experiment.values.insert(known.name, TableValue { text, offset });
             }
         }
+    }
+
+    /// Parses the values of `[defaults]` into `spec`.
+    fn defaults(&mut self, table: &DeTable, spec: &mut RunSpec) -> TableValues {
+        let mut experiment = Experiment::new(spec.clone(), 0);
+        self.values(table, &[], &mut experiment);
+        *spec = experiment.spec;
+        let mut values = experiment.values;
+        let is_of_sweep = |name: &str| experiment.swept.contains_key(name) || sweep_key_named(name).is_some();
+        for (name, value) in &values {
+            if is_of_sweep(name) {
+                let problem = format!("`{name}`: a sweep belongs in [experiment.NAME], not in [defaults]");
+                self.source.push_error(value.offset, problem);
+            }
+        }
+        values.retain(|name, _| !is_of_sweep(name));
         values
+    }
+
+    /// Sets a key to a single value, whose text is returned.
+    fn single_value(
+        &mut self,
+        key: &'static Key,
+        value: &Spanned<DeValue>,
+        spec: &mut RunSpec,
+    ) -> Option<String> {
+        let text = value_text(key, value).and_then(|text| key.set(spec, &text).map(|()| text));
+        self.or_error(key.name, value.span().start, text)
+    }
+
+    /// The text of a value; an error is recorded.
+    fn or_error(&mut self, name: &str, offset: usize, text: Result<String, String>) -> Option<String> {
+        text.inspect_err(|problem| self.source.push_error(offset, format!("`{name}`: {problem}"))).ok()
     }
 
     /// Records an error that costs default values.
@@ -273,11 +348,10 @@ impl Parser<'_> {
                     if let Some(experiment) = known {
                         experiment.errors.extend(errors);
                     } else {
-                        let spec = built_in(&name);
-                        let description = description(readable.original(), range.start);
-                        let values = TableValues::new();
                         let offset = range.start;
-                        file.experiments.push(Experiment { spec, description, values, errors, offset });
+                        let description = description(readable.original(), offset);
+                        let experiment = Experiment::new(built_in(&name), offset);
+                        file.experiments.push(Experiment { description, errors, ..experiment });
                     }
                 }
                 Table::Slurm => file.slurm_errors.extend(errors),
@@ -318,19 +392,43 @@ impl Parser<'_> {
         }
     }
 
-    /// Checks the rules between keys in every experiment. An invalid value would also violate them: one error for it is
-    /// enough.
+    /// Checks the rules between keys in every experiment, of a sweep for every trial. An invalid value would also violate
+    /// them: one error for it is enough.
     fn check_rules(&mut self, file: &mut ExperimentsFile) {
         for experiment in file.experiments.iter_mut().filter(|experiment| experiment.errors.is_empty()) {
-            for violation in violated_rules(&experiment.spec) {
-                let name = violation.key.name;
-                let value = experiment.values.get(name).or_else(|| file.defaults.get(name));
+            for SweepProblem { key, message } in complete(experiment) {
+                let value =
+                    key.and_then(|name| experiment.values.get(name).or_else(|| file.defaults.get(name)));
                 let offset = value.map_or(experiment.offset, |value| value.offset);
-                self.source.push_error(offset, format!("`{name}`: {}", violation.message));
+                let message = match key {
+                    Some(name) => format!("`{name}`: {message}"),
+                    None => message,
+                };
+                self.source.push_error(offset, message);
                 experiment.errors.extend(self.source.errors().last().cloned());
             }
         }
     }
+}
+
+/// Completes an experiment whose values are valid with its sweep, and returns what does not fit together.
+fn complete(experiment: &mut Experiment) -> Vec<SweepProblem> {
+    let settings = experiment.sweep_settings();
+    if !experiment.swept.is_empty() {
+        let axes = experiment.swept.values().cloned().collect();
+        return match Sweep::new(experiment.spec.clone(), axes, &settings) {
+            Ok(sweep) => {
+                experiment.spec = sweep.base.clone();
+                experiment.sweep = Some(Box::new(sweep));
+                Vec::new()
+            }
+            Err(problems) => problems,
+        };
+    }
+    let unused = settings.first().map(SweepProblem::without_swept_key);
+    let violations = violated_rules(&experiment.spec).into_iter();
+    let violations = violations.map(|violation| SweepProblem::at(violation.key.name, violation.message));
+    unused.into_iter().chain(violations).collect()
 }
 
 /// A table of the file, by its header.

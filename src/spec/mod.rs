@@ -21,6 +21,7 @@ mod run_spec;
 mod save;
 mod slurm;
 mod source_file;
+mod sweep;
 mod toml_text;
 mod toml_value;
 
@@ -30,7 +31,7 @@ pub use delimiter::Delimiter;
 pub use device::DeviceSpec;
 pub use difference::{Difference, differences, differences_by};
 pub use encoding_label::EncodingLabel;
-pub use experiments::{Experiments, KeyValue, ValueOrigin};
+pub use experiments::{Experiments, KeyValue, ResolvedExperiment, ValueOrigin};
 pub use interval::IntervalStrategy;
 pub use key::Key;
 pub use keys::{key_aliases, key_called, key_named, keys};
@@ -40,4 +41,11 @@ pub use run_spec::{RunSpec, built_in};
 pub use save::SaveTarget;
 pub use slurm::{SLURM_TABLE, SlurmSettings};
 pub use source_file::DEFAULT_FILE;
-pub use toml_text::{assignments, from_toml, settings, settings_json, to_toml};
+pub use sweep::{
+    AshaSettings, Axis, MAX_TRIALS, Scale, Search, Sweep, SweepProblem, SweepSettings, SweptValues,
+    ValueRange, is_sweep_key, sweep_keys,
+};
+pub use toml_text::{
+    assignments, from_toml, settings, settings_json, sweep_assignments, sweep_from_toml, sweep_json,
+    sweep_to_toml, to_toml,
+};

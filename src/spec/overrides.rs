@@ -12,6 +12,21 @@ impl RunSpec {
     /// # Errors
     /// [`Error::Usage`] for an unknown key, an invalid value, or values that do not fit together.
     pub fn with(&self, overrides: &[(String, String)]) -> Result<RunSpec> {
+        let spec = self.with_unchecked(overrides)?;
+        match violated_rules(&spec).first() {
+            Some(violation) => Err(Error::Usage(format!(
+                "experiment {}: `{}`: {}",
+                self.experiment, violation.key.name, violation.message
+            ))),
+            None => Ok(spec),
+        }
+    }
+
+    /// [`RunSpec::with`], whose values may not fit together.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an unknown key or an invalid value.
+    pub(super) fn with_unchecked(&self, overrides: &[(String, String)]) -> Result<RunSpec> {
         let mut spec = self.clone();
         for (name, text) in overrides {
             let set = match key_named(name) {
@@ -20,13 +35,7 @@ impl RunSpec {
             };
             set.map_err(|why| Error::Usage(format!("--set {name}={text}: {why}")))?;
         }
-        match violated_rules(&spec).first() {
-            Some(violation) => Err(Error::Usage(format!(
-                "experiment {}: `{}`: {}",
-                self.experiment, violation.key.name, violation.message
-            ))),
-            None => Ok(spec),
-        }
+        Ok(spec)
     }
 }
 

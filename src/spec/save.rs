@@ -5,12 +5,13 @@ use super::file::check_name;
 use super::key::Key;
 use super::keys::{key_named, unknown_key};
 use super::source_file::{DEFAULT_FILE, SourceFile};
-use super::toml_text::toml_value;
+use super::sweep::SweptValues;
+use super::toml_value::toml_value;
 use crate::error::{Error, Result};
 use crate::files::read_regular_to_string;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use toml_edit::{DocumentMut, Item, Table, TableLike};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 /// Where an experiment that is in no file is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +119,8 @@ fn edited(file: &SourceFile, name: &str, changes: &[(&str, String)]) -> Result<S
     let table = experiment_table(&mut document, name)?;
     for (key, text) in changes {
         let key = key_named(key).ok_or_else(|| Error::Usage(format!("{name}: {}", unknown_key(key))))?;
-        key.check(text).map_err(|why| Error::Usage(format!("{name}: `{}`: {why}", key.name)))?;
+        SweptValues::check(key, text)
+            .map_err(|why| Error::Usage(format!("{name}: `{}`: {why}", key.name)))?;
         let inherited = file.default_value(key).unwrap_or(key.default);
         let is_written = experiment.is_some_and(|experiment| experiment.values.contains_key(key.name));
         if *text == inherited && (text.is_empty() || !is_written) {
@@ -155,7 +157,9 @@ fn experiment_table<'a>(document: &'a mut DocumentMut, name: &str) -> Result<&'a
 
 /// Sets a value; the comment after the old value stays.
 fn set_value(table: &mut dyn TableLike, key: &Key, text: &str) {
-    let mut new = toml_value(key.kind, text);
+    let swept = SweptValues::from_text(key, text).and_then(Result::ok);
+    let swept = swept.and_then(|values| values.toml(key).parse::<Value>().ok());
+    let mut new = swept.unwrap_or_else(|| toml_value(key.kind, text));
     match table.get_mut(key.name).and_then(Item::as_value_mut) {
         Some(old) => {
             *new.decor_mut() = old.decor().clone();

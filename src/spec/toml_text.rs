@@ -1,12 +1,11 @@
 //! Specifications as TOML text, as in the `spec.toml` of a run directory.
 
-use super::file::parse;
+use super::file::{Experiment, parse};
 use super::key::Key;
 use super::keys::keys;
-use super::kind::ValueKind;
-use super::lists::array;
 use super::run_spec::{RunSpec, built_in};
-use crate::catalog::LabelMap;
+use super::sweep::{Axis, Sweep, SweptValues, sweep_keys};
+use super::toml_value::toml_value;
 use crate::error::{Error, Result};
 use std::path::Path;
 use toml_edit::Value;
@@ -19,11 +18,67 @@ pub fn to_toml(spec: &RunSpec) -> String {
 
 /// One line `key = value` for each key that is not absent.
 pub fn assignments(spec: &RunSpec) -> String {
-    let line = |key: &Key| {
-        let text = key.get(spec)?;
-        Some(format!("{} = {}\n", key.name, toml_value(key.kind, &text)))
+    keys().iter().filter_map(|key| assignment(key, spec)).collect()
+}
+
+/// The line `key = value`, unless the key is absent.
+fn assignment(key: &Key, spec: &RunSpec) -> Option<String> {
+    let text = key.get(spec)?;
+    Some(format!("{} = {}\n", key.name, toml_value(key.kind, &text)))
+}
+
+/// The complete sweep as TOML: it is enough to repeat it.
+pub fn sweep_to_toml(sweep: &Sweep) -> String {
+    let experiment = Value::from(sweep.base.experiment.as_str());
+    format!("experiment = {experiment}\n{}", sweep_assignments(sweep))
+}
+
+/// [`assignments`] with the values of swept keys, and the keys that say how to sweep.
+pub fn sweep_assignments(sweep: &Sweep) -> String {
+    let settings = sweep.settings();
+    let setting = |name: &'static str| {
+        let text = settings.get(name)?;
+        let value = text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from);
+        Some(format!("{name} = {value}\n"))
     };
-    keys().iter().filter_map(line).collect()
+    let line = |key: &'static Key| match sweep.axes.iter().find(|axis| axis.key == key) {
+        Some(axis) => Some(format!("{} = {}\n", key.name, axis.values.toml(key))),
+        None => assignment(key, &sweep.base),
+    };
+    keys().iter().filter_map(line).chain(sweep_keys().filter_map(setting)).collect()
+}
+
+/// A sweep as a JSON object: the specification, where a swept key has a list of its values or a range, and the keys that
+/// say how to sweep.
+pub fn sweep_json(sweep: &Sweep) -> serde_json::Value {
+    let mut object = serde_json::to_value(&sweep.base).unwrap_or_default();
+    for Axis { key, values } in &sweep.axes {
+        object[key.name] = match values {
+            SweptValues::List(values) => {
+                values.iter().map(|text| value_json(&sweep.base, key, text)).collect()
+            }
+            SweptValues::Range(range) => {
+                serde_json::json!({ "min": range.min, "max": range.max, "scale": range.scale.name() })
+            }
+        };
+    }
+    let settings = sweep.settings();
+    for name in sweep_keys() {
+        if let Some(text) = settings.get(name) {
+            object[name] = text.parse::<u64>().map_or_else(|_| text.into(), Into::into);
+        }
+    }
+    object
+}
+
+/// A value of a key as JSON; null if the key is absent.
+fn value_json(base: &RunSpec, key: &Key, text: &str) -> serde_json::Value {
+    let mut spec = base.clone();
+    key.set(&mut spec, text).ok();
+    serde_json::to_value(&spec)
+        .ok()
+        .and_then(|mut object| Some(object.get_mut(key.name)?.take()))
+        .unwrap_or_default()
 }
 
 /// The keys whose values are not the defaults, in the order of the table of keys, with their values as a user would type
@@ -47,39 +102,30 @@ pub fn settings_json(spec: &RunSpec) -> serde_json::Value {
     settings(spec).into_iter().map(pair).collect()
 }
 
+/// Parses what [`sweep_to_toml`] wrote. Errors name `file`.
+pub fn sweep_from_toml(text: &str, file: &Path) -> Result<Sweep> {
+    match one_experiment(text, file)? {
+        Some(Experiment { sweep: Some(sweep), .. }) => Ok(*sweep),
+        _ => Err(Error::Usage(format!("{} is not the description of one sweep", file.display()))),
+    }
+}
+
 /// Parses what [`to_toml`] wrote; a missing key has its default. Errors name `file`.
 pub fn from_toml(text: &str, file: &Path) -> Result<RunSpec> {
+    match one_experiment(text, file)? {
+        Some(Experiment { spec, sweep: None, .. }) => Ok(spec),
+        _ => Err(Error::Usage(format!("{} is not the specification of one run", file.display()))),
+    }
+}
+
+/// The experiment of a file, if it has exactly one.
+fn one_experiment(text: &str, file: &Path) -> Result<Option<Experiment>> {
     let parsed = parse(text, file);
     let errors = parsed.all_errors();
     if !errors.is_empty() {
         return Err(Error::Config(errors));
     }
     let mut experiments = parsed.experiments.into_iter();
-    match (experiments.next(), experiments.next()) {
-        (Some(one), None) => Ok(one.spec),
-        _ => Err(Error::Usage(format!("{} is not the specification of one run", file.display()))),
-    }
-}
-
-/// A valid text as a TOML value; a number keeps its notation where that is valid TOML.
-pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
-    let quoted = || Value::from(text);
-    match kind {
-        ValueKind::Integer { .. } | ValueKind::Interval => {
-            text.parse::<i64>().map_or_else(|_| quoted(), Into::into)
-        }
-        ValueKind::Real { .. } => match (text.parse::<Value>(), text.parse::<f64>()) {
-            (Ok(number), _) if number.is_float() || number.is_integer() => number,
-            // `.5` and `5.` are numbers in Rust, but not in TOML.
-            (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
-            _ => quoted(),
-        },
-        kind if kind.accepts_list() => array(text).map_or_else(quoted, Value::from),
-        ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
-        ValueKind::LabelMap => {
-            let map = text.parse::<LabelMap>().ok();
-            map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)
-        }
-        _ => quoted(),
-    }
+    let first = experiments.next();
+    Ok(first.filter(|_| experiments.next().is_none()))
 }

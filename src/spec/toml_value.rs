@@ -1,11 +1,13 @@
-//! The values of an experiments file as the text that a user would type in the form.
+//! The values of an experiments file as the text that a user would type in the form, and the reverse.
 
 use super::key::Key;
 use super::kind::ValueKind;
+use super::lists::array;
 use crate::catalog::LabelMap;
 use crate::config::describe_value;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
+use toml_edit::Value;
 
 /// The text of a TOML value, whose TOML type must fit the key.
 pub(super) fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
@@ -47,7 +49,7 @@ fn list_text(list: &DeArray) -> String {
     let item = |item: &Spanned<DeValue>| match item.get_ref() {
         DeValue::Integer(number) => number.as_str().to_owned(),
         DeValue::Float(number) => number.as_str().to_owned(),
-        DeValue::String(text) => toml_edit::Value::from(text.as_ref()).to_string(),
+        DeValue::String(text) => Value::from(text.as_ref()).to_string(),
         other => describe_value(other),
     };
     format!("[{}]", list.iter().map(item).collect::<Vec<_>>().join(", "))
@@ -61,4 +63,27 @@ fn label_map_text(table: &DeTable) -> Result<String, String> {
     };
     let pairs = table.iter().map(pair).collect::<Result<Vec<_>, String>>()?;
     if pairs.is_empty() { Ok(String::new()) } else { LabelMap::new(pairs).map(|map| map.to_string()) }
+}
+
+/// A valid text as a TOML value; a number keeps its notation where that is valid TOML.
+pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
+    let quoted = || Value::from(text);
+    match kind {
+        ValueKind::Integer { .. } | ValueKind::Interval => {
+            text.parse::<i64>().map_or_else(|_| quoted(), Into::into)
+        }
+        ValueKind::Real { .. } => match (text.parse::<Value>(), text.parse::<f64>()) {
+            (Ok(number), _) if number.is_float() || number.is_integer() => number,
+            // `.5` and `5.` are numbers in Rust, but not in TOML.
+            (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
+            _ => quoted(),
+        },
+        kind if kind.accepts_list() => array(text).map_or_else(quoted, Value::from),
+        ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
+        ValueKind::LabelMap => {
+            let map = text.parse::<LabelMap>().ok();
+            map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)
+        }
+        _ => quoted(),
+    }
 }

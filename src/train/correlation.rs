@@ -15,7 +15,7 @@ pub(super) fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
 }
 
 /// Spearman correlation, the Pearson correlation of the ranks: `scipy.stats.spearmanr`.
-pub(super) fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     if x.iter().chain(y).any(|value| value.is_nan()) {
         return None;
     }

@@ -47,6 +47,12 @@ impl Plan {
         self.is_epoch_end(step) || self.is_due(self.eval, step)
     }
 
+    /// The number of evaluations of the validation split in the first `step` steps; that before the first step does not
+    /// count.
+    pub fn evaluations_until(&self, step: u64) -> u64 {
+        (1..=step).filter(|step| self.is_eval_due(*step)).count() as u64
+    }
+
     /// Whether a checkpoint is written after `step` steps.
     pub fn is_save_due(&self, step: u64) -> bool {
         step > 0 && self.is_due(self.save, step)
@@ -105,6 +111,7 @@ mod tests {
         let plan = Plan::new(&spec, 95);
         assert_eq!((plan.examples_per_step, plan.steps_per_epoch, plan.total_steps), (20, 5, 7));
         assert_eq!((0..=7).filter(|step| plan.is_eval_due(*step)).collect::<Vec<_>>(), [0, 3, 5, 6, 7]);
+        assert_eq!([0, 2, 3, 5, 7].map(|step| plan.evaluations_until(step)), [0, 0, 1, 2, 4]);
         let half = RunSpec { num_train_epochs: 0.5, ..self::spec() };
         assert_eq!(Plan::new(&half, 100).total_steps, 2);
     }

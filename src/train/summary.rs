@@ -91,6 +91,9 @@ pub struct Summary {
     /// The error of a failed run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why the scheduler of its sweep has paused a stopped run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_reason: Option<String>,
 }
 
 impl Summary {
@@ -134,6 +137,7 @@ impl Summary {
             trainable_parameters: setup.built.trainable_parameters,
             changes,
             error: None,
+            pause_reason: None,
         }
     }
 
@@ -171,6 +175,7 @@ impl Summary {
             trainable_parameters: 0,
             changes: Vec::new(),
             error: Some(error.to_string()),
+            pause_reason: None,
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Action {
     Open(OpenAction),
     /// The Machine screen.
     Machine(MachineAction),
+    /// The Sweep screen.
+    Sweep(SweepAction),
     /// The chart that has the focus.
     Chart(ChartKey),
 }
@@ -141,6 +143,8 @@ pub enum RunsAction {
     OpenInfer,
     /// Open the run on the Insight screen.
     OpenInsight,
+    /// Open the sweep on the Sweep screen.
+    OpenSweep,
     /// Open the experiment on the Data screen.
     OpenData,
     /// Ask whether to train the run again with the settings that its diagnosis suggests.
@@ -391,6 +395,35 @@ pub enum MachineAction {
     Back,
 }
 
+/// An action of the Sweep screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepAction {
+    /// Open the run of the trial on the Live screen.
+    Open,
+    /// Sort by the next column.
+    Sort,
+    /// Reverse the order.
+    Reverse,
+    /// Group by the next key, or by none.
+    Group,
+    /// Show the next chart.
+    NextChart,
+    /// Draw the scores against the next key.
+    NextAxis,
+    /// Draw the scores against the previous key.
+    PreviousAxis,
+    /// Ask how many seeds to train the best trial with.
+    TrainWinner,
+    /// Add the sweep to the queue.
+    Resume,
+    /// Read the sweep again.
+    Refresh,
+    /// Go back.
+    Back,
+    /// Put the cursor on a line; the line under the cursor is opened.
+    Select(usize),
+}
+
 impl Action {
     /// Whether the action accepts, closes or quits something, so that it must keep a key.
     pub fn requires_key(self) -> bool {
@@ -410,6 +443,7 @@ impl Action {
             Action::Data(action) => action == DataAction::Back,
             Action::Open(action) => matches!(action, OpenAction::Train | OpenAction::Back),
             Action::Machine(MachineAction::Back) => true,
+            Action::Sweep(action) => matches!(action, SweepAction::Open | SweepAction::Back),
             Action::List(_) | Action::Chart(_) => false,
         }
     }

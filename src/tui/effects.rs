@@ -184,6 +184,7 @@ impl EffectRunner {
                 }
             }
             Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
+            Effect::LoadSweep(source) => self.send_file_job(FileJob::LoadSweep(source)),
             Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
             Effect::SaveExperiment { name, changes, target } => {
                 self.send_file_job(FileJob::SaveExperiment { name, changes, target });

@@ -7,13 +7,16 @@ use super::options::Options;
 use super::settings;
 use super::state::experiment::ExperimentRow;
 use super::state::insight::Subject;
+use super::state::sweep::SweepSource;
 use super::worker::{Worker, catch_panic, error_msg};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
 use crate::run::executor::TaskList;
+use crate::run::sweep::{SweepDir, SweepReport, SweepRow, newest_sweep_of};
 use crate::run::{
-    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row_with_tasks, seed_dirs, unreadable,
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, is_training, list, reproduced, row_with_tasks,
+    seed_dirs, unreadable,
 };
 use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
@@ -37,6 +40,8 @@ pub(super) enum FileJob {
     /// Read what is new in the logs of these runs, unless another job waits.
     FollowLogs(Vec<PathBuf>),
     LoadPredictions(Subject),
+    /// Read the trials of a sweep, unless another job of the kind waits.
+    LoadSweep(SweepSource),
     LoadReproduction,
     SaveExperiment {
         name: String,
@@ -82,6 +87,7 @@ impl Worker for FileWorker {
             FileJob::LoadHistory(_) | FileJob::RequireHistory(_) => "reading the log of a run",
             FileJob::FollowLogs(_) => "following the logs of runs",
             FileJob::LoadPredictions(_) => "reading the predictions of a run",
+            FileJob::LoadSweep(_) => "reading a sweep",
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
@@ -121,6 +127,10 @@ impl Worker for FileWorker {
                     ErrorReport::read(&dirs, subject.seed).map(Box::new)
                 });
                 self.send(Msg::PredictionsLoaded { subject, result: result.map_err(|e| e.to_string()) });
+            }
+            FileJob::LoadSweep(source) => {
+                let result = catch_panic(name, || self.load_sweep(&source)).map(Box::new);
+                self.send(Msg::SweepLoaded { source, result: result.map_err(|e| e.to_string()) });
             }
             FileJob::LoadReproduction => {
                 let result = catch_panic(name, || reproduced(&self.options.runs_dir));
@@ -210,6 +220,7 @@ impl FileWorker {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
         let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
         let runs = self.list_runs();
+        self.send_sweeps();
         self.send(Msg::Listed { experiments: rows, runs });
         if let Ok(experiments) = experiments {
             let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
@@ -235,6 +246,7 @@ impl FileWorker {
     fn poll_runs(&mut self) {
         if names(&self.options.runs_dir) != self.listed.1 || self.tasks.has_changed(&self.options.runs_dir) {
             let runs = self.list_runs();
+            self.send_sweeps();
             self.send(Msg::RunsChanged(runs));
             return;
         }
@@ -253,8 +265,45 @@ impl FileWorker {
         if is_changed {
             let mut runs = self.listed.0.clone();
             self.disk.fill(&mut runs);
+            self.send_sweeps();
             self.send(Msg::RunsChanged(runs));
         }
+    }
+
+    /// Sends the sweeps with what the listed runs say about their trials.
+    fn send_sweeps(&self) {
+        // Sweeps that cannot be listed are not shown; their trials are listed as runs.
+        let rows = SweepRow::all(&self.options.runs_dir, &self.listed.0).unwrap_or_default();
+        self.send(Msg::SweepsListed(rows));
+    }
+
+    /// The trials of a sweep. Those that may have changed since the runs were listed are read again.
+    fn load_sweep(&mut self, source: &SweepSource) -> Result<SweepReport> {
+        let runs_dir = self.options.runs_dir.clone();
+        let dir = match source {
+            SweepSource::Named(name) => SweepDir::at(&runs_dir, name),
+            SweepSource::OfExperiment(experiment) => {
+                newest_sweep_of(&runs_dir, experiment)?.ok_or_else(|| {
+                    Error::Usage(format!(
+                        "the experiment {experiment} has no sweep yet; start it on the Runs screen"
+                    ))
+                })?
+            }
+        };
+        if names(&runs_dir) != self.listed.1 {
+            self.list_runs();
+        }
+        let is_of_sweep =
+            |run: &&mut RunRow| run.trial.as_ref().is_some_and(|trial| trial.sweep == dir.name());
+        for run in self.listed.0.iter_mut().filter(is_of_sweep) {
+            let is_over = matches!(run.status, RunStatus::Finished | RunStatus::Failed);
+            if run.status == RunStatus::Running || !is_over && is_training(&RunDir::at(&run.dir)) {
+                let disk = run.disk;
+                *run = row_with_tasks(&run.dir, &self.tasks)
+                    .map_or_else(|| run.clone(), |new| RunRow { disk, ..new });
+            }
+        }
+        SweepReport::read(dir, &self.listed.0)
     }
 
     fn probes_file(&self) -> PathBuf {

@@ -9,6 +9,7 @@ use super::state::form::{FormCheck, FormValues};
 use super::state::infer::{ModelSource, OpenedModel};
 use super::state::insight::Subject;
 use super::state::path_choice::{PathEntry, PathKind};
+use super::state::sweep::SweepSource;
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::data::Preview;
@@ -21,6 +22,7 @@ use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::suggestions::Suggestions;
+use crate::run::sweep::{SweepReport, SweepRow};
 use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
 use crate::spec::{RunSpec, SaveTarget};
 use crate::terminal_caps::Background;
@@ -52,6 +54,18 @@ pub enum Msg {
         /// The runs, newest first.
         Vec<RunRow>,
     ),
+    /// The sweeps were listed.
+    SweepsListed(
+        /// The sweeps, newest first.
+        Vec<SweepRow>,
+    ),
+    /// The trials of a sweep were read; or the error.
+    SweepLoaded {
+        /// The sweep as it was requested.
+        source: SweepSource,
+        /// Its trials.
+        result: Result<Box<SweepReport>, String>,
+    },
     /// The errors outside of experiments in their files, and where a new experiment can be saved.
     ExperimentFiles {
         /// The errors.
@@ -96,6 +110,13 @@ pub enum Msg {
     StartFailed(String),
     /// The queue was read or changed; or the error.
     QueueLoaded(Result<Queue, String>),
+    /// A sweep was added to the queue.
+    SweepQueued {
+        /// The name of its directory.
+        name: String,
+        /// Its number of trials.
+        trials: u64,
+    },
     /// The queue can train on several devices at the same time.
     SeveralDevices,
     /// The run emitted an event.
@@ -358,6 +379,8 @@ pub enum Effect {
     SetMouse(bool),
     /// Save the name of the theme to the settings.
     SaveTheme(String),
+    /// Read the trials of a sweep, unless a later request replaces this one.
+    LoadSweep(SweepSource),
     /// Collect the runs that reproduce the published results.
     LoadReproduction,
     /// Copy to the clipboard, or to a file.

@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::comparison::{PlanWatcher, add_seeds};
 use crate::run::history::History;
-use crate::run::queue::{Queue, QueueDevice, QueueEdit, StartedRun, TrainingLock};
+use crate::run::queue::{Queue, QueueDevice, QueueEdit, QueuedSweep, StartedRun, TrainingLock};
+use crate::run::sweep::{SweepDir, check_sweep};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
-use crate::spec::Experiments;
+use crate::spec::{Experiments, ResolvedExperiment, Sweep};
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,7 +125,10 @@ impl Worker for RunWorker {
             }
             RunJob::Finish(_done) => {}
             RunJob::Enqueue(request) => {
-                let edit = self.start_of(request).map(|start| QueueEdit::Add(Box::new(start)));
+                let edit = self.resolve(request).and_then(|resolved| match resolved {
+                    Resolved::Run(start) => Ok(QueueEdit::Add(start)),
+                    Resolved::Sweep(sweep) => self.open_sweep(sweep),
+                });
                 self.edit_queue(edit);
             }
             RunJob::EditQueue(edit) => self.edit_queue(Ok(edit)),
@@ -173,6 +177,19 @@ impl Worker for RunWorker {
             }
         }
     }
+}
+
+/// What a request to train stands for.
+enum Resolved {
+    Run(Box<Start>),
+    Sweep(SweepRequest),
+}
+
+/// A sweep to work through.
+enum SweepRequest {
+    New(Box<Sweep>),
+    /// The one with that name.
+    Resume(String),
 }
 
 /// The message about runs that were handed over.
@@ -225,23 +242,57 @@ impl RunWorker {
         self.replies.send(reply).ok();
     }
 
-    fn start_of(&self, request: TrainRequest) -> Result<Start> {
+    fn resolve(&self, request: TrainRequest) -> Result<Resolved> {
         Ok(match request {
-            TrainRequest::Spec(spec) => Start::New(*spec),
+            TrainRequest::Spec(spec) => Resolved::Run(Box::new(Start::New(*spec))),
             TrainRequest::Changed { name, changes } => {
                 let experiments = Experiments::open(self.options.experiments.as_deref())?;
-                Start::New(experiments.with_changes(&name, &changes)?)
+                match experiments.with_changes(&name, &changes)? {
+                    ResolvedExperiment::Run(spec) => Resolved::Run(Box::new(Start::New(*spec))),
+                    ResolvedExperiment::Sweep(sweep) => Resolved::Sweep(SweepRequest::New(sweep)),
+                }
             }
-            TrainRequest::Resume(dir) => Start::Resume(dir),
+            TrainRequest::Resume(dir) => Resolved::Run(Box::new(Start::Resume(dir))),
+            TrainRequest::Sweep(sweep) => Resolved::Sweep(SweepRequest::New(sweep)),
+            TrainRequest::ResumeSweep(name) => Resolved::Sweep(SweepRequest::Resume(name)),
         })
+    }
+
+    /// The edit that adds a sweep to the queue. A new sweep is checked and gets a directory.
+    fn open_sweep(&self, request: SweepRequest) -> Result<QueueEdit> {
+        let (dir, sweep) = match request {
+            SweepRequest::New(mut sweep) => {
+                if let Some(device) = self.options.device {
+                    sweep.base.device = device;
+                }
+                check_sweep(&sweep, &AtomicBool::new(false))?;
+                (SweepDir::create(&self.options.runs_dir, &sweep)?, *sweep)
+            }
+            SweepRequest::Resume(name) => {
+                let dir = SweepDir::at(&self.options.runs_dir, &name);
+                let sweep = dir.sweep()?;
+                (dir, sweep)
+            }
+        };
+        let name = dir.name().to_owned();
+        self.send(Msg::SweepQueued { name: name.clone(), trials: sweep.len() });
+        Ok(QueueEdit::AddSweep(QueuedSweep { name, trials: sweep.len() }, Box::new(sweep.base)))
     }
 
     fn start(&mut self, request: TrainRequest) -> Result<StartReply> {
         if self.flags.is_training.load(Ordering::Relaxed) {
             return Err(Error::Usage("another run is being trained; add this one to the queue".into()));
         }
+        let start = match self.resolve(request)? {
+            Resolved::Run(start) => *start,
+            Resolved::Sweep(sweep) => {
+                let edit = self.open_sweep(sweep)?;
+                self.edit_queue(Ok(edit));
+                return Ok(StartReply { msg: None, run: None });
+            }
+        };
         // The queue may train in another interface; that does not keep the user from training in this one.
-        let (handle, earlier) = start_run(self.start_of(request)?, &self.options)?;
+        let (handle, earlier) = start_run(start, &self.options)?;
         let device = RunDir::at(&handle.dir).spec()?.device;
         let lock = TrainingLock::shared(&self.options.runs_dir, device);
         self.started(handle, lock, earlier, None)

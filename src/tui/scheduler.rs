@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::run::RunDir;
 use crate::run::executor::slurm::{SlurmExecutor, poll};
 use crate::run::executor::{Subject, Submission, SubmittedTask, cancel_runs};
+use crate::run::sweep::SweepDir;
 use crate::spec::{Experiments, RunSpec};
 use crate::text::plural;
 use crossbeam_channel::{Sender, bounded};
@@ -51,16 +52,20 @@ impl SchedulerPoll {
 /// Submits a run to Slurm.
 pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
     let experiments = Experiments::open(options.experiments.as_deref())?;
-    let on_device = |spec: RunSpec| match options.device {
-        Some(device) => RunSpec { device, ..spec },
-        None => spec,
-    };
     let subject = match request {
-        TrainRequest::Spec(spec) => Subject::New(on_device(*spec)),
-        TrainRequest::Changed { name, changes } => {
-            Subject::New(on_device(experiments.with_changes(&name, &changes)?))
-        }
+        TrainRequest::Spec(spec) => Subject::New(*spec),
+        TrainRequest::Changed { name, changes } => experiments.with_changes(&name, &changes)?.into(),
         TrainRequest::Resume(dir) => Subject::Run(dir),
+        TrainRequest::Sweep(sweep) => Subject::NewSweep(sweep),
+        TrainRequest::ResumeSweep(name) => Subject::Sweep(SweepDir::at(&options.runs_dir, &name)),
+    };
+    let subject = match (subject, options.device) {
+        (Subject::New(spec), Some(device)) => Subject::New(RunSpec { device, ..spec }),
+        (Subject::NewSweep(mut sweep), Some(device)) => {
+            sweep.base.device = device;
+            Subject::NewSweep(sweep)
+        }
+        (subject, _) => subject,
     };
     let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);
     let (cancelled, runs_dir) = (AtomicBool::new(false), options.runs_dir.as_path());

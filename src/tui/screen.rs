@@ -19,6 +19,8 @@ pub enum Screen {
     Machine,
     /// A file or folder with data, before it is an experiment.
     Open,
+    /// The trials of one sweep.
+    Sweep,
 }
 
 impl Screen {
@@ -36,6 +38,7 @@ impl Screen {
             Screen::Data => "Data",
             Screen::Machine => "Machine",
             Screen::Open => "Open",
+            Screen::Sweep => "Sweep",
         }
     }
 }
@@ -67,11 +70,12 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Context; 17] = [
+    pub const ALL: [Context; 18] = [
         Context::Screen(Screen::Runs),
         Context::Filter,
         Context::Form,
         Context::FormValue,
+        Context::Screen(Screen::Sweep),
         Context::Screen(Screen::Live),
         Context::Screen(Screen::Infer),
         Context::Screen(Screen::Insight),
@@ -115,6 +119,7 @@ impl Context {
             Context::Screen(Screen::Data) => "data",
             Context::Screen(Screen::Open) => "preview",
             Context::Screen(Screen::Machine) => "machine",
+            Context::Screen(Screen::Sweep) => "sweep",
             Context::Filter => "filter",
             Context::Form => "form",
             Context::FormValue => "form_value",
@@ -130,6 +135,9 @@ impl Context {
     pub fn entered_by(self) -> &'static str {
         match self {
             Context::Screen(Screen::Insight) => "Open the Insight screen first, from a past run.",
+            Context::Screen(Screen::Sweep) => {
+                "Open the Sweep screen first, from a sweep or an experiment that is one."
+            }
             Context::Screen(Screen::Data) => "Open the Data screen first, from an experiment.",
             Context::Screen(Screen::Open) => "Open a file or a folder with data first.",
             Context::Screen(Screen::Machine) => "Open the Machine screen first, from the Live screen.",

@@ -9,6 +9,7 @@ mod failures;
 mod live;
 mod predict_files;
 mod runs;
+mod sweep;
 mod throughput;
 mod training;
 mod usage;

@@ -32,6 +32,7 @@ mod reference;
 mod regression;
 mod runs;
 mod svg;
+mod sweep;
 mod terminals;
 
 use fixtures::*;

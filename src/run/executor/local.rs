@@ -7,8 +7,9 @@ use crate::event::Command;
 use crate::run::control_file::PendingCommand;
 use crate::run::dir::RunDir;
 use crate::run::lock::is_training;
-use crate::run::queue::{Queue, QueueEdit};
+use crate::run::queue::{Queue, QueueEdit, QueuedSweep};
 use crate::run::runner::Start;
+use crate::run::sweep::{SweepDir, Trial};
 use std::path::{Path, PathBuf};
 
 /// The queue in a runs directory.
@@ -21,9 +22,20 @@ pub struct LocalExecutor {
 impl Executor for LocalExecutor {
     fn submit(&self, runs: &[PathBuf]) -> Result<Vec<SubmittedTask>> {
         let add = |dir: &PathBuf| {
-            let task = RunDir::at(dir).name();
-            Queue::edit(&self.runs_dir, QueueEdit::Add(Box::new(Start::Resume(dir.clone()))))?;
-            Ok(SubmittedTask { run: dir.clone(), task, job: None })
+            let run = RunDir::at(dir);
+            // The queue has one entry for a sweep, and also trains what the scheduler promotes.
+            let edit = match Trial::read(&run)? {
+                Some(trial) => {
+                    let sweep = SweepDir::of_trial(&run, &trial).sweep()?;
+                    QueueEdit::AddSweep(
+                        QueuedSweep { name: trial.sweep, trials: sweep.len() },
+                        Box::new(sweep.base),
+                    )
+                }
+                None => QueueEdit::Add(Box::new(Start::Resume(dir.clone()))),
+            };
+            Queue::edit(&self.runs_dir, edit)?;
+            Ok(SubmittedTask { run: dir.clone(), task: run.name(), job: None })
         };
         runs.iter().map(add).collect()
     }

@@ -12,7 +12,8 @@ use crate::run::executor::task_list::TaskList;
 use crate::run::index::find;
 use crate::run::lock::is_training;
 use crate::run::queue::Queue;
-use crate::spec::{Experiments, RunSpec};
+use crate::run::sweep::{SweepDir, Trial, create_trials, find_sweep, newest_sweep_of, trial_specs};
+use crate::spec::{Experiments, ResolvedExperiment, RunSpec, Sweep};
 use crate::text::plural;
 use crate::train::resolve;
 use std::collections::BTreeSet;
@@ -34,12 +35,32 @@ pub enum Subject {
     New(RunSpec),
     /// A run that exists, from its newest checkpoint or from its beginning.
     Run(PathBuf),
+    /// A new sweep.
+    NewSweep(Box<Sweep>),
+    /// The trials of a sweep that are to be trained.
+    Sweep(SweepDir),
 }
 
-/// What the names on a command line refer to: an experiment is a new run, and any other name that of a run.
+impl Subject {
+    /// The specifications of its runs.
+    ///
+    /// # Errors
+    /// Those of [`check_spec`], and when a run or a sweep cannot be read.
+    pub fn specs(&self, cancelled: &AtomicBool) -> Result<Vec<RunSpec>> {
+        match self {
+            Subject::New(spec) => Ok(vec![check_spec(spec, cancelled)?]),
+            Subject::Run(dir) => Ok(vec![RunDir::at(dir).spec()?]),
+            Subject::NewSweep(sweep) => trial_specs(sweep, cancelled),
+            Subject::Sweep(dir) => trial_specs(&dir.sweep()?, cancelled),
+        }
+    }
+}
+
+/// What the names on a command line refer to: an experiment is a new run or a new sweep, and any other name that of a run or of
+/// a sweep.
 ///
 /// # Errors
-/// Those of the experiments, and [`Error::Usage`] when there is neither an experiment nor a run with a name.
+/// Those of the experiments, and [`Error::Usage`] when nothing has a name.
 pub fn subjects(
     experiments: &Experiments,
     runs_dir: &Path,
@@ -49,14 +70,24 @@ pub fn subjects(
     let mut subjects = Vec::new();
     for name in names {
         let is_experiment = experiments.names().contains(&name.as_str());
-        if !is_experiment && let Ok(run) = find(runs_dir, name) {
+        if !is_experiment && let Some(sweep) = find_sweep(runs_dir, name)? {
+            subjects.push(Subject::Sweep(sweep));
+        } else if !is_experiment && let Ok(run) = find(runs_dir, name) {
             subjects.push(Subject::Run(run));
-            continue;
+        } else {
+            subjects.push(experiments.resolve_any(name, overrides)?.into());
         }
-        // An experiment with lists or ranges becomes several new runs here.
-        subjects.push(Subject::New(experiments.resolve(name, overrides)?));
     }
     Ok(subjects)
+}
+
+impl From<ResolvedExperiment> for Subject {
+    fn from(experiment: ResolvedExperiment) -> Self {
+        match experiment {
+            ResolvedExperiment::Run(spec) => Subject::New(*spec),
+            ResolvedExperiment::Sweep(sweep) => Subject::NewSweep(sweep),
+        }
+    }
 }
 
 /// A submission. Its steps are done in order; the first one that fails is the last one.
@@ -77,51 +108,57 @@ impl Submission<'_> {
     /// When a model or data cannot be fetched, a run cannot be created or is already being trained, and those of the executor.
     /// Directories that were created stay, and the next submission uses them.
     pub fn submit(&mut self, subjects: &[Subject], executor: &dyn Executor) -> Result<Vec<SubmittedTask>> {
-        let subjects = self.prepare(subjects)?;
+        let specs = self.prepare(subjects)?;
         let _lock = self.lock()?;
-        let mut unused = None;
-        let mut runs = Vec::new();
-        for subject in &subjects {
+        let (mut unused, mut runs, mut count) = (None, Vec::new(), 0);
+        for (subject, specs) in subjects.iter().zip(specs) {
+            let before = runs.len();
             match subject {
                 Subject::Run(dir) => runs.push(resumable(dir)?),
-                Subject::New(spec) => {
+                Subject::New(_) => {
                     let unused = unused.get_or_insert_with(|| unsubmitted(self.runs_dir));
-                    let same = unused.iter().position(|(_, other)| other == spec);
-                    runs.push(match same {
-                        Some(at) => unused.swap_remove(at).0,
-                        None => RunDir::create(self.runs_dir, spec)?.path().to_path_buf(),
-                    });
+                    for spec in specs {
+                        let same = unused.iter().position(|(_, other)| *other == spec);
+                        runs.push(match same {
+                            Some(at) => unused.swap_remove(at).0,
+                            None => RunDir::create(self.runs_dir, &spec)?.path().to_path_buf(),
+                        });
+                    }
                 }
+                Subject::NewSweep(sweep) => {
+                    let dir = match unsubmitted_sweep(self.runs_dir, sweep)? {
+                        Some(dir) => dir,
+                        None => SweepDir::create(self.runs_dir, sweep)?,
+                    };
+                    runs.extend(create_trials(&dir, self.cancelled)?);
+                }
+                Subject::Sweep(dir) => runs.extend(inactive_trials(self.runs_dir, dir, self.cancelled)?),
             }
+            count += if matches!(subject, Subject::Run(_)) { 0 } else { runs.len() - before };
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted("nothing was submitted".into()));
             }
         }
-        let count = subjects.iter().filter(|subject| matches!(subject, Subject::New(_))).count();
         let runs: Vec<PathBuf> =
             runs.into_iter().map(|run| std::path::absolute(&run).unwrap_or(run)).collect();
         executor.submit(&runs).map_err(|error| with_advice(error, count))
     }
 
     /// Checks the specifications, with the columns of their files, and fetches their models and data into the cache: a compute
-    /// node may have no network.
-    fn prepare(&mut self, subjects: &[Subject]) -> Result<Vec<Subject>> {
+    /// node may have no network. Returns the specifications of each subject.
+    fn prepare(&mut self, subjects: &[Subject]) -> Result<Vec<Vec<RunSpec>>> {
         let mut fetched = BTreeSet::new();
         let mut prepared = Vec::new();
         for subject in subjects {
-            let (spec, subject) = match subject {
-                Subject::New(spec) => {
-                    let spec = check_spec(spec, self.cancelled)?;
-                    (spec.clone(), Subject::New(spec))
+            let specs = subject.specs(self.cancelled)?;
+            for spec in &specs {
+                let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+                let source = format!("{} {} {} {files:?}", spec.model, spec.revision, spec.task.name());
+                if fetched.insert(source) {
+                    resolve(spec, &Hub::from_env(), self.cancelled, self.emit)?;
                 }
-                Subject::Run(dir) => (RunDir::at(dir).spec()?, subject.clone()),
-            };
-            let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
-            let source = format!("{} {} {} {files:?}", spec.model, spec.revision, spec.task.name());
-            if fetched.insert(source) {
-                resolve(&spec, &Hub::from_env(), self.cancelled, self.emit)?;
             }
-            prepared.push(subject);
+            prepared.push(specs);
         }
         Ok(prepared)
     }
@@ -150,10 +187,14 @@ fn resumable(dir: &Path) -> Result<PathBuf> {
     let run = RunDir::at(dir);
     let name = run.name();
     if is_training(&run) {
-        return Err(Error::Usage(format!("{name} is being trained already; stop it first with: glue-tui cancel {name}")));
+        return Err(Error::Usage(format!(
+            "{name} is being trained already; stop it first with: glue-tui cancel {name}"
+        )));
     }
     if run.summary().is_some_and(|summary| summary.status == Status::Finished) {
-        return Err(Error::Usage(format!("{name} is finished already; submit its experiment for another run")));
+        return Err(Error::Usage(format!(
+            "{name} is finished already; submit its experiment for another run"
+        )));
     }
     Ok(dir.to_path_buf())
 }
@@ -174,7 +215,7 @@ fn unsubmitted(runs_dir: &Path) -> Vec<(PathBuf, RunSpec)> {
         // A trial belongs to its sweep, which submits it.
         let is_used = is_hidden
             || run.events_file().exists()
-            || run.path().join(TRIAL).exists()
+            || !matches!(Trial::read(&run), Ok(None))
             || queued.contains(name.as_os_str())
             || has_active_task();
         if is_used {
@@ -182,20 +223,53 @@ fn unsubmitted(runs_dir: &Path) -> Vec<(PathBuf, RunSpec)> {
         }
         let spec = run.spec().ok()?;
         let has_log = |seed: &RunDir| seed.events_file().exists();
-        let is_started = spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
+        let is_started =
+            spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
         (!is_started).then(|| (run.path().to_path_buf(), spec))
     });
     unused.collect()
 }
 
-/// The file in the run directory of a trial.
-const TRIAL: &str = "trial.toml";
+/// The newest sweep with the description `sweep` that an earlier submitter has created and not submitted.
+fn unsubmitted_sweep(runs_dir: &Path, sweep: &Sweep) -> Result<Option<SweepDir>> {
+    let Some(dir) = newest_sweep_of(runs_dir, &sweep.base.experiment)? else { return Ok(None) };
+    let (tasks, queue) = (TaskList::read(runs_dir), Queue::read(runs_dir).unwrap_or_default());
+    let is_queued = queue
+        .entries
+        .iter()
+        .any(|entry| entry.sweep.as_ref().is_some_and(|queued| queued.name == dir.name()));
+    let is_used = |number: u64| {
+        let run = dir.trial_dir(number);
+        let has_log = |run: &RunDir| run.events_file().exists();
+        has_log(&run)
+            || run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log))
+            || tasks.of_run(&run.name()).iter().any(|task| task.phase().is_active())
+    };
+    let is_unsubmitted = !is_queued && dir.sweep()? == *sweep && !(0..sweep.len()).any(is_used);
+    Ok(is_unsubmitted.then_some(dir))
+}
+
+/// The run directories of the trials of a sweep that are to be trained and have no job.
+fn inactive_trials(runs_dir: &Path, dir: &SweepDir, cancelled: &AtomicBool) -> Result<Vec<PathBuf>> {
+    let tasks = TaskList::read(runs_dir);
+    let has_job =
+        |run: &PathBuf| tasks.of_run(&RunDir::at(run).name()).iter().any(|task| task.phase().is_active());
+    let mut trials = create_trials(dir, cancelled)?;
+    trials.retain(|run| !has_job(run));
+    if trials.is_empty() {
+        return Err(Error::Usage(format!("no trial of the sweep {} is left to submit", dir.name())));
+    }
+    Ok(trials)
+}
 
 /// The error of an executor, with what becomes of `count` directories that it was to submit.
 fn with_advice(error: Error, count: usize) -> Error {
     let text = |cause: String| match count {
         0 => cause,
-        _ => format!("{cause}; the directories of {} stay, and the next submission uses them", plural(count, "new run")),
+        _ => format!(
+            "{cause}; the directories of {} stay, and the next submission uses them",
+            plural(count, "new run")
+        ),
     };
     match error {
         Error::Usage(cause) => Error::Usage(text(cause)),
@@ -223,10 +297,13 @@ mod tests {
         let left = RunDir::create(home.path(), &spec).unwrap();
         RunDir::create(home.path(), &RunSpec { seed: 9, ..spec.clone() }).unwrap();
         let trial = RunDir::create(home.path(), &spec).unwrap();
-        std::fs::write(trial.path().join(TRIAL), "").unwrap();
+        std::fs::write(trial.path().join("trial.toml"), "").unwrap();
         assert_eq!(submit(home.path(), &spec).file_name(), left.path().file_name());
         let second = submit(home.path(), &spec);
-        assert!(!second.ends_with(left.name()) && !second.ends_with(trial.name()), "each run is submitted once");
+        assert!(
+            !second.ends_with(left.name()) && !second.ends_with(trial.name()),
+            "each run is submitted once"
+        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl<'a> Candidate<'a> {
     fn run(self) -> Option<&'a RunRow> {
         match self {
             Candidate::Run(run) => Some(run),
-            Candidate::Experiment { .. } => None,
+            Candidate::Experiment { .. } | Candidate::Sweep { .. } => None,
         }
     }
 
@@ -53,6 +53,7 @@ impl<'a> Candidate<'a> {
         match self {
             Candidate::Run(run) => run.spec.as_deref(),
             Candidate::Experiment { spec, .. } => spec,
+            Candidate::Sweep { .. } => None,
         }
     }
 
@@ -66,6 +67,10 @@ impl<'a> Candidate<'a> {
             (Candidate::Experiment { name, .. }, TextProperty::Name | TextProperty::Experiment) => {
                 texts[0] = Some(name);
             }
+            (Candidate::Sweep { name, .. }, TextProperty::Name | TextProperty::Sweep) => {
+                texts[0] = Some(name)
+            }
+            (Candidate::Sweep { experiment, .. }, TextProperty::Experiment) => texts[0] = Some(experiment),
             (Candidate::Run(run), TextProperty::Experiment) => texts[0] = Some(&run.experiment),
             (_, TextProperty::Status) => texts[0] = run.map(|run| run.status.name()),
             (_, TextProperty::Task) => {
@@ -77,6 +82,9 @@ impl<'a> Candidate<'a> {
                 texts = [model, model.and_then(|model| model.rsplit('/').next())];
             }
             (_, TextProperty::Tag) => tags = run.map_or(&[], |run| run.notes.tags.as_slice()),
+            (_, TextProperty::Sweep) => {
+                texts[0] = run.and_then(|run| run.trial.as_ref()).map(|trial| trial.sweep.as_str());
+            }
             (_, TextProperty::Note) => texts[0] = run.and_then(|run| run.notes.note.as_deref()),
         }
         texts.into_iter().flatten().chain(tags.iter().map(String::as_str))

@@ -32,6 +32,13 @@ impl fmt::Display for FilterProblem {
 pub enum Candidate<'a> {
     /// A run.
     Run(&'a RunRow),
+    /// A sweep.
+    Sweep {
+        /// Its name.
+        name: &'a str,
+        /// The experiment.
+        experiment: &'a str,
+    },
     /// An experiment or a run in the queue, which has settings only. They are unknown if its file is invalid.
     Experiment {
         /// Its name.
@@ -70,10 +77,11 @@ pub(super) enum TextProperty {
     Model,
     Tag,
     Note,
+    Sweep,
 }
 
 impl TextProperty {
-    pub(super) const NAMED: [(&'static str, TextProperty); 7] = [
+    pub(super) const NAMED: [(&'static str, TextProperty); 8] = [
         ("name", TextProperty::Name),
         ("experiment", TextProperty::Experiment),
         ("status", TextProperty::Status),
@@ -81,6 +89,7 @@ impl TextProperty {
         ("model", TextProperty::Model),
         ("tag", TextProperty::Tag),
         ("note", TextProperty::Note),
+        ("sweep", TextProperty::Sweep),
     ];
 }
 

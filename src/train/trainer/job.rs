@@ -3,6 +3,7 @@
 use crate::event::Change;
 use crate::spec::RunSpec;
 use crate::train::attempt::Attempt;
+use crate::train::trial_scheduler::TrialScheduler;
 use std::path::Path;
 
 /// One training: one specification, one seed, one folder.
@@ -19,4 +20,6 @@ pub struct Job<'a> {
     pub probes_file: &'a Path,
     /// The attempt that this training is, if the run counts them. The training ends when a later one has started.
     pub attempt: Option<&'a Attempt>,
+    /// Decides after each scheduled evaluation whether the training continues, if it is a trial of a scheduled sweep.
+    pub scheduler: Option<&'a dyn TrialScheduler>,
 }

@@ -5,6 +5,7 @@ mod evaluation;
 mod job;
 mod resume;
 mod saving;
+mod scheduling;
 mod state;
 mod step;
 
@@ -42,8 +43,8 @@ pub fn train(
     let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;
     trainer.flush_usage();
-    let Trainer { setup, plan, state, .. } = trainer;
-    Ok(Summary { setup_seconds, ..Summary::of(status, &spec, setup, &plan, state) })
+    let Trainer { setup, plan, state, pause_reason, .. } = trainer;
+    Ok(Summary { setup_seconds, pause_reason, ..Summary::of(status, &spec, setup, &plan, state) })
 }
 
 impl Trainer<'_> {
@@ -62,9 +63,14 @@ impl Trainer<'_> {
                 self.save_checkpoint()?;
                 saved_at = Some(step);
             }
-            if step >= self.plan.total_steps || self.is_patience_exhausted() {
+            let is_over = step >= self.plan.total_steps || self.is_patience_exhausted();
+            let pause_reason = self.report_result(is_over);
+            if is_over {
                 self.log_steps()?;
                 return Ok(Status::Finished);
+            }
+            if let Some(reason) = pause_reason {
+                return self.pause(reason, saved_at);
             }
             if self.execute_commands()?.is_break() {
                 return self.stop();

@@ -14,6 +14,7 @@ use crate::train::probe_evaluator::ProbeEvaluator;
 use crate::train::saved_predictions::PredictionWriter;
 use crate::train::schedule::LrSchedule;
 use crate::train::setup::Setup;
+use crate::train::trial_scheduler::TrialScheduler;
 use crate::train::usage_meter::{StepAccumulator, UsageMeter};
 
 pub(super) struct Trainer<'a> {
@@ -39,6 +40,9 @@ pub(super) struct Trainer<'a> {
     /// The order of the training rows in that epoch.
     pub(super) order: Vec<usize>,
     pub(super) attempt: Option<&'a Attempt>,
+    pub(super) scheduler: Option<&'a dyn TrialScheduler>,
+    /// Why the scheduler has paused the training.
+    pub(super) pause_reason: Option<String>,
     pub(super) control: &'a Control,
     pub(super) emit: &'a mut dyn FnMut(Event),
 }
@@ -100,6 +104,8 @@ impl<'a> Trainer<'a> {
             ordered_epoch: None,
             order: Vec::new(),
             attempt: job.attempt,
+            scheduler: job.scheduler,
+            pause_reason: None,
             control,
             emit,
         })

@@ -2,11 +2,12 @@
 
 use crate::tui::action::{
     Action, CompareAction, FormAction, GlobalAction, ListAction, OpenAction, PopupAction, RunsAction,
+    SweepAction,
 };
 use crate::tui::msg::Msg;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::view::{self, compare, form, insight, live, open, popup, runs};
+use crate::tui::view::{self, compare, form, insight, live, open, popup, runs, sweep};
 use crate::tui::widgets::line_chart::{ChartColumn, ChartKey};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -85,6 +86,7 @@ fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
         }
         Screen::Insight => insight::point_at(app, body, at),
         Screen::Open => open::column_at(app, body, at).map(|column| Action::Open(OpenAction::Select(column))),
+        Screen::Sweep => sweep::line_at(app, body, at).map(|line| Action::Sweep(SweepAction::Select(line))),
         Screen::Live | Screen::Infer | Screen::Data | Screen::Machine => None,
     }
 }

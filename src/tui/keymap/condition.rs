@@ -18,6 +18,14 @@ pub enum Condition {
     OnResumableRun,
     /// The cursor is on a run with best weights.
     OnScoredRun,
+    /// The cursor is on a sweep, a trial or an experiment that is a sweep.
+    OnSweep,
+    /// A sweep is shown on the Sweep screen.
+    HasSweep,
+    /// The cursor is on a trial that has a run.
+    OnStartedTrial,
+    /// The sweep has a trial with a score.
+    HasWinner,
     /// A diagnosis of the run suggests settings to try.
     HasSuggestion,
     /// The cursor is on a queue entry.
@@ -123,6 +131,7 @@ impl Condition {
             | Condition::HasOneChart
             | Condition::IsFullChart
             | Condition::HasPanes => Some(Condition::HasRun),
+            Condition::OnStartedTrial | Condition::HasWinner => Some(Condition::HasSweep),
             Condition::HasMarkedSeeds | Condition::IsUndecided => Some(Condition::HasMarks),
             Condition::HasMatrix | Condition::HasInsightSeeds | Condition::OnRowWithText => {
                 Some(Condition::HasPredictions)
@@ -130,6 +139,8 @@ impl Condition {
             Condition::Always
             | Condition::OnExperiment
             | Condition::OnRun
+            | Condition::OnSweep
+            | Condition::HasSweep
             | Condition::HasSuggestion
             | Condition::OnQueueEntry
             | Condition::CanEnqueue
@@ -167,6 +178,10 @@ impl Condition {
             }
             Condition::OnActiveTask => Sentence("This run neither waits nor is trained in Slurm."),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
+            Condition::OnSweep => Cursor("a sweep or a trial"),
+            Condition::HasSweep => Sentence("No sweep is open."),
+            Condition::OnStartedTrial => Cursor("a trial that was started"),
+            Condition::HasWinner => Sentence("No trial has a score yet."),
             Condition::HasSuggestion => Sentence("No diagnosis of the run suggests other settings."),
             Condition::OnQueueEntry => Cursor("a queue entry"),
             Condition::OnWaitingEntry => Sentence("This queue entry has started."),

@@ -11,6 +11,7 @@ use super::popup::Popup;
 use super::quitting::Quitting;
 use super::run::{RunState, status_of};
 use super::runs::{RunsState, can_resume};
+use super::sweep::SweepState;
 use crate::event::Status;
 use crate::run::history::{History, Phase};
 use crate::run::suggestions::Suggestions;
@@ -64,6 +65,8 @@ pub struct App {
     pub data: DataState,
     /// The Open screen.
     pub open: OpenState,
+    /// The Sweep screen.
+    pub sweep: SweepState,
     /// Models and data to choose from, once they are listed.
     pub suggestions: Suggestions,
     /// Zoom and cursor of the charts of the Machine screen.
@@ -115,6 +118,7 @@ impl App {
             insight: InsightState::default(),
             data: DataState::default(),
             open: OpenState::default(),
+            sweep: SweepState::default(),
             suggestions: Suggestions::default(),
             gauges: ChartView::default(),
             popup: None,
@@ -200,7 +204,7 @@ impl App {
                 let elsewhere = self.runs.runs.iter().filter(|run| self.is_running_elsewhere(run));
                 elsewhere.map(|run| run.dir.clone()).collect()
             }
-            Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
+            Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Sweep => Vec::new(),
         }
     }
 
@@ -217,6 +221,7 @@ impl App {
     pub fn is_list_changing(&self) -> bool {
         match self.screen {
             Screen::Runs => self.runs.runs.iter().any(may_change) || self.is_training(),
+            Screen::Sweep => self.sweep.is_changing(),
             Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
             Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
         }

@@ -32,6 +32,10 @@ impl App {
                 self.runs.run().is_some_and(|run| run.tasks.iter().any(|task| task.phase().is_active()))
             }
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
+            Condition::OnSweep => self.runs.sweep_source().is_some(),
+            Condition::HasSweep => self.sweep.loaded().is_some(),
+            Condition::OnStartedTrial => self.sweep.trial().is_some_and(|trial| trial.dir.is_some()),
+            Condition::HasWinner => self.sweep.loaded().is_some_and(|loaded| loaded.report.best().is_some()),
             Condition::HasSuggestion => self.suggestion().is_some(),
             Condition::OnQueueEntry => matches!(self.runs.line(), Some(ListLine::Queued(_))),
             Condition::OnWaitingEntry => {
@@ -40,7 +44,10 @@ impl App {
             Condition::OnStartedEntry => {
                 matches!(self.runs.line(), Some(ListLine::Queued(entry)) if entry.is_started)
             }
-            Condition::CanEnqueue => self.runs.experiment().is_some() || is_resumable(),
+            Condition::CanEnqueue => {
+                let is_sweep = matches!(self.runs.line(), Some(ListLine::Sweep(_)));
+                self.runs.experiment().is_some() || is_resumable() || is_sweep
+            }
             Condition::HasQueue => has_queue(),
             Condition::IsQueueHeld => has_queue() && self.runs.queue.list.is_held,
             Condition::IsQueueReleased => has_queue() && !self.runs.queue.list.is_held,

@@ -35,6 +35,7 @@ impl App {
             (Screen::Insight, _) => &[Context::Screen(Screen::Insight)],
             (Screen::Data, _) => &[Context::Screen(Screen::Data)],
             (Screen::Open, _) => &[Context::Screen(Screen::Open)],
+            (Screen::Sweep, _) => &[Context::Screen(Screen::Sweep)],
             (Screen::Machine, _) => &[Context::Screen(Screen::Machine)],
             (Screen::Compare, _) if self.compare.filter.is_editing => &[Context::Filter],
             (Screen::Compare, _) => &[Context::Screen(Screen::Compare), Context::Chart],

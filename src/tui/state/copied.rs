@@ -81,6 +81,16 @@ impl App {
                 let preview = self.open.preview()?;
                 Some(Copied::text("the row", preview.rows.get(self.open.first_row)?.join("\t")))
             }
+            Screen::Sweep => {
+                let trial = self.sweep.trial()?;
+                match &trial.dir {
+                    Some(dir) => Some(Copied::path(dir)),
+                    None => {
+                        let sweep = &self.sweep.loaded()?.report.sweep;
+                        Some(Copied::text("the values", sweep.describe_trial(trial.number)))
+                    }
+                }
+            }
             Screen::Data => {
                 let spec = self.data.spec.as_ref()?;
                 Some(Copied::text("the settings", crate::spec::assignments(spec)))
@@ -97,6 +107,9 @@ impl App {
         Some(match self.runs.line()? {
             ListLine::Run(run) => Copied::path(&run.dir),
             ListLine::Queued(entry) if entry.run.is_some() => Copied::path(entry.run.as_deref()?),
+            ListLine::Sweep(row) => {
+                Copied::text("the command", format!("glue-tui train --resume {}", row.name))
+            }
             line => Copied::text("the command", format!("glue-tui train {}", line.name())),
         })
     }

@@ -3,7 +3,7 @@
 use super::experiment::ExperimentRow;
 use crate::catalog::RecommendedSetting;
 use crate::run::check::ValueCheck;
-use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, built_in, keys};
+use crate::spec::{Key, KeyValue, SweptValues, ValueKind, ValueOrigin, built_in, keys};
 use crate::tui::widgets::text_field::TextField;
 
 /// The form of an experiment.
@@ -108,6 +108,7 @@ impl Form {
             note: None,
             values: values.collect(),
             spec,
+            sweep: None,
         };
         let mut form =
             Form { follows_recommendation: true, ..Form::filled(free_name("mine", all), &row, all) };
@@ -181,7 +182,7 @@ impl Form {
     pub(in crate::tui) fn recommend(&mut self) {
         let mut spec = built_in("");
         for field in &self.fields {
-            field.key.set(&mut spec, &field.text).ok();
+            field.key.set(&mut spec, &SweptValues::first_of(field.key, &field.text)).ok();
         }
         let settings = spec.recommendation(None, None);
         for field in &mut self.fields {
@@ -246,7 +247,7 @@ impl Form {
             }
             FormLine::Field(number) => {
                 let field = &self.fields[number];
-                field.key.check(&field.text).err()
+                SweptValues::check(field.key, &field.text).err()
             }
             FormLine::Start | FormLine::Group(_) => None,
         }

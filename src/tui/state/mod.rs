@@ -31,6 +31,7 @@ pub mod quitting;
 pub mod run;
 pub mod runs;
 pub mod suggestion;
+pub mod sweep;
 pub mod train_request;
 
 pub use app::App;

@@ -155,6 +155,8 @@ pub enum Purpose {
     OpenPath,
     /// The model of the Open screen.
     OpenModel,
+    /// The number of seeds to train the best trial of a sweep with.
+    WinnerSeeds,
     /// What to export.
     Export,
     /// The chart to export.

@@ -3,10 +3,12 @@
 use super::experiment::ExperimentRow;
 use super::filter::FilterField;
 use super::queue::QueueState;
+use super::sweep::SweepSource;
 use crate::run::DiskUse;
 use crate::run::filter::Candidate;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry};
+use crate::run::sweep::SweepRow;
 use crate::run::{RunRow, RunStatus};
 use crate::spec::SaveTarget;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ pub struct RunsState {
     pub runs: Vec<RunRow>,
     /// The queue.
     pub queue: QueueState,
+    /// The sweeps, newest first.
+    pub sweeps: Vec<SweepRow>,
     /// The errors of the experiments files that concern no experiment.
     pub error: Option<String>,
     /// The files that a new experiment can be saved to.
@@ -45,6 +49,8 @@ pub enum ListLine<'a> {
     Experiment(&'a ExperimentRow),
     /// An entry of the queue.
     Queued(&'a QueueEntry),
+    /// A sweep.
+    Sweep(&'a SweepRow),
     /// A past run.
     Run(&'a RunRow),
 }
@@ -54,6 +60,7 @@ pub enum ListLine<'a> {
 pub(in crate::tui) enum Section {
     Experiments,
     Queue,
+    Sweeps,
     PastRuns,
 }
 
@@ -63,6 +70,7 @@ impl ListLine<'_> {
         match self {
             ListLine::Experiment(row) => &row.name,
             ListLine::Run(row) => &row.name,
+            ListLine::Sweep(row) => &row.name,
             ListLine::Queued(entry) => &entry.spec.experiment,
         }
     }
@@ -71,6 +79,7 @@ impl ListLine<'_> {
         match self {
             ListLine::Experiment(_) => Section::Experiments,
             ListLine::Queued(_) => Section::Queue,
+            ListLine::Sweep(_) => Section::Sweeps,
             ListLine::Run(_) => Section::PastRuns,
         }
     }
@@ -90,6 +99,7 @@ impl ListLine<'_> {
                 Candidate::Experiment { name: &row.name, spec: row.spec.as_ref().ok() }
             }
             ListLine::Run(row) => Candidate::Run(row),
+            ListLine::Sweep(row) => Candidate::Sweep { name: &row.name, experiment: &row.experiment },
             ListLine::Queued(QueueEntry { spec, .. }) => {
                 Candidate::Experiment { name: &spec.experiment, spec: Some(spec) }
             }
@@ -106,9 +116,44 @@ impl RunsState {
     fn visible(&self) -> impl Iterator<Item = ListLine<'_>> {
         let experiments = self.experiments.iter().map(ListLine::Experiment);
         let lines = experiments.chain(self.queue.list.entries.iter().map(ListLine::Queued));
+        let lines = lines.chain(self.sweeps.iter().map(ListLine::Sweep));
         let lines = lines.chain(self.runs.iter().map(ListLine::Run));
         let filter = self.filter.filter();
-        lines.filter(move |line| filter.is_empty() || filter.matches(line.candidate()))
+        lines.filter(move |line| {
+            if filter.is_empty() { !self.is_in_sweep(*line) } else { filter.matches(line.candidate()) }
+        })
+    }
+
+    /// Whether a line is a trial that the line of its sweep stands for: every trial that is not being trained. A filter
+    /// finds all trials.
+    fn is_in_sweep(&self, line: ListLine<'_>) -> bool {
+        let ListLine::Run(run) = line else { return false };
+        let Some(trial) = run.trial.as_ref().filter(|_| run.status != RunStatus::Running) else {
+            return false;
+        };
+        self.wanted.as_ref() != Some(&run.dir) && self.sweeps.iter().any(|sweep| sweep.name == trial.sweep)
+    }
+
+    /// The sweep of the line under the cursor: a sweep, a trial, or an experiment that is a sweep.
+    pub(in crate::tui) fn sweep_source(&self) -> Option<SweepSource> {
+        match self.line()? {
+            ListLine::Sweep(row) => Some(SweepSource::Named(row.name.clone())),
+            ListLine::Run(run) => run.trial.as_ref().map(|trial| SweepSource::Named(trial.sweep.clone())),
+            ListLine::Queued(entry) => {
+                entry.sweep.as_ref().map(|sweep| SweepSource::Named(sweep.name.clone()))
+            }
+            ListLine::Experiment(row) => {
+                let has_sweep = self.sweeps.iter().any(|sweep| sweep.experiment == row.name);
+                (row.sweep.is_some() || has_sweep).then(|| SweepSource::OfExperiment(row.name.clone()))
+            }
+        }
+    }
+
+    /// Takes the current sweeps; the cursor stays on its line.
+    pub(in crate::tui) fn set_sweeps(&mut self, sweeps: Vec<SweepRow>) {
+        let line = self.line().map(|line| line.identity());
+        self.sweeps = sweeps;
+        self.restore_cursor(line.as_ref());
     }
 
     /// The line under the cursor. It is asked for several times for each key and frame, so it makes no list.

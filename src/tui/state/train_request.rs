@@ -1,6 +1,6 @@
 //! A request to train.
 
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, Sweep};
 use std::path::PathBuf;
 
 /// What to train.
@@ -15,6 +15,10 @@ pub enum TrainRequest {
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
     },
+    /// A new sweep.
+    Sweep(Box<Sweep>),
+    /// The sweep with that name, with its trials that are not finished.
+    ResumeSweep(String),
     /// The run in that directory, from its latest checkpoint.
     Resume(PathBuf),
 }

@@ -25,17 +25,19 @@ mod run_notes;
 mod runs;
 mod submit;
 mod suggestion;
+mod sweep;
 mod training;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction, PopupAction};
 use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
+use super::state::experiment::ExperimentRow;
 use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::quitting::Quitting;
 use super::state::run::RunState;
-use super::state::train_request::TrainRequest;
+use super::state::sweep::SweepSource;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -43,6 +45,7 @@ use crate::event::Command;
 use crate::files::{collapse_home, expand_home};
 use crate::run::Reproduction;
 use crate::terminal_caps::Background;
+use crate::text::plural;
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::{Path, PathBuf};
@@ -98,6 +101,17 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
+        Msg::SweepQueued { name, trials } => {
+            app.is_starting = false;
+            let effects = if app.screen == Screen::Runs {
+                app.form = None;
+                sweep::open(app, SweepSource::Named(name.clone()))
+            } else {
+                Vec::new()
+            };
+            app.notice = Some(format!("{name}: {} in the queue", plural(trials, "trial")));
+            effects
+        }
         Msg::SeveralDevices => {
             app.has_several_devices = true;
             Vec::new()
@@ -108,6 +122,14 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::RunEnded(result) => training::ended(app, result),
         Msg::HandedOver(result) => hand_over::done(app, result),
+        Msg::SweepsListed(sweeps) => {
+            app.runs.set_sweeps(sweeps);
+            sweep::reload(app).into_iter().collect()
+        }
+        Msg::SweepLoaded { source, result } => {
+            sweep::loaded(app, &source, result);
+            Vec::new()
+        }
         Msg::ExperimentFiles { errors, targets } => {
             app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
             app.runs.save_targets = targets;
@@ -214,6 +236,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Insight(action) => insight::act(app, action),
         Action::Data(action) => return data::act(app, action),
         Action::Open(action) => open::act(app, action),
+        Action::Sweep(action) => sweep::act(app, action),
         Action::Machine(action) => {
             machine::act(app, action);
             Vec::new()
@@ -250,6 +273,7 @@ fn navigate_to(app: &mut App, navigate: Navigate) -> Vec<Effect> {
         Navigate::Infer(source) => infer::open(app, source),
         Navigate::Example(source, example) => infer::open_example(app, source, &example),
         Navigate::Insight(subject) => insight::open(app, subject),
+        Navigate::Sweep(source) => sweep::open(app, source),
         Navigate::Data(spec) => data::open(app, *spec),
         Navigate::Form(form) => {
             app.go_to(Screen::Runs);
@@ -310,7 +334,7 @@ fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
 fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
     let experiment = |app: &App, name: &str| {
         let mut rows = app.runs.experiments.iter().filter(|row| row.name == name);
-        rows.next().map(|row| row.spec.clone())
+        rows.next().map(ExperimentRow::request)
     };
     match target {
         Target::Binding { context, action, condition } => {
@@ -330,7 +354,7 @@ fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
             Vec::new()
         }
         Target::Experiment(name) => match experiment(app, &name) {
-            Some(Ok(spec)) => navigate_to(app, Navigate::Train(TrainRequest::Spec(Box::new(spec)))),
+            Some(Ok(request)) => navigate_to(app, Navigate::Train(request)),
             Some(Err(error)) => {
                 app.show_error("Cannot start this experiment", error);
                 Vec::new()
@@ -368,6 +392,7 @@ fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
         Screen::Insight => insight::move_cursor(app, action),
         Screen::Open => open::move_cursor(app, action),
         Screen::Data => data::move_cursor(app, action),
+        Screen::Sweep => sweep::move_cursor(app, action),
         Screen::Machine => {}
     }
     Vec::new()
@@ -381,7 +406,13 @@ fn filter(app: &mut App, action: FilterAction) -> Vec<Effect> {
     match app.screen {
         Screen::Runs => runs::filter(app, action),
         Screen::Compare => compare::filter(app, action),
-        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Machine => {}
+        Screen::Live
+        | Screen::Infer
+        | Screen::Insight
+        | Screen::Data
+        | Screen::Open
+        | Screen::Machine
+        | Screen::Sweep => {}
     }
     Vec::new()
 }
@@ -391,7 +422,7 @@ fn apply_chart_key(app: &mut App, key: ChartKey) {
         Screen::Live => app.live.chart.apply(key),
         Screen::Compare => app.compare.chart.apply(key),
         Screen::Machine => app.gauges.apply(key),
-        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => {}
+        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Sweep => {}
     }
 }
 
@@ -426,6 +457,10 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Purpose::Notes(part) => run_notes::choose(app, part, &value),
             Purpose::OpenPath => open::open(app, expand_home(&value)),
             Purpose::OpenModel => open::choose_model(app, value),
+            Purpose::WinnerSeeds => {
+                let steps = sweep::train_winner(app, &value);
+                take_steps(app, steps)
+            }
             Purpose::Export => export::choose(app, &value),
             Purpose::ExportChart(format) => export::choose_run_chart(app, format, &value),
             Purpose::PredictFile => {
@@ -469,6 +504,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
 fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
     let mut effects: Vec<Effect> = app.is_list_changing().then_some(Effect::PollRuns).into_iter().collect();
+    effects.extend(sweep::tick(app));
     // Logs are followed only if no other job waits.
     effects.extend(refresh(app));
     effects.extend(queue::tick(app));

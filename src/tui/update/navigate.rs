@@ -7,6 +7,7 @@ use crate::tui::msg::Effect;
 use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
+use crate::tui::state::sweep::SweepSource;
 use crate::tui::state::train_request::TrainRequest;
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub(super) enum Navigate {
     Insight(Subject),
     /// The dataset of a specification, on the Data screen.
     Data(Box<RunSpec>),
+    /// A sweep, on the Sweep screen.
+    Sweep(SweepSource),
     /// The form of a new experiment, on the Runs screen.
     Form(Box<Form>),
     /// The list of files and folders to open on the Open screen.

@@ -101,14 +101,14 @@ fn outcome(run: &RunState, failed: bool) -> String {
 /// Adds the line under the cursor to the queue.
 pub(super) fn enqueue(app: &mut App) -> Vec<Step> {
     let request = match app.runs.line() {
-        Some(ListLine::Experiment(row)) => match &row.spec {
-            Ok(spec) => TrainRequest::Spec(Box::new(spec.clone())),
+        Some(ListLine::Experiment(row)) => match row.request() {
+            Ok(request) => request,
             Err(error) => {
-                let error = error.clone();
                 app.show_error("Cannot train this experiment", error);
                 return Vec::new();
             }
         },
+        Some(ListLine::Sweep(row)) => TrainRequest::ResumeSweep(row.name.clone()),
         Some(ListLine::Run(run)) if can_resume(run) => TrainRequest::Resume(run.dir.clone()),
         _ => return Vec::new(),
     };

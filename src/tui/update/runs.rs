@@ -17,6 +17,7 @@ use crate::tui::state::insight::Subject;
 use crate::tui::state::live_row::followed_row;
 use crate::tui::state::popup::{Popup, Reply};
 use crate::tui::state::runs::{ListLine, can_resume};
+use crate::tui::state::sweep::SweepSource;
 use crate::tui::state::train_request::TrainRequest;
 use crate::tui::widgets::text_field::Edit;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
             return navigate(subject.map(Navigate::Insight));
         }
+        RunsAction::OpenSweep => return navigate(app.runs.sweep_source().map(Navigate::Sweep)),
         RunsAction::TrySuggestion => return suggestion::ask(app),
         RunsAction::OpenData => return open_data(app),
         RunsAction::OpenFile => return vec![Navigate::ChooseFile.into()],
@@ -176,8 +178,11 @@ fn open(app: &mut App) -> Vec<Step> {
     if let Some(run) = app.runs.run() {
         return vec![Navigate::Run(run.dir.clone()).into()];
     }
-    match app.runs.experiment().map(|row| row.spec.clone()) {
-        Some(Ok(spec)) => vec![Navigate::Train(TrainRequest::Spec(Box::new(spec))).into()],
+    if let Some(ListLine::Sweep(row)) = app.runs.line() {
+        return vec![Navigate::Sweep(SweepSource::Named(row.name.clone())).into()];
+    }
+    match app.runs.experiment().map(ExperimentRow::request) {
+        Some(Ok(request)) => vec![Navigate::Train(request).into()],
         Some(Err(error)) => {
             app.show_error("Cannot start this experiment", error);
             Vec::new()

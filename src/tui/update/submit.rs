@@ -11,23 +11,20 @@ use crate::tui::state::train_request::TrainRequest;
 /// Asks whether to submit the experiment or the run under the cursor to Slurm.
 pub(super) fn ask_to_submit(app: &mut App) {
     let (name, what, request) = match app.runs.line() {
-        Some(ListLine::Experiment(row)) => match &row.spec {
-            Ok(spec) => {
-                let seeds = match spec.repeats {
-                    0 | 1 => "a new run".to_owned(),
-                    count => format!("a new run with a task for each of {}", plural(count, "seed")),
-                };
-                (row.name.clone(), seeds, TrainRequest::Spec(Box::new(spec.clone())))
-            }
+        Some(ListLine::Experiment(row)) => match row.request() {
+            Ok(request) => (row.name.clone(), description(&request), request),
             Err(error) => {
-                let error = error.clone();
                 app.show_error("Cannot submit this experiment", error);
                 return;
             }
         },
+        Some(ListLine::Sweep(row)) => {
+            let request = TrainRequest::ResumeSweep(row.name.clone());
+            (row.name.clone(), description(&request), request)
+        }
         Some(ListLine::Run(run)) if can_resume(run) => {
-            let what = "this run from its newest checkpoint".to_owned();
-            (run.display_name().to_owned(), what, TrainRequest::Resume(run.dir.clone()))
+            let request = TrainRequest::Resume(run.dir.clone());
+            (run.display_name().to_owned(), description(&request), request)
         }
         _ => return,
     };
@@ -38,12 +35,28 @@ pub(super) fn ask_to_submit(app: &mut App) {
     ));
 }
 
+/// What a request submits, for a question.
+fn description(request: &TrainRequest) -> String {
+    match request {
+        TrainRequest::Spec(spec) if spec.repeats > 1 => {
+            format!("a new run with a task for each of {}", plural(spec.repeats, "seed"))
+        }
+        TrainRequest::Spec(_) | TrainRequest::Changed { .. } => "a new run".into(),
+        TrainRequest::Resume(_) => "this run from its newest checkpoint".into(),
+        TrainRequest::Sweep(sweep) => format!("a new sweep of {}", plural(sweep.len(), "trial")),
+        TrainRequest::ResumeSweep(_) => "the trials that are left".into(),
+    }
+}
+
 /// Asks whether to take back the run under the cursor.
 pub(super) fn ask_to_cancel(app: &mut App) {
     let Some(run) = app.runs.run().filter(|run| has_active_task(run)) else { return };
     app.popup = Some(Popup::question(
         "Cancel the jobs of this run?",
-        format!("{} is taken back from Slurm. A task in training saves its work, and can be submitted again.", run.name),
+        format!(
+            "{} is taken back from Slurm. A task in training saves its work, and can be submitted again.",
+            run.name
+        ),
         vec![('x', "cancel the jobs", Reply::Cancel(run.dir.clone())), ('k', "keep them", Reply::Nothing)],
     ));
 }

@@ -7,6 +7,7 @@ use crate::catalog::{known_model, published};
 use crate::files::collapse_home;
 use crate::format;
 use crate::run::queue::QueueEntry;
+use crate::run::sweep::SweepRow;
 use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::text::plural;
 use crate::tui::action::{Action, RunsAction};
@@ -34,6 +35,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     match app.runs.line() {
         Some(ListLine::Experiment(row)) => draw_experiment(app, row, inner, buffer),
         Some(ListLine::Queued(entry)) => draw_queued(app, entry, inner, buffer),
+        Some(ListLine::Sweep(row)) => draw_sweep(app, row, inner, buffer),
         Some(ListLine::Run(run)) => run_details::draw(app, &current_row(app, run), inner, buffer),
         None if app.runs.is_listed => {
             let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
@@ -45,6 +47,30 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
             }
         }
         None => {}
+    }
+}
+
+fn draw_sweep(app: &App, row: &SweepRow, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let mut y = setting(buffer, area, area.y, "experiment", &row.experiment, theme);
+    y = setting(buffer, area, y, "trials", &row.trials.to_string(), theme);
+    for (status, count) in &row.by_status {
+        y = setting(buffer, area, y, status, &count.to_string(), theme);
+    }
+    if let Some((metric, score)) = row.best {
+        y = setting(
+            buffer,
+            area,
+            y,
+            "best",
+            &format!("{} {}", format::metric(metric), format::score(metric, score)),
+            theme,
+        );
+    }
+    let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
+    let text = format!("{open} shows the trials. A filter finds them in this list: sweep:{}", row.name);
+    for line in wrap(&text, usize::from(area.width)) {
+        y = next_line(buffer, area, y + u16::from(line == text), &line, theme.style(Role::Muted));
     }
 }
 

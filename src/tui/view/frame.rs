@@ -1,6 +1,6 @@
 //! The frame around every screen: tabs at the top, keys at the bottom, and popups.
 
-use super::{compare, data, infer, insight, live, machine, open, popup, queue, run_header, runs};
+use super::{compare, data, infer, insight, live, machine, open, popup, queue, run_header, runs, sweep};
 use crate::text::width;
 use crate::tui::action::Action;
 use crate::tui::keymap::Binding;
@@ -48,6 +48,14 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         }
         (Screen::Data, false) => {
             data::draw(app, body, buffer);
+            None
+        }
+        (Screen::Sweep, false) => {
+            sweep::draw(app, body, buffer);
+            None
+        }
+        (Screen::Sweep, true) => {
+            sweep::draw_tiny(app, body, buffer);
             None
         }
         (Screen::Open, false) => {

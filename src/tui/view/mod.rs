@@ -33,5 +33,7 @@ mod run_text;
 pub mod runs;
 mod scores;
 mod setting_lines;
+pub mod sweep;
+mod sweep_panes;
 
 pub use frame::{body, draw, draw_on, key_at, tab_at};

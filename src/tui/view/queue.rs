@@ -10,6 +10,11 @@ use crate::tui::theme::{Role, Symbol};
 
 /// The text at the end of the line of an entry, and its style.
 pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
+    if let Some(sweep) = &entry.sweep {
+        let row = app.runs.sweeps.iter().find(|row| row.name == sweep.name);
+        let ended = row.map_or(0, |row| row.ended());
+        return (format!("{ended} of {}", plural(sweep.trials, "trial")), Role::Text);
+    }
     let left = estimate_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return (format!("{:>3.0} %{left:>8}", 100.0 * run.newest().fraction()), Role::Train);

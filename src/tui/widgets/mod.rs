@@ -4,6 +4,7 @@ pub mod bars;
 pub mod canvas;
 mod draw;
 pub mod line_chart;
+pub mod scatter;
 pub mod text_field;
 mod wrap;
 

@@ -116,9 +116,16 @@ mod tests {
         let fails = |script: &str| run("sh", &["-c", script]).unwrap_err();
         let missing = run("no-such-scheduler", &[]).unwrap_err();
         assert!(missing.to_string().contains("no-such-scheduler is not in PATH") && missing.exit_code() == 2);
-        let rejected = fails("echo 'sbatch: error: invalid partition specified: gpu' >&2; echo 'sbatch: error: Batch job submission failed' >&2; exit 1");
-        assert_eq!(rejected.to_string(), "sh failed: invalid partition specified: gpu, Batch job submission failed");
-        let down = fails("echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1");
+        let rejected = fails(
+            "echo 'sbatch: error: invalid partition specified: gpu' >&2; echo 'sbatch: error: Batch job submission failed' >&2; exit 1",
+        );
+        assert_eq!(
+            rejected.to_string(),
+            "sh failed: invalid partition specified: gpu, Batch job submission failed"
+        );
+        let down = fails(
+            "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1",
+        );
         assert!(matches!(down, Error::Device(_)) && down.to_string().contains("may be down"), "{down}");
         let start = Instant::now();
         let hangs = run_within("sleep", &["60"], Duration::from_millis(50)).unwrap_err();

@@ -124,7 +124,8 @@ impl SlurmExecutor {
     fn record(&self, name: &str, tasks: &[Task]) -> Result<()> {
         SlurmState::edit(&self.runs_dir, |state| {
             for (index, task) in (0..).zip(tasks) {
-                if let Some(record) = state.tasks.get(&task.name).filter(|record| record.phase().is_active()) {
+                if let Some(record) = state.tasks.get(&task.name).filter(|record| record.phase().is_active())
+                {
                     let job = record.job().map_or(String::new(), |job| format!(" as job {job}"));
                     return Err(Error::Usage(format!(
                         "{} is submitted already{job}; take it back with: glue-tui cancel {}",
@@ -163,14 +164,15 @@ impl Executor for SlurmExecutor {
         let largest = max_array()?;
         let mut submitted: Vec<SubmittedTask> = Vec::new();
         for (number, tasks) in tasks.chunks(largest).enumerate() {
-            let id = self.submit_array(&array_name(number), tasks).map_err(|error| match submitted.len() {
-                0 => error,
-                count => Error::Usage(format!(
-                    "{} of {} are submitted, the others are not: {error}",
-                    count,
-                    plural(runs.len() as u64, "task")
-                )),
-            })?;
+            let id =
+                self.submit_array(&array_name(number), tasks).map_err(|error| match submitted.len() {
+                    0 => error,
+                    count => Error::Usage(format!(
+                        "{} of {} are submitted, the others are not: {error}",
+                        count,
+                        plural(runs.len() as u64, "task")
+                    )),
+                })?;
             let task = |(index, task): (usize, &Task)| SubmittedTask {
                 run: task.run.clone(),
                 task: task.name.clone(),
@@ -247,9 +249,11 @@ fn max_array() -> Result<usize> {
 fn parse_id(text: &str) -> Result<String> {
     let lines = text.lines().filter_map(|line| line.trim().split(';').next());
     let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    lines.filter(is_id).last().map(str::to_owned).ok_or_else(|| {
-        Error::Usage(format!("sbatch has not printed the id of a job, but `{}`", text.trim()))
-    })
+    lines
+        .filter(is_id)
+        .last()
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Usage(format!("sbatch has not printed the id of a job, but `{}`", text.trim())))
 }
 
 /// A new name for the array `number` of a submission, which no other array has.

@@ -122,7 +122,9 @@ fn may_ask_again(runs_dir: &Path) -> Result<bool> {
 fn merge(state: &mut SlurmState, lines: &[QueueLine], runs_dir: &Path, started: f64) -> bool {
     let before = state.tasks.clone();
     (state.polled, state.problem) = (started, None);
-    for record in state.tasks.values_mut().filter(|record| record.time <= started && record.phase().is_active()) {
+    for record in
+        state.tasks.values_mut().filter(|record| record.time <= started && record.phase().is_active())
+    {
         if record.array.is_none() {
             // The submitter was killed: the name of the array is unique.
             let named = lines.iter().find(|line| line.name.as_ref() == Some(&record.array_name));
@@ -230,7 +232,8 @@ mod tests {
     #[test]
     fn slurm_is_asked_at_most_twice_in_a_minute() {
         let mut state = state(&[("a", "PENDING")]);
-        let asked: Vec<u32> = (0..600).filter(|second| begin(&mut state, 1000.0 + f64::from(*second)).is_some()).collect();
+        let asked: Vec<u32> =
+            (0..600).filter(|second| begin(&mut state, 1000.0 + f64::from(*second)).is_some()).collect();
         assert!(asked.len() >= 19, "{asked:?}");
         for window in asked.windows(3) {
             assert!(window[2] - window[0] >= 60, "{asked:?}");
@@ -251,7 +254,8 @@ mod tests {
         let mut state = state(&[("a", PENDING), ("b", PENDING), ("c", "RUNNING"), ("gone", "FAILED")]);
         state.insert_for_tests("new", "SUBMITTING", None);
         state.tasks.get_mut("new").unwrap().array = None;
-        let lines = parse_squeue("7|0|RUNNING|None|glue\n7|1|OUT_OF_MEMORY|None|glue\n9|4|PENDING|None|other\n");
+        let lines =
+            parse_squeue("7|0|RUNNING|None|glue\n7|1|OUT_OF_MEMORY|None|glue\n9|4|PENDING|None|other\n");
         assert!(merge(&mut state, &lines, home.path(), 100.0));
         let word = |state: &SlurmState, task: &str| state.tasks.get(task).map(|record| record.state.clone());
         assert_eq!(word(&state, "a").unwrap(), "RUNNING");

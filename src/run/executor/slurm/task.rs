@@ -49,7 +49,9 @@ impl SlurmTask {
     pub fn end(&self, dir: &Path, signal: TaskSignal) -> Result<Option<String>> {
         let id = &self.task.id;
         let info = command::run("scontrol", &["-o", "show", "job", id]).map(|text| JobInfo::parse(&text));
-        if signal == TaskSignal::Terminate && !info.as_ref().is_ok_and(|info| info.is_running && info.is_preempted) {
+        if signal == TaskSignal::Terminate
+            && !info.as_ref().is_ok_and(|info| info.is_running && info.is_preempted)
+        {
             return Ok(None);
         }
         let is_preempted = info.is_ok_and(|info| info.is_preempted);
@@ -71,7 +73,9 @@ impl SlurmTask {
         Ok(Some(if is_preempted {
             format!("job {id} was preempted, and is requeued")
         } else {
-            format!("job {id} has reached its time limit ({time_outs} of {MAX_TIME_OUTS} times), and is requeued")
+            format!(
+                "job {id} has reached its time limit ({time_outs} of {MAX_TIME_OUTS} times), and is requeued"
+            )
         }))
     }
 }
@@ -101,9 +105,13 @@ mod tests {
         };
         let start = "JobId=5 ArrayJobId=5 ArrayTaskId=0 JobName=x Reason=None";
         assert_eq!(info(&format!("{start} JobState=RUNNING EndTime=2026-11-30T15:47:24")), (true, false));
-        let preempted = "JobState=RUNNING PreemptEligibleTime=2026-11-30T15:46:22 PreemptTime=2026-11-30T15:46:24";
+        let preempted =
+            "JobState=RUNNING PreemptEligibleTime=2026-11-30T15:46:22 PreemptTime=2026-11-30T15:46:24";
         assert_eq!(info(&format!("{start} {preempted}")), (true, true));
-        assert_eq!(info(&format!("{start} JobState=RUNNING PreemptEligibleTime=N PreemptTime=None")), (true, false));
+        assert_eq!(
+            info(&format!("{start} JobState=RUNNING PreemptEligibleTime=N PreemptTime=None")),
+            (true, false)
+        );
         assert_eq!(info(&format!("{start} JobState=COMPLETING Restarts=1")), (false, false));
         assert_eq!(info(""), (false, false));
     }

@@ -16,6 +16,7 @@ mod open;
 mod popups;
 mod row;
 mod runs;
+mod sweep;
 
 use crate::tui::screen::{Context, Screen};
 use row::Row;
@@ -35,6 +36,7 @@ pub(super) fn rows(context: Context) -> &'static [Row] {
         Context::Screen(Screen::Open) => open::OPEN,
         Context::Screen(Screen::Machine) => machine::MACHINE,
         Context::Screen(Screen::Compare) => compare::COMPARE,
+        Context::Screen(Screen::Sweep) => sweep::SWEEP,
         Context::Chart => chart::CHART,
         Context::Message => popups::MESSAGE,
         Context::Question => popups::QUESTION,

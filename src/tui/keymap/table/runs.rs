@@ -110,6 +110,14 @@ pub(super) static RUNS: &[Row] = &[
     )
     .when(Condition::OnReadableRun),
     bind(
+        "open_sweep",
+        &[char('s')],
+        Action::Runs(RunsAction::OpenSweep),
+        "sweep",
+        "show the trials of the sweep; of an experiment those of its newest sweep",
+    )
+    .when(Condition::OnSweep),
+    bind(
         "delete",
         &[char('d')],
         Action::Runs(RunsAction::Delete),

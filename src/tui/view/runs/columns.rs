@@ -1,6 +1,7 @@
 //! The columns of the list: as wide as their content, and as many as fit.
 
 use crate::run::RunRow;
+use crate::run::sweep::SweepRow;
 use crate::text;
 use crate::tui::state::App;
 use crate::tui::state::model_name::model_name;
@@ -52,6 +53,8 @@ pub(super) enum Kind {
     Model,
     Task,
     Score,
+    /// The trials of a sweep that have ended.
+    Trials,
     /// The state of a queue entry.
     State,
     Status(StatusForm),
@@ -77,6 +80,7 @@ impl Kind {
             Kind::Model => "model",
             Kind::Task => "task",
             Kind::Score => "best",
+            Kind::Trials => "trials",
             Kind::State => "time left",
             Kind::Status(_) => "status",
             Kind::Time => "time",
@@ -87,7 +91,7 @@ impl Kind {
 
     /// Whether it is aligned to the right.
     pub(super) fn is_number(self) -> bool {
-        matches!(self, Kind::Score | Kind::State | Kind::Time | Kind::Disk)
+        matches!(self, Kind::Score | Kind::Trials | Kind::State | Kind::Time | Kind::Disk)
     }
 }
 
@@ -136,8 +140,11 @@ pub(super) fn natural_width(app: &App, lines: &[ListLine<'_>]) -> u16 {
                 })
                 .sum::<usize>()
     };
-    let widest =
-        [Section::Experiments, Section::Queue, Section::PastRuns].map(of).into_iter().max().unwrap_or(0);
+    let widest = [Section::Experiments, Section::Queue, Section::Sweeps, Section::PastRuns]
+        .map(of)
+        .into_iter()
+        .max()
+        .unwrap_or(0);
     (widest + usize::from(MARGIN) + END + 2).min(usize::from(u16::MAX)) as u16
 }
 
@@ -173,6 +180,7 @@ fn wanted(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
                 lines.iter().filter_map(|line| if let ListLine::Run(run) = line { Some(*run) } else { None });
             of_runs(runs, app.theme)
         }
+        Section::Sweeps => of_sweeps(lines),
         Section::Experiments | Section::Queue => of_specs(app, section, lines),
     }
 }
@@ -186,7 +194,7 @@ fn of_specs(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
                 (row.spec.as_ref().ok(), past_score(&app.runs.runs, &row.name, app.theme).unwrap_or_default())
             }
             ListLine::Queued(entry) => (Some(&entry.spec), queue::state(app, entry).0),
-            ListLine::Run(_) => continue,
+            ListLine::Run(_) | ListLine::Sweep(_) => continue,
         };
         widest = widest.max(text::width(&name(app, line)));
         last = last.max(text::width(&text));
@@ -203,6 +211,31 @@ fn of_specs(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
             .map(|(kind, width)| Column { kind, width: width.max(kind.title().len()) })
             .to_vec(),
     }
+}
+
+/// The columns of sweeps.
+fn of_sweeps(lines: &[ListLine<'_>]) -> Wanted {
+    let (mut name, mut trials) = (0, 0);
+    for line in lines {
+        if let ListLine::Sweep(row) = line {
+            name = name.max(text::width(&row.name));
+            trials = trials.max(text::width(&trials_text(row)));
+        }
+    }
+    let column = |kind: Kind, width: usize| Column { kind, width: width.max(kind.title().len()) };
+    Wanted {
+        forms: vec![vec![
+            column(Kind::Name(NameForm::Full), name.min(MAX_NAME)),
+            column(Kind::Score, SCORES[0]),
+            column(Kind::Trials, trials),
+        ]],
+        optional: vec![column(Kind::Started, STARTED)],
+    }
+}
+
+/// `7 of 12`: the trials of a sweep that are finished, failed or paused.
+pub(super) fn trials_text(row: &SweepRow) -> String {
+    format!("{} of {}", row.ended(), row.trials)
 }
 
 /// The columns of past runs.

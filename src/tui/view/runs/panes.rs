@@ -83,7 +83,7 @@ pub(super) fn of(app: &App, lines: &[ListLine<'_>], area: Rect) -> Vec<Pane> {
 fn heights(contents: &[Content], height: u16) -> Vec<u16> {
     let share = |content: &Content| match content.section {
         Section::Experiments => height * 2 / 5,
-        Section::Queue => height / 4,
+        Section::Queue | Section::Sweeps => height / 4,
         Section::PastRuns => height,
     };
     let least = |content: &Content| content.height().min(share(content)).max(MIN_PANE);
@@ -104,7 +104,8 @@ fn heights(contents: &[Content], height: u16) -> Vec<u16> {
     heights
 }
 
-/// The sections of the screen. That of the queue is there only if it has entries or an error.
+/// The sections of the screen. That of the queue is there only if it has entries or an error, that of sweeps if there are
+/// any.
 fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
     let runs = &app.runs;
     let range = |section: Section| {
@@ -118,7 +119,7 @@ fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
         let error = match section {
             Section::Experiments => runs.error.as_ref(),
             Section::Queue => runs.queue.error.as_ref(),
-            Section::PastRuns => None,
+            Section::Sweeps | Section::PastRuns => None,
         };
         let mut messages = Vec::new();
         if let Some(error) = error {
@@ -135,8 +136,14 @@ fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
         Content { section, lines, messages }
     };
     let has_queue = !range(Section::Queue).is_empty() || runs.queue.error.is_some();
-    let sections = [Section::Experiments, Section::Queue, Section::PastRuns];
-    sections.into_iter().filter(|section| *section != Section::Queue || has_queue).map(of).collect()
+    let has_sweeps = !range(Section::Sweeps).is_empty();
+    let sections = [Section::Experiments, Section::Queue, Section::Sweeps, Section::PastRuns];
+    let is_shown = |section: &Section| match section {
+        Section::Queue => has_queue,
+        Section::Sweeps => has_sweeps,
+        Section::Experiments | Section::PastRuns => true,
+    };
+    sections.into_iter().filter(is_shown).map(of).collect()
 }
 
 impl Pane {
@@ -209,6 +216,7 @@ fn title(app: &App, section: Section, lines: &[ListLine<'_>]) -> (String, Role) 
             let (text, role) = queue::heading(app);
             (format!("Queue  {text}"), if role == Role::Muted { Role::Title } else { role })
         }
+        Section::Sweeps => (format!("Sweeps, {}", format::count(lines.len() as u64)), Role::Title),
         Section::PastRuns => {
             let (shown, all) = (lines.len() as u64, app.runs.runs.len() as u64);
             let count = match shown {

@@ -1,6 +1,6 @@
 //! The lines of the list.
 
-use super::columns::{Column, INVALID, Kind, MARGIN, NameForm, name};
+use super::columns::{Column, INVALID, Kind, MARGIN, NameForm, name, trials_text};
 use crate::format;
 use crate::run::RunRow;
 use crate::text;
@@ -53,10 +53,20 @@ fn spec_cell(app: &App, line: &ListLine<'_>, kind: Kind) -> (String, Role) {
     let spec = match line {
         ListLine::Experiment(row) => row.spec.as_ref().ok(),
         ListLine::Queued(entry) => Some(&entry.spec),
-        ListLine::Run(_) => None,
+        ListLine::Run(_) | ListLine::Sweep(_) => None,
     };
     let dash = || app.theme.symbol(Symbol::Dash).to_string();
     match (kind, line) {
+        (Kind::Score, ListLine::Sweep(row)) => {
+            (row.best.map_or_else(dash, |(metric, score)| format::score(metric, score)), Role::Text)
+        }
+        (Kind::Trials, ListLine::Sweep(row)) => {
+            let is_running = row.by_status.contains_key("running");
+            (trials_text(row), if is_running { Role::Train } else { Role::Text })
+        }
+        (Kind::Started, ListLine::Sweep(row)) if row.started > 0.0 => {
+            (format::date(row.started, app.utc_offset)[5..].to_string(), Role::Text)
+        }
         (Kind::Name(_), line) => (name(app, line), Role::Text),
         (Kind::Model, _) => (spec.map_or_else(dash, |spec| model_name(&spec.model)), Role::Text),
         (Kind::Task, _) => match spec {
@@ -87,7 +97,7 @@ fn run_cell(app: &App, run: &RunRow, column: Column) -> (String, Role) {
         Kind::Disk => run.disk.map_or_else(String::new, |disk| format::bytes(disk.bytes)),
         Kind::Started if run.started == 0.0 => app.theme.symbol(Symbol::Dash).into(),
         Kind::Started => format::date(run.started, app.utc_offset)[5..].to_string(),
-        Kind::State => String::new(),
+        Kind::State | Kind::Trials => String::new(),
     };
     (text, Role::Text)
 }

@@ -1,0 +1,279 @@
+//! Which trial of a sweep is trained next, from the files of the sweep and its trials alone.
+
+use super::asha::{last_promotion, promotable};
+use super::decisions::{Decision, DecisionKind, DecisionLog, paused, promoted, rungs};
+use super::dir::SweepDir;
+use crate::error::{Error, Result};
+use crate::event::Status;
+use crate::run::check::check_spec;
+use crate::run::dir::RunDir;
+use crate::run::lock::is_training;
+use crate::run::runner::{RunHandle, Start};
+use crate::spec::{DeviceSpec, RunSpec, Sweep};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The state of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialState {
+    /// It has no run directory.
+    New,
+    /// A process trains it.
+    Training,
+    /// It is created but not started, was stopped, or its process has ended: it is to be resumed.
+    Resumable,
+    /// The scheduler has paused it.
+    Paused,
+    /// It is finished.
+    Finished,
+    /// It ended with an error.
+    Failed,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextTrial {
+    /// Train this trial: resume the run in its directory.
+    Train {
+        /// The number of the trial.
+        number: u64,
+        /// Its run directory.
+        dir: PathBuf,
+    },
+    /// Nothing now: other processes train trials, whose results can make others promotable.
+    Wait,
+    /// Nothing any more.
+    Done,
+}
+
+/// The state of a trial. `paused` has those that the decisions say are paused.
+pub(super) fn trial_state(dir: &RunDir, number: u64, paused: &BTreeSet<u64>) -> TrialState {
+    if !dir.spec_file().is_file() {
+        return TrialState::New;
+    }
+    if is_training(dir) {
+        return TrialState::Training;
+    }
+    match status(dir) {
+        Some(Status::Finished) => TrialState::Finished,
+        Some(Status::Failed) => TrialState::Failed,
+        // A trial whose pause was decided, but not carried out, is resumed to be saved.
+        Some(Status::Stopped) if paused.contains(&number) => TrialState::Paused,
+        _ => TrialState::Resumable,
+    }
+}
+
+/// How a run has ended, by its summary, or that of its newest seed if a run with repeats has none.
+fn status(dir: &RunDir) -> Option<Status> {
+    let of_seeds = || {
+        let seeds = dir.existing_seeds().ok()?;
+        seeds
+            .iter()
+            .filter_map(RunDir::summary)
+            .map(|summary| summary.status)
+            .find(|status| *status != Status::Finished)
+    };
+    dir.summary().map(|summary| summary.status).or_else(of_seeds)
+}
+
+/// Chooses the trial to train next: one that was interrupted, else a paused one that the scheduler promotes, else a new one,
+/// whose run directory is created for `device` if its specification has none, else the last promotion. Trials in `busy` are about to be trained.
+///
+/// # Errors
+/// When the sweep cannot be read, or the trial cannot be created; [`Error::Interrupted`]
+/// soon after `cancelled` is set.
+pub fn next_trial(
+    dir: &SweepDir,
+    busy: &[PathBuf],
+    device: Option<DeviceSpec>,
+    cancelled: &AtomicBool,
+) -> Result<NextTrial> {
+    choose(dir, &mut dir.lock()?, busy, device, cancelled)
+}
+
+/// [`next_trial`], which is started with `start` and whose run is locked afterwards, so that no other process chooses it.
+///
+/// # Errors
+/// As [`next_trial`], and those of `start`.
+pub fn claim_next_trial(
+    dir: &SweepDir,
+    cancelled: &AtomicBool,
+    start: impl FnOnce(Start) -> Result<RunHandle>,
+) -> Result<(NextTrial, Option<RunHandle>)> {
+    let mut log = dir.lock()?;
+    let next = choose(dir, &mut log, &[], None, cancelled)?;
+    let NextTrial::Train { dir: run, .. } = &next else { return Ok((next, None)) };
+    let run = start(Start::Resume(run.clone()))?;
+    run.wait_for_lock();
+    Ok((next, Some(run)))
+}
+
+fn choose(
+    dir: &SweepDir,
+    log: &mut DecisionLog,
+    busy: &[PathBuf],
+    device: Option<DeviceSpec>,
+    cancelled: &AtomicBool,
+) -> Result<NextTrial> {
+    let sweep = dir.sweep()?;
+    let states = states(dir, &sweep, log.decisions(), busy);
+    let first =
+        |wanted: TrialState| states.iter().position(|state| *state == wanted).map(|index| index as u64);
+    let train =
+        |number: u64| Ok(NextTrial::Train { number, dir: dir.trial_dir(number).path().to_path_buf() });
+    if let Some(number) = first(TrialState::Resumable) {
+        return train(number);
+    }
+    if let Some(number) = promote(&sweep, log, &states)? {
+        return train(number);
+    }
+    if let Some(number) = first(TrialState::New) {
+        let mut spec = TrialSpecs::new(&sweep).spec(number, cancelled)?;
+        if let Some(device) = device.filter(|_| spec.device == DeviceSpec::Auto) {
+            spec.device = device;
+        }
+        dir.create_trial(number, &spec)?;
+        return train(number);
+    }
+    Ok(if first(TrialState::Training).is_some() { NextTrial::Wait } else { NextTrial::Done })
+}
+
+/// The state of each trial. Those in `busy` are about to be trained.
+fn states(dir: &SweepDir, sweep: &Sweep, decisions: &[Decision], busy: &[PathBuf]) -> Vec<TrialState> {
+    let paused = paused(decisions);
+    let state = |number: u64| {
+        let run = dir.trial_dir(number);
+        let is_busy = busy.iter().any(|busy| busy.file_name() == run.path().file_name());
+        if is_busy { TrialState::Training } else { trial_state(&run, number, &paused) }
+    };
+    (0..sweep.len()).map(state).collect()
+}
+
+fn state_of(states: &[TrialState], number: u64) -> Option<TrialState> {
+    states.get(usize::try_from(number).ok()?).copied()
+}
+
+/// Promotes a paused trial and records it: one that the rule of ASHA promotes or, when no other trial is left to train, the
+/// best one, so that a sweep ends with a finished trial.
+fn promote(sweep: &Sweep, log: &mut DecisionLog, states: &[TrialState]) -> Result<Option<u64>> {
+    let Some(asha) = sweep.scheduler else { return Ok(None) };
+    let (rungs, metric) = (rungs(log.decisions()), sweep.base.best_metric());
+    let is_paused = |number: u64| state_of(states, number) == Some(TrialState::Paused);
+    let is_open =
+        |state: &TrialState| matches!(state, TrialState::New | TrialState::Resumable | TrialState::Training);
+    let found = promotable(&rungs, metric, asha.reduction_factor, is_paused).or_else(|| {
+        if states.iter().any(is_open) { None } else { last_promotion(&rungs, metric, is_paused) }
+    });
+    let Some((trial, rung)) = found else { return Ok(None) };
+    let rung = u32::try_from(rung).unwrap_or(u32::MAX);
+    log.append(DecisionKind::Promoted { trial, rung })?;
+    Ok(Some(trial))
+}
+
+/// Creates the run directories of all trials that have none. Returns those of the trials that are to be trained: that are
+/// neither being trained nor paused nor finished nor failed.
+///
+/// # Errors
+/// As [`next_trial`].
+pub fn create_trials(dir: &SweepDir, cancelled: &AtomicBool) -> Result<Vec<PathBuf>> {
+    let log = dir.lock()?;
+    let sweep = dir.sweep()?;
+    let paused = paused(log.decisions());
+    let mut specs = TrialSpecs::new(&sweep);
+    let mut dirs = Vec::new();
+    for number in 0..sweep.len() {
+        let run = dir.trial_dir(number);
+        if !run.spec_file().is_file() {
+            dir.create_trial(number, &specs.spec(number, cancelled)?)?;
+        }
+        if trial_state(&run, number, &paused) == TrialState::Resumable {
+            dirs.push(run.path().to_path_buf());
+        }
+    }
+    Ok(dirs)
+}
+
+/// Starts a paused trial that the scheduler promotes, or one that was promoted earlier and interrupted. For a job of a
+/// cluster whose own trial has ended: all other trials have jobs of their own. `None` if there is no such trial.
+///
+/// # Errors
+/// As [`claim_next_trial`].
+pub fn claim_promotion(
+    dir: &SweepDir,
+    cancelled: &AtomicBool,
+    start: impl FnOnce(Start) -> Result<RunHandle>,
+) -> Result<Option<(u64, RunHandle)>> {
+    let mut log = dir.lock()?;
+    let sweep = dir.sweep()?;
+    if sweep.scheduler.is_none() || cancelled.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let states = states(dir, &sweep, log.decisions(), &[]);
+    let promoted = promoted(log.decisions());
+    let is_interrupted = |number: &u64| state_of(&states, *number) == Some(TrialState::Resumable);
+    let number = match promoted.into_iter().find(is_interrupted) {
+        Some(number) => number,
+        None => match promote(&sweep, &mut log, &states)? {
+            Some(number) => number,
+            None => return Ok(None),
+        },
+    };
+    let run = start(Start::Resume(dir.trial_dir(number).path().to_path_buf()))?;
+    run.wait_for_lock();
+    Ok(Some((number, run)))
+}
+
+/// Checks that the trials of a sweep can be started, as far as is known before their rows are tokenized.
+///
+/// # Errors
+/// Those of [`check_spec`] for the first trial that cannot.
+pub fn check_sweep(sweep: &Sweep, cancelled: &AtomicBool) -> Result<()> {
+    trial_specs(sweep, cancelled).map(drop)
+}
+
+/// The specifications of all trials, completed with the columns of their files.
+///
+/// # Errors
+/// As [`check_sweep`].
+pub fn trial_specs(sweep: &Sweep, cancelled: &AtomicBool) -> Result<Vec<RunSpec>> {
+    let mut specs = TrialSpecs::new(sweep);
+    (0..sweep.len()).map(|number| specs.spec(number, cancelled)).collect()
+}
+
+/// The specifications of trials, completed with the columns of their files. Trials that read the same files are checked
+/// once.
+struct TrialSpecs<'a> {
+    sweep: &'a Sweep,
+    /// The values of the keys that files are checked with, and a specification that was checked with them.
+    checked: Vec<(Vec<&'a str>, RunSpec)>,
+}
+
+impl<'a> TrialSpecs<'a> {
+    fn new(sweep: &'a Sweep) -> Self {
+        TrialSpecs { sweep, checked: Vec::new() }
+    }
+
+    fn spec(&mut self, number: u64, cancelled: &AtomicBool) -> Result<RunSpec> {
+        let missing = || Error::Usage(format!("the sweep has no trial {number}"));
+        let spec = self.sweep.trial(number).ok_or_else(missing)?;
+        let of_files = self.sweep.file_values(number);
+        let known = self.checked.iter().position(|(values, _)| *values == of_files);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.checked.push((of_files, check_spec(&spec, cancelled)?));
+                self.checked.len() - 1
+            }
+        };
+        let (_, checked) = self.checked.get(index).ok_or_else(missing)?;
+        let mut completed = checked.clone();
+        for axis in &self.sweep.axes {
+            let text = axis.key.get(&spec).unwrap_or_default();
+            axis.key
+                .set(&mut completed, &text)
+                .map_err(|why| Error::Usage(format!("`{}`: {why}", axis.key.name)))?;
+        }
+        Ok(completed)
+    }
+}

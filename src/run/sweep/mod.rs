@@ -1,0 +1,38 @@
+//! Sweeps on disk: `sweeps/NAME-YYYYMMDD-HHMMSS-xxxx/` in the runs directory.
+//!
+//! ```text
+//! runs/sweeps/tune-20261130-154502-7f3a/
+//!   sweep.toml         the description: the specification of the experiment, with all values of the swept keys
+//!   decisions.jsonl    what the scheduler has seen and decided, append-only
+//! runs/tune-20261130-154502-7f3a.0/
+//!   trial.toml         the sweep and the number of the trial; everything else is as in any run directory
+//! ```
+//!
+//! A trial is an ordinary run. Whoever trains it, the interface, `train` or a job of a cluster, finds `trial.toml` and
+//! applies the scheduler's rule at its evaluations. The state of a sweep follows from these files alone, so a sweep
+//! continues after its processes were killed at any moment.
+
+mod asha;
+mod best;
+mod decisions;
+mod dir;
+mod importance;
+mod job;
+mod report;
+mod scheduler;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+pub use asha::{Rung, is_promoted, last_promotion, promotable};
+pub use best::best_so_far;
+pub use decisions::{Decision, DecisionKind, first_deviation};
+pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};
+pub use importance::{Importance, importance};
+pub use job::{
+    NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, next_trial,
+    trial_specs,
+};
+pub use report::{SweepReport, SweepRow, TrialRow};
+pub use scheduler::SweepScheduler;
+pub use trial::Trial;

@@ -1,0 +1,314 @@
+//! The trials of a sweep and what they say: for the Sweep screen and the command line.
+
+use super::asha::Rung;
+use super::best::best_so_far;
+use super::decisions::{paused, rungs};
+use super::dir::{SweepDir, sweeps};
+use super::importance::{Importance, importance};
+use crate::catalog::Metric;
+use crate::error::Result;
+use crate::run::row::{RunRow, RunStatus};
+use crate::spec::{Axis, Scale, Sweep, SweptValues};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// A sweep in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepRow {
+    /// The name of its directory.
+    pub name: String,
+    /// The experiment.
+    pub experiment: String,
+    /// The number of trials.
+    pub trials: u64,
+    /// The number of trials by status; those that are not started are missing.
+    pub by_status: BTreeMap<&'static str, u64>,
+    /// The metric and the best score.
+    pub best: Option<(Metric, f64)>,
+    /// When its first trial was started, in seconds since 1970; 0 before.
+    pub started: f64,
+}
+
+impl SweepRow {
+    /// The sweeps in `runs_dir`, newest first, with what the runs `rows` say about their trials.
+    ///
+    /// # Errors
+    /// As [`sweeps`].
+    pub fn all(runs_dir: &Path, rows: &[RunRow]) -> Result<Vec<SweepRow>> {
+        let mut found: Vec<SweepRow> = sweeps(runs_dir)?.iter().filter_map(SweepRow::empty).collect();
+        let index: HashMap<String, usize> =
+            found.iter().enumerate().map(|(index, row)| (row.name.clone(), index)).collect();
+        for run in rows {
+            let sweep = run.trial.as_ref().and_then(|trial| index.get(&trial.sweep));
+            if let Some(row) = sweep.and_then(|index| found.get_mut(*index)) {
+                row.add(run);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The row of a sweep whose trials are unknown; `None` if its description cannot be read.
+    fn empty(dir: &SweepDir) -> Option<SweepRow> {
+        let (experiment, trials) = dir.size()?;
+        let name = dir.name().to_owned();
+        Some(SweepRow { name, experiment, trials, by_status: BTreeMap::new(), best: None, started: 0.0 })
+    }
+
+    fn add(&mut self, run: &RunRow) {
+        // Only the decisions of the sweep say whether a trial is paused; its reason is written with them.
+        let status = trial_row(0, Vec::new(), run, run.pause_reason.is_some()).status;
+        if status != TrialRow::WAITING {
+            *self.by_status.entry(status).or_default() += 1;
+        }
+        if let Some((metric, score)) = run.score().filter(|(_, score)| !score.is_nan())
+            && self.best.is_none_or(|(_, best)| metric.improves(score, best))
+        {
+            self.best = Some((metric, score));
+        }
+        if run.started > 0.0 && (self.started == 0.0 || run.started < self.started) {
+            self.started = run.started;
+        }
+    }
+
+    /// The number of trials that are finished, failed or paused.
+    pub fn ended(&self) -> u64 {
+        let ended = ["finished", "failed", TrialRow::PAUSED];
+        ended.iter().filter_map(|status| self.by_status.get(status)).sum()
+    }
+}
+
+/// A trial in the report of its sweep.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrialRow {
+    /// Its number, from 0.
+    pub number: u64,
+    /// Its values, one for each axis, as a user would type them.
+    pub values: Vec<String>,
+    /// Its run directory, once it exists.
+    pub dir: Option<PathBuf>,
+    /// Its status: that of its run, `paused` if the scheduler has paused it, `waiting` before it is started.
+    pub status: &'static str,
+    /// Its best score, with repeats the mean over the seeds.
+    pub score: Option<f64>,
+    /// Optimizer steps done.
+    pub steps: u64,
+    /// Seconds of its steps.
+    pub seconds: f64,
+    /// When it ended, in seconds since 1970.
+    pub ended: Option<f64>,
+    /// Why it failed or was paused.
+    pub reason: Option<String>,
+}
+
+impl TrialRow {
+    /// The status of a trial that has no run directory.
+    pub const WAITING: &str = "waiting";
+    /// The status of a trial that the scheduler has paused.
+    pub const PAUSED: &str = "paused";
+}
+
+/// A sweep with all its trials.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepReport {
+    /// The directory.
+    pub dir: SweepDir,
+    /// The description.
+    pub sweep: Sweep,
+    /// The metric of the scores.
+    pub metric: Metric,
+    /// The trials, by number.
+    pub trials: Vec<TrialRow>,
+    /// The values of each axis as numbers, one for each trial: numbers as they are, other values by their place in the list.
+    pub numbers: Vec<Vec<f64>>,
+    /// The importance of each axis; `None` for a key with more than two values that are no numbers, or too few trials.
+    pub importance: Vec<Option<Importance>>,
+    /// The best score so far over the seconds since the first trial started.
+    pub best_over_time: Vec<(f64, f64)>,
+    /// The best score so far over the optimizer steps of all trials that have ended.
+    pub best_over_steps: Vec<(f64, f64)>,
+}
+
+impl SweepReport {
+    /// Reads the sweep in `dir`, whose trials are among `rows`.
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub fn read(dir: SweepDir, rows: &[RunRow]) -> Result<SweepReport> {
+        let (sweep, decisions) = (dir.sweep()?, dir.decisions()?);
+        let paused = paused(&decisions);
+        let runs: BTreeMap<u64, &RunRow> = trials_of(&dir, rows).collect();
+        let trial = |(number, values): (u64, &Vec<String>)| match runs.get(&number) {
+            Some(row) => trial_row(number, values.clone(), row, paused.contains(&number)),
+            None => TrialRow {
+                number,
+                values: values.clone(),
+                dir: None,
+                status: TrialRow::WAITING,
+                score: None,
+                steps: 0,
+                seconds: 0.0,
+                ended: None,
+                reason: None,
+            },
+        };
+        let trials: Vec<TrialRow> = (0..).zip(&sweep.trials).map(trial).collect();
+        let metric =
+            runs.values().find_map(|row| row.score()).map_or(sweep.base.best_metric(), |(metric, _)| metric);
+        let numbers: Vec<Vec<f64>> =
+            (0..).zip(&sweep.axes).map(|(index, axis)| numbers(axis, index, &trials)).collect();
+        let scores = comparable_scores(&sweep, &trials, rungs(&decisions).first());
+        let importance = sweep
+            .axes
+            .iter()
+            .zip(&numbers)
+            .map(|(axis, numbers)| importance_of(axis, numbers, &scores))
+            .collect();
+        let start =
+            runs.values().map(|row| row.started).filter(|time| *time > 0.0).fold(f64::INFINITY, f64::min);
+        let (best_over_time, best_over_steps) = best_curves(metric, &trials, start);
+        Ok(SweepReport { dir, sweep, metric, trials, numbers, importance, best_over_time, best_over_steps })
+    }
+
+    /// The trial with the best score.
+    pub fn best(&self) -> Option<&TrialRow> {
+        let scored = self
+            .trials
+            .iter()
+            .filter_map(|trial| Some((trial, trial.score.filter(|score| !score.is_nan())?)));
+        let best =
+            scored.reduce(|best, other| if self.metric.improves(other.1, best.1) { other } else { best });
+        best.map(|(trial, _)| trial)
+    }
+
+    /// Whether the numbers of an axis are best shown on a logarithmic scale.
+    pub fn is_log(&self, axis: usize) -> bool {
+        let numbers = self.numbers.get(axis).map_or(&[][..], Vec::as_slice);
+        let is_positive = !numbers.is_empty() && numbers.iter().all(|number| *number > 0.0);
+        let spread = || {
+            let (low, high) = numbers
+                .iter()
+                .fold((f64::INFINITY, 0.0_f64), |(low, high), number| (low.min(*number), high.max(*number)));
+            high / low
+        };
+        match self.sweep.axes.get(axis).map(|axis| &axis.values) {
+            Some(SweptValues::Range(range)) => range.scale == Scale::Log,
+            Some(SweptValues::List(_)) => self.is_number(axis) && is_positive && spread() >= 10.0,
+            None => false,
+        }
+    }
+
+    /// Whether the values of an axis are numbers.
+    pub fn is_number(&self, axis: usize) -> bool {
+        self.sweep.axes.get(axis).is_some_and(|axis| has_numbers(&axis.values))
+    }
+
+    /// The number of trials with a status.
+    pub fn count(&self, status: &str) -> usize {
+        self.trials.iter().filter(|trial| trial.status == status).count()
+    }
+
+    /// The row of the sweep in a list.
+    pub fn row(&self) -> SweepRow {
+        let mut by_status = BTreeMap::new();
+        for trial in self.trials.iter().filter(|trial| trial.status != TrialRow::WAITING) {
+            *by_status.entry(trial.status).or_default() += 1;
+        }
+        SweepRow {
+            name: self.dir.name().to_owned(),
+            experiment: self.sweep.base.experiment.clone(),
+            trials: self.sweep.len(),
+            by_status,
+            best: self.best().and_then(|trial| Some((self.metric, trial.score?))),
+            started: 0.0,
+        }
+    }
+}
+
+/// The runs that are trials of the sweep in `dir`, with their numbers.
+fn trials_of<'a>(dir: &SweepDir, rows: &'a [RunRow]) -> impl Iterator<Item = (u64, &'a RunRow)> {
+    let name = dir.name().to_owned();
+    rows.iter().filter_map(move |row| {
+        let trial = row.trial.as_ref().filter(|trial| trial.sweep == name)?;
+        Some((trial.trial, row))
+    })
+}
+
+fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) -> TrialRow {
+    let status = match row.status {
+        RunStatus::Stopped if is_paused => TrialRow::PAUSED,
+        // Its directory was created before it is trained.
+        RunStatus::Interrupted if row.steps == 0 && row.ended.is_none() && row.total_steps == 0 => {
+            TrialRow::WAITING
+        }
+        status => status.name(),
+    };
+    TrialRow {
+        number,
+        values,
+        dir: Some(row.dir.clone()),
+        status,
+        score: row.score().map(|(_, score)| score),
+        steps: row.steps,
+        seconds: row.train_seconds,
+        ended: row.ended,
+        reason: row.problem.clone().or_else(|| row.error.clone()).or_else(|| row.pause_reason.clone()),
+    }
+}
+
+fn has_numbers(values: &SweptValues) -> bool {
+    match values {
+        SweptValues::Range(_) => true,
+        SweptValues::List(values) => values.iter().all(|text| text.parse::<f64>().is_ok()),
+    }
+}
+
+/// The values of an axis as numbers.
+fn numbers(axis: &Axis, index: usize, trials: &[TrialRow]) -> Vec<f64> {
+    let number = |text: &String| match &axis.values {
+        SweptValues::List(values) if !has_numbers(&axis.values) => {
+            values.iter().position(|value| value == text).map_or(f64::NAN, |place| place as f64)
+        }
+        _ => text.parse().unwrap_or(f64::NAN),
+    };
+    trials.iter().map(|trial| trial.values.get(index).map_or(f64::NAN, number)).collect()
+}
+
+/// Scores of trials that were trained equally long: those of the first rung with a scheduler, else the best ones.
+fn comparable_scores(sweep: &Sweep, trials: &[TrialRow], first_rung: Option<&Rung>) -> Vec<Option<f64>> {
+    let mut scores: Vec<Option<f64>> = trials.iter().map(|trial| trial.score).collect();
+    if sweep.scheduler.is_some() {
+        scores = vec![None; trials.len()];
+        for (trial, value) in first_rung.iter().flat_map(|rung| &rung.results) {
+            if let Some(score) = usize::try_from(*trial).ok().and_then(|trial| scores.get_mut(trial)) {
+                *score = Some(*value);
+            }
+        }
+    }
+    scores.into_iter().map(|score| score.filter(|score| score.is_finite())).collect()
+}
+
+fn importance_of(axis: &Axis, numbers: &[f64], scores: &[Option<f64>]) -> Option<Importance> {
+    let is_ordered = match &axis.values {
+        SweptValues::List(values) => has_numbers(&axis.values) || values.len() == 2,
+        SweptValues::Range(_) => true,
+    };
+    let pairs = numbers.iter().zip(scores).filter_map(|(number, score)| Some((*number, (*score)?)));
+    let (numbers, scores): (Vec<f64>, Vec<f64>) = pairs.filter(|(number, _)| !number.is_nan()).unzip();
+    if is_ordered { importance(&numbers, &scores) } else { None }
+}
+
+/// The best score so far over time and over steps.
+fn best_curves(metric: Metric, trials: &[TrialRow], start: f64) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    let mut ended: Vec<(f64, u64, Option<f64>)> =
+        trials.iter().filter_map(|trial| Some((trial.ended?, trial.steps, trial.score))).collect();
+    ended.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let over_time = ended.iter().filter_map(|(time, _, score)| Some((time - start, (*score)?))).collect();
+    let mut steps = 0;
+    let over_steps = ended.iter().filter_map(|(_, own, score)| {
+        steps += own;
+        Some((steps as f64, (*score)?))
+    });
+    let over_steps = over_steps.collect();
+    (best_so_far(metric, over_time), best_so_far(metric, over_steps))
+}

@@ -1,0 +1,152 @@
+//! The description of a sweep, and the specifications of its trials.
+
+use super::draw;
+use super::problem::SweepProblem;
+use super::scheduler::AshaSettings;
+use super::settings::{Search, SweepSettings};
+use super::swept::Axis;
+use crate::spec::keys::keys;
+use crate::spec::rules::violated_rules;
+use crate::spec::run_spec::RunSpec;
+use crate::text::plural;
+use std::collections::HashSet;
+
+/// Keys whose values decide what a score is: trials with different values cannot be compared.
+const INCOMPARABLE: [&str; 2] = ["metric_for_best_model", "task"];
+
+/// A sweep: a specification in which some keys have several values, and how the trials choose among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// The specification with the first value of each swept key.
+    pub base: RunSpec,
+    /// The swept keys, in the order of the table of keys; never empty.
+    pub axes: Vec<Axis>,
+    /// How the values of the trials are chosen.
+    pub search: Search,
+    /// The scheduler that pauses weak trials, if any.
+    pub scheduler: Option<AshaSettings>,
+    /// The values of each trial as a user would type them, one for each axis. A sweep with more trials begins with the
+    /// same ones.
+    pub trials: Vec<Vec<String>>,
+}
+
+impl Sweep {
+    /// The sweep of the keys in `axes` around `base`. Every combination of values is checked.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, or else with each combination: one problem for each key.
+    pub fn new(
+        mut base: RunSpec,
+        mut axes: Vec<Axis>,
+        settings: &SweepSettings,
+    ) -> Result<Sweep, Vec<SweepProblem>> {
+        let one = |problem: SweepProblem| vec![problem];
+        axes.sort_by_key(|axis| keys().iter().position(|key| *key == *axis.key));
+        if let Some(axis) = axes.iter().find(|axis| INCOMPARABLE.contains(&axis.key.name)) {
+            let why = "trials with different values have scores that cannot be compared; write an experiment for each";
+            return Err(one(SweepProblem::at(axis.key.name, why)));
+        }
+        for Axis { key, values } in &axes {
+            key.set(&mut base, &values.first()).map_err(|why| one(SweepProblem::at(key.name, why)))?;
+        }
+        let trials = draw::trials(&axes, settings, base.seed).map_err(one)?;
+        let scheduler = settings.scheduler().map_err(one)?;
+        let sweep = Sweep { base, axes, search: settings.search(), scheduler, trials };
+        let problems = sweep.violations();
+        if problems.is_empty() { Ok(sweep) } else { Err(problems) }
+    }
+
+    /// The specification of a trial, numbered from 0; `None` after the last one.
+    pub fn trial(&self, number: u64) -> Option<RunSpec> {
+        let values = self.trials.get(usize::try_from(number).ok()?)?;
+        let mut spec = self.base.clone();
+        for (Axis { key, .. }, text) in self.axes.iter().zip(values) {
+            key.set(&mut spec, text).ok()?;
+        }
+        Some(spec)
+    }
+
+    /// The number of trials.
+    pub fn len(&self) -> u64 {
+        self.trials.len() as u64
+    }
+
+    /// Whether there is no trial; no sweep is empty.
+    pub fn is_empty(&self) -> bool {
+        self.trials.is_empty()
+    }
+
+    /// The values of a trial that decide which files it reads: those of its model and its data.
+    pub fn file_values(&self, number: u64) -> Vec<&str> {
+        let values = usize::try_from(number).ok().and_then(|number| self.trials.get(number));
+        let names_file = |axis: &Axis| {
+            matches!(axis.key.group, "model" | "data")
+                || matches!(axis.key.name, "class_weights" | "max_seq_length")
+        };
+        let pairs = self.axes.iter().zip(values.into_iter().flatten());
+        pairs.filter(|(axis, _)| names_file(axis)).map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// The first trial of each that have different [`Sweep::file_values`].
+    pub fn trials_with_other_files(&self) -> Vec<u64> {
+        let mut seen = HashSet::new();
+        (0..self.len()).filter(|number| seen.insert(self.file_values(*number))).collect()
+    }
+
+    /// The settings that this sweep was made with.
+    pub fn settings(&self) -> SweepSettings {
+        SweepSettings {
+            trials: Some(self.len()),
+            search: Some(self.search),
+            is_scheduled: self.scheduler.map(|_| true),
+            reduction_factor: self.scheduler.map(|asha| asha.reduction_factor),
+            grace_period: self.scheduler.map(|asha| asha.grace_period),
+        }
+    }
+
+    /// The same sweep with another number of trials; those that both have are the same.
+    ///
+    /// # Errors
+    /// As [`Sweep::new`].
+    pub fn with_trials(&self, trials: u64) -> Result<Sweep, Vec<SweepProblem>> {
+        let settings = SweepSettings { trials: Some(trials), ..self.settings() };
+        Sweep::new(self.base.clone(), self.axes.clone(), &settings)
+    }
+
+    /// `2 × 3 values of learning_rate and weight_decay`, `12 random trials of …`.
+    pub fn describe(&self) -> String {
+        let names: Vec<&str> = self.axes.iter().map(|axis| axis.key.name).collect();
+        let names = match names.as_slice() {
+            [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+            names => names.join(", "),
+        };
+        let trials = plural(self.len(), "trial");
+        let random = if self.search == Search::Random { ", drawn at random" } else { "" };
+        let asha = if self.scheduler.is_some() { ", scheduled by asha" } else { "" };
+        format!("{trials} of {names}{random}{asha}")
+    }
+
+    /// `learning_rate=2e-5 weight_decay=0.01`: the values of a trial; empty after the last one.
+    pub fn describe_trial(&self, number: u64) -> String {
+        let values = usize::try_from(number).ok().and_then(|number| self.trials.get(number));
+        let pairs = self.axes.iter().zip(values.into_iter().flatten());
+        pairs.map(|(axis, text)| format!("{}={text}", axis.key.name)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The rules between keys that a trial violates: the first trial for each key.
+    fn violations(&self) -> Vec<SweepProblem> {
+        let mut problems: Vec<SweepProblem> = Vec::new();
+        for number in 0..self.len() {
+            let Some(spec) = self.trial(number) else { continue };
+            for violation in violated_rules(&spec) {
+                let key = violation.key.name;
+                if problems.iter().all(|problem| problem.key != Some(key)) {
+                    let values = self.describe_trial(number);
+                    let message = format!("{} (in the trial with {values})", violation.message);
+                    problems.push(SweepProblem::at(key, message));
+                }
+            }
+        }
+        problems
+    }
+}

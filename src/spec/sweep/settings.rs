@@ -1,0 +1,162 @@
+//! The keys of an experiment that say how it is swept. They are no keys of a run.
+
+use super::problem::SweepProblem;
+use super::scheduler::AshaSettings;
+use crate::config::{describe_value, expected_one_of};
+use std::fmt;
+use toml::de::DeValue;
+
+/// How the values of the trials are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Search {
+    /// Every combination of the values, the last key fastest.
+    #[default]
+    Grid,
+    /// Each trial draws a value of each key. No combination is drawn twice.
+    Random,
+}
+
+impl Search {
+    const ALL: [Search; 2] = [Search::Grid, Search::Random];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Search::Grid => "grid",
+            Search::Random => "random",
+        }
+    }
+}
+
+impl fmt::Display for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The settings of a sweep as written; `None` where nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SweepSettings {
+    /// The number of trials.
+    pub trials: Option<u64>,
+    pub(super) search: Option<Search>,
+    pub(super) is_scheduled: Option<bool>,
+    pub(super) reduction_factor: Option<u64>,
+    pub(super) grace_period: Option<u64>,
+}
+
+/// The keys, in the order in which files show them, and whether their value is a number.
+const KEYS: [(&str, bool); 5] = [
+    ("search", false),
+    ("trials", true),
+    ("scheduler", false),
+    ("reduction_factor", true),
+    ("grace_period", true),
+];
+
+/// The names of the keys that say how an experiment is swept.
+pub fn sweep_keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(name, _)| *name)
+}
+
+/// The key of [`sweep_keys`] with that name.
+pub(in crate::spec) fn sweep_key_named(name: &str) -> Option<&'static str> {
+    sweep_keys().find(|known| *known == name)
+}
+
+/// Whether a key says how an experiment is swept.
+pub fn is_sweep_key(name: &str) -> bool {
+    sweep_key_named(name).is_some()
+}
+
+/// The text of the value of one of [`sweep_keys`], whose TOML type must fit.
+pub(in crate::spec) fn sweep_value_text(name: &str, value: &DeValue) -> Result<String, String> {
+    let is_number = KEYS.iter().any(|(key, is_number)| *key == name && *is_number);
+    match value {
+        DeValue::Integer(number) if is_number => Ok(number.as_str().to_owned()),
+        DeValue::String(text) if !is_number => Ok(text.to_string()),
+        other if is_number => Err(format!("expected a whole number, found {}", describe_value(other))),
+        other => Err(format!("expected a word in quotes, found {}", describe_value(other))),
+    }
+}
+
+impl SweepSettings {
+    /// Sets one of [`sweep_keys`]; empty text removes it.
+    ///
+    /// # Errors
+    /// A sentence without the name of the key.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let value = Some(text).filter(|text| !text.is_empty());
+        let number = |min: u64| value.map(|text| whole_number(text, min)).transpose();
+        match name {
+            "trials" => self.trials = number(1)?,
+            "reduction_factor" => self.reduction_factor = number(2)?,
+            "grace_period" => self.grace_period = number(1)?,
+            "search" => {
+                self.search = value
+                    .map(|text| {
+                        let found = Search::ALL.into_iter().find(|search| search.name() == text);
+                        found.ok_or_else(|| expected_one_of(&Search::ALL.map(Search::name), text))
+                    })
+                    .transpose()?;
+            }
+            "scheduler" => match value {
+                None => self.is_scheduled = None,
+                Some(AshaSettings::NAME) => self.is_scheduled = Some(true),
+                Some(other) => {
+                    return Err(format!(
+                        "expected {}, found `{other}`; the learning-rate schedule is lr_scheduler_type",
+                        AshaSettings::NAME
+                    ));
+                }
+            },
+            other => return Err(format!("`{other}` is no key of a sweep")),
+        }
+        Ok(())
+    }
+
+    /// The value of one of [`sweep_keys`] as a user would type it; `None` when it is not set.
+    pub fn get(&self, name: &str) -> Option<String> {
+        match name {
+            "trials" => self.trials.map(|number| number.to_string()),
+            "reduction_factor" => self.reduction_factor.map(|number| number.to_string()),
+            "grace_period" => self.grace_period.map(|number| number.to_string()),
+            "search" => self.search.map(|search| search.name().to_owned()),
+            "scheduler" => self.is_scheduled.map(|_| AshaSettings::NAME.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// How values are chosen.
+    pub fn search(&self) -> Search {
+        self.search.unwrap_or_default()
+    }
+
+    /// The first key that is set.
+    pub fn first(&self) -> Option<&'static str> {
+        sweep_keys().find(|name| self.get(name).is_some())
+    }
+
+    /// The scheduler, if one is set.
+    pub(super) fn scheduler(&self) -> Result<Option<AshaSettings>, SweepProblem> {
+        if self.is_scheduled.is_some() {
+            return Ok(Some(AshaSettings {
+                reduction_factor: self.reduction_factor.unwrap_or(AshaSettings::REDUCTION_FACTOR),
+                grace_period: self.grace_period.unwrap_or(AshaSettings::GRACE_PERIOD),
+            }));
+        }
+        let unused = ["reduction_factor", "grace_period"].into_iter().find(|name| self.get(name).is_some());
+        match unused {
+            Some(name) => Err(SweepProblem::at(
+                name,
+                "only scheduler = \"asha\" uses this key; add it, or remove the key",
+            )),
+            None => Ok(None),
+        }
+    }
+}
+
+fn whole_number(text: &str, min: u64) -> Result<u64, String> {
+    let number = text.replace('_', "").parse::<u64>().ok().filter(|number| *number >= min);
+    number.ok_or_else(|| format!("expected a whole number of at least {min}, found `{text}`"))
+}

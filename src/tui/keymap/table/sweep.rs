@@ -1,0 +1,78 @@
+//! Keys of the Sweep screen.
+
+use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
+use crate::tui::action::{Action, ListAction, SweepAction};
+use crate::tui::keymap::condition::Condition;
+use crossterm::event::KeyCode;
+
+/// The bindings of the table of trials and its charts.
+pub(super) static SWEEP: &[Row] = &[
+    bind(
+        "open",
+        ENTER,
+        Action::Sweep(SweepAction::Open),
+        "open",
+        "open the run of the trial on the Live screen",
+    )
+    .primary()
+    .when(Condition::OnStartedTrial),
+    bind(
+        "next",
+        TAB,
+        Action::Sweep(SweepAction::NextChart),
+        "chart",
+        "next chart: score by key, best so far over time, over steps",
+    )
+    .when(Condition::HasSweep),
+    bind(
+        "next_key",
+        &[key(KeyCode::Right), char('l')],
+        Action::Sweep(SweepAction::NextAxis),
+        "key",
+        "draw the scores against the next key",
+    )
+    .when(Condition::HasSweep),
+    bind(
+        "previous_key",
+        &[key(KeyCode::Left)],
+        Action::Sweep(SweepAction::PreviousAxis),
+        "",
+        "draw the scores against the previous key",
+    )
+    .when(Condition::HasSweep),
+    bind("sort", &[char('s')], Action::Sweep(SweepAction::Sort), "sort", "sort by the next column")
+        .when(Condition::HasSweep),
+    bind("reverse", &[char('S')], Action::Sweep(SweepAction::Reverse), "", "reverse the order"),
+    bind(
+        "group",
+        &[char('b')],
+        Action::Sweep(SweepAction::Group),
+        "group",
+        "group by the next key, or by none",
+    )
+    .when(Condition::HasSweep),
+    bind(
+        "winner",
+        &[char('n')],
+        Action::Sweep(SweepAction::TrainWinner),
+        "winner",
+        "train the best trial with several new seeds; asks how many",
+    )
+    .when(Condition::HasWinner),
+    bind(
+        "queue",
+        &[char('a')],
+        Action::Sweep(SweepAction::Resume),
+        "queue",
+        "add the sweep to the queue, which trains what is left of it",
+    )
+    .when(Condition::HasSweep),
+    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
+    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
+    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
+    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
+    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
+    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
+    bind("refresh", &[key(KeyCode::F(5))], Action::Sweep(SweepAction::Refresh), "", "read the sweep again"),
+    bind("back", ESC, Action::Sweep(SweepAction::Back), "back", "back to the Runs screen").primary(),
+];

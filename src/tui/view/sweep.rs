@@ -1,0 +1,311 @@
+//! The Sweep screen: a table of the trials, charts of their scores, and the importance of the keys.
+
+use super::placeholder;
+use super::sweep_panes::{self, status_role};
+use crate::format;
+use crate::run::sweep::{SweepReport, TrialRow};
+use crate::text::{plural, sanitize, width};
+use crate::tui::action::{Action, SweepAction};
+use crate::tui::layout::{SWEEP_SIDE_BY_SIDE, SWEEP_THREE_ROWS};
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::sweep::{LoadedSweep, SweepContent, TrialColumn, TrialLine};
+use crate::tui::theme::{Role, Symbol};
+use crate::tui::widgets::{
+    draw_text, draw_text_right, first_visible, fit_width, line_at_position, pane, truncate,
+};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// The least and the most columns of the table beside the charts.
+const MIN_TABLE: u16 = 46;
+const MAX_TABLE: u16 = 100;
+/// Columns before the first column of the table.
+const MARGIN: u16 = 3;
+/// The widest value of a key, in cells.
+const MAX_VALUE: usize = 18;
+
+/// The areas of the table, the chart and the keys, if they fit.
+struct Areas {
+    table: Rect,
+    chart: Option<Rect>,
+    keys: Option<Rect>,
+}
+
+fn layout(loaded: &LoadedSweep, area: Rect) -> Areas {
+    let wanted_keys = (loaded.report.sweep.axes.len() as u16 + 7).min(area.height / 2);
+    if area.width >= SWEEP_SIDE_BY_SIDE {
+        let natural = (table_width(loaded) as u16 + MARGIN + 3).clamp(MIN_TABLE, MAX_TABLE);
+        let columns = [Constraint::Length(natural.min(area.width * 11 / 20)), Constraint::Fill(1)];
+        let [table, right] = Layout::horizontal(columns).areas(area);
+        let [chart, keys] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted_keys)]).areas(right);
+        return Areas { table, chart: Some(chart), keys: Some(keys) };
+    }
+    if area.height >= SWEEP_THREE_ROWS {
+        let rows = [Constraint::Percentage(38), Constraint::Fill(1), Constraint::Length(wanted_keys)];
+        let [table, chart, keys] = Layout::vertical(rows).areas(area);
+        return Areas { table, chart: Some(chart), keys: Some(keys) };
+    }
+    let rows = [Constraint::Fill(1), Constraint::Percentage(50)];
+    let [table, chart] = Layout::vertical(rows).areas(area);
+    Areas { table, chart: Some(chart), keys: None }
+}
+
+/// Draws the screen.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(loaded) = loaded(app, area, buffer) else { return };
+    let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    draw_header(app, &loaded.report, header, buffer);
+    let areas = layout(loaded, body);
+    draw_table(app, loaded, areas.table, buffer);
+    if let Some(area) = areas.chart {
+        sweep_panes::draw_chart(app, loaded, area, buffer);
+    }
+    if let Some(area) = areas.keys {
+        sweep_panes::draw_keys(app, loaded, area, buffer);
+    }
+}
+
+/// Draws the table only, for a very small terminal.
+pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    if let Some(loaded) = loaded(app, area, buffer) {
+        draw_rows(app, loaded, area, buffer);
+    }
+}
+
+/// The sweep; without one, draws why.
+fn loaded<'a>(app: &'a App, area: Rect, buffer: &mut Buffer) -> Option<&'a LoadedSweep> {
+    let (text, role) = match &app.sweep.content {
+        SweepContent::Loaded(loaded) => return Some(loaded),
+        SweepContent::Loading if app.sweep.source.is_some() => ("Reading the sweep.".to_owned(), Role::Muted),
+        SweepContent::Loading => ("Open a sweep on the Runs screen.".to_owned(), Role::Muted),
+        SweepContent::Error(error) => {
+            let refresh = app.key(Context::Screen(Screen::Sweep), Action::Sweep(SweepAction::Refresh));
+            (format!("{}\n\nFix it, then press {refresh}.", sanitize(error)), Role::Error)
+        }
+    };
+    placeholder::draw(app, &text, role, area, buffer);
+    None
+}
+
+/// The line of the table at a position of the terminal, on a screen with body `area`.
+pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
+    let loaded = app.sweep.loaded()?;
+    let [_, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let inner = pane(app.theme, "", false).inner(layout(loaded, body).table);
+    let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let first = first_visible(app.sweep.selected, loaded.lines.len(), usize::from(list.height));
+    line_at_position(list, first, position).filter(|line| *line < loaded.lines.len())
+}
+
+fn draw_header(app: &App, report: &SweepReport, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let dot = theme.symbol(Symbol::Dot);
+    let best = report.best().and_then(|trial| Some((trial, trial.score?))).map_or(
+        String::new(),
+        |(trial, score)| {
+            format!(
+                "best {} {} in trial {} ",
+                format::metric(report.metric),
+                format::score(report.metric, score),
+                trial.number
+            )
+        },
+    );
+    let available = usize::from(area.width).saturating_sub(width(&best) + 2);
+    let text = format!("{}{dot}{}", report.dir.name(), report.sweep.describe());
+    draw_text(
+        buffer,
+        area.x + 1,
+        area.y,
+        area.width,
+        &truncate(theme, &text, available),
+        theme.style(Role::Title),
+    );
+    draw_text_right(buffer, area, area.y, &best, theme.style(Role::Best));
+}
+
+fn draw_table(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
+    let report = &loaded.report;
+    let statuses = ["running", "finished", "paused", "stopped", "interrupted", "failed"];
+    let counts = statuses.into_iter().filter_map(|status| match report.count(status) {
+        0 => None,
+        count => Some(format!("{} {status}", format::count(count as u64))),
+    });
+    let counts: Vec<String> = counts.collect();
+    let title = match counts.as_slice() {
+        [] => plural(report.sweep.len(), "trial"),
+        counts => format!("{}: {}", plural(report.sweep.len(), "trial"), counts.join(", ")),
+    };
+    let title = truncate(app.theme, &title, usize::from(area.width.saturating_sub(6)));
+    let block = pane(app.theme, &title, true);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    draw_rows(app, loaded, inner, buffer);
+}
+
+/// The width of a column.
+fn column_width(loaded: &LoadedSweep, column: TrialColumn) -> usize {
+    match column {
+        TrialColumn::Number => 5,
+        TrialColumn::Axis(axis) => loaded.widths.get(axis).copied().unwrap_or(0).min(MAX_VALUE) + 1,
+        TrialColumn::Score => 6,
+        TrialColumn::Status => 11,
+        TrialColumn::Steps => 7,
+        TrialColumn::Time => 8,
+    }
+}
+
+/// Every column, in the order from left to right.
+fn columns(loaded: &LoadedSweep) -> Vec<TrialColumn> {
+    let axes = (0..loaded.report.sweep.axes.len()).map(TrialColumn::Axis);
+    let rest = [TrialColumn::Score, TrialColumn::Status, TrialColumn::Steps, TrialColumn::Time];
+    std::iter::once(TrialColumn::Number).chain(axes).chain(rest).collect()
+}
+
+fn table_width(loaded: &LoadedSweep) -> usize {
+    columns(loaded).into_iter().map(|column| column_width(loaded, column) + 1).sum()
+}
+
+/// The columns that fit: of those that do not, time and steps are left out first, then the last keys.
+fn fitting_columns(app: &App, loaded: &LoadedSweep, available: usize) -> Vec<TrialColumn> {
+    let mut columns = columns(loaded);
+    let sorted = app.sweep.order.column;
+    let total = |columns: &[TrialColumn]| -> usize {
+        columns.iter().map(|column| column_width(loaded, *column) + 1).sum()
+    };
+    let axes = (0..loaded.report.sweep.axes.len()).rev().map(TrialColumn::Axis);
+    for dropped in [TrialColumn::Time, TrialColumn::Steps].into_iter().chain(axes) {
+        if total(&columns) <= available {
+            break;
+        }
+        columns.retain(|column| *column != dropped || *column == sorted);
+    }
+    columns
+}
+
+fn title(report: &SweepReport, column: TrialColumn) -> String {
+    match column {
+        TrialColumn::Number => "trial".into(),
+        TrialColumn::Axis(axis) => {
+            report.sweep.axes.get(axis).map_or(String::new(), |axis| axis.key.name.into())
+        }
+        TrialColumn::Score => "best".into(),
+        TrialColumn::Status => "status".into(),
+        TrialColumn::Steps => "steps".into(),
+        TrialColumn::Time => "time".into(),
+    }
+}
+
+fn is_number(report: &SweepReport, column: TrialColumn) -> bool {
+    match column {
+        TrialColumn::Axis(axis) => report.is_number(axis),
+        TrialColumn::Status => false,
+        _ => true,
+    }
+}
+
+fn text(app: &App, report: &SweepReport, trial: &TrialRow, column: TrialColumn) -> String {
+    let dash = || app.theme.symbol(Symbol::Dash).to_string();
+    match column {
+        TrialColumn::Number => trial.number.to_string(),
+        TrialColumn::Axis(axis) => match trial.values.get(axis).map(String::as_str) {
+            None | Some("") => dash(),
+            Some(text) => sanitize(text),
+        },
+        TrialColumn::Score => trial.score.map_or_else(dash, |score| format::score(report.metric, score)),
+        TrialColumn::Status => trial.status.into(),
+        TrialColumn::Steps if trial.dir.is_none() => dash(),
+        TrialColumn::Steps => format::count(trial.steps),
+        TrialColumn::Time if trial.dir.is_none() => dash(),
+        TrialColumn::Time => format::duration(trial.seconds),
+    }
+}
+
+/// Draws the heading and the visible lines of the table.
+fn draw_rows(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let columns = fitting_columns(app, loaded, usize::from(area.width.saturating_sub(MARGIN)));
+    let order = app.sweep.order;
+    let mut x = area.x + MARGIN;
+    for column in &columns {
+        let width = column_width(loaded, *column);
+        let is_sorted = *column == order.column;
+        let arrow = match (is_sorted, order.is_reversed) {
+            (false, _) => "",
+            (true, false) => theme.symbol(Symbol::Falling),
+            (true, true) => theme.symbol(Symbol::Rising),
+        };
+        let title =
+            truncate(theme, &title(&loaded.report, *column), width - arrow.chars().count().min(width));
+        let title = format!("{title}{arrow}");
+        let title = if is_number(&loaded.report, *column) { aligned(&title, width) } else { title };
+        let role = if is_sorted { Role::Key } else { Role::Muted };
+        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &title, theme.style(role));
+        x += width as u16 + 1;
+    }
+    let height = usize::from(area.height.saturating_sub(1));
+    let first = first_visible(app.sweep.selected, loaded.lines.len(), height);
+    for (row, line) in loaded.lines.iter().skip(first).take(height).enumerate() {
+        let area = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
+        draw_line(app, loaded, line, &columns, first + row == app.sweep.selected, area, buffer);
+    }
+}
+
+fn draw_line(
+    app: &App,
+    loaded: &LoadedSweep,
+    line: &TrialLine,
+    columns: &[TrialColumn],
+    is_selected: bool,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let (theme, report) = (app.theme, &loaded.report);
+    if is_selected {
+        let cursor = fit_width(theme, &format!(" {}", theme.symbol(Symbol::Cursor)), usize::from(area.width));
+        draw_text(buffer, area.x, area.y, area.width, &cursor, theme.style(Role::Selected));
+    }
+    let styled = |role: Role| theme.style(if is_selected { Role::Selected } else { role });
+    let trial = match line {
+        TrialLine::Group { label, trials, mean } => {
+            let mean =
+                mean.map_or(String::new(), |mean| format!(", mean {}", format::score(report.metric, mean)));
+            let text = format!("{}: {}{mean}", sanitize(label), plural(*trials as u64, "trial"));
+            draw_text(
+                buffer,
+                area.x + MARGIN,
+                area.y,
+                area.width.saturating_sub(MARGIN),
+                &text,
+                styled(Role::Title),
+            );
+            return;
+        }
+        TrialLine::Trial(index) => report.trials.get(*index),
+    };
+    let Some(trial) = trial else { return };
+    let is_best = report.best().is_some_and(|best| best.number == trial.number);
+    let mut x = area.x + MARGIN;
+    for column in columns {
+        let width = column_width(loaded, *column);
+        let text = text(app, report, trial, *column);
+        let text =
+            if is_number(report, *column) { aligned(&text, width) } else { fit_width(theme, &text, width) };
+        let role = match column {
+            TrialColumn::Status => status_role(trial.status),
+            TrialColumn::Score if is_best => Role::Best,
+            _ if trial.dir.is_none() => Role::Muted,
+            _ => Role::Text,
+        };
+        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, styled(role));
+        x += width as u16 + 1;
+    }
+}
+
+/// `text` at the right end of `cells` cells.
+fn aligned(text: &str, cells: usize) -> String {
+    " ".repeat(cells.saturating_sub(width(text))) + text
+}

@@ -1,0 +1,165 @@
+//! The panes of the Sweep screen beside the table: the chart, and the keys with the trial under the cursor.
+
+use super::setting_lines::next_line;
+use crate::format;
+use crate::run::sweep::{Importance, SweepReport, TrialRow};
+use crate::spec::SweptValues;
+use crate::text::{plural, sanitize};
+use crate::tui::state::App;
+use crate::tui::state::sweep::{LoadedSweep, SweepChart};
+use crate::tui::theme::{Role, Symbol};
+use crate::tui::widgets::scatter::{PointSet, ScatterChart};
+use crate::tui::widgets::{fit_width, padded_pane, truncate, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+/// Columns of the name of a key.
+const NAME: usize = 22;
+
+/// The color of a status.
+pub(super) fn status_role(status: &str) -> Role {
+    match status {
+        "running" => Role::Train,
+        "failed" | "unreadable" => Role::Error,
+        "stopped" | "interrupted" => Role::Warning,
+        TrialRow::WAITING | TrialRow::PAUSED => Role::Muted,
+        _ => Role::Text,
+    }
+}
+
+/// Draws the chart that is chosen.
+pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
+    let report = &loaded.report;
+    let axis = app.sweep.axis.min(report.sweep.axes.len().saturating_sub(1));
+    let name = report.sweep.axes.get(axis).map_or("", |axis| axis.key.name);
+    let metric = format::metric(report.metric);
+    let title = match app.sweep.chart {
+        SweepChart::Points if report.is_log(axis) => format!("Best {metric} by {name}, logarithmic"),
+        SweepChart::Points => format!("Best {metric} by {name}"),
+        SweepChart::BestOverTime => format!("Best {metric} so far over time"),
+        SweepChart::BestOverSteps => format!("Best {metric} so far over optimizer steps"),
+    };
+    let title = truncate(app.theme, &title, usize::from(area.width.saturating_sub(6)));
+    let block = padded_pane(app.theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let y_text = |value: f64| format::score(report.metric, value);
+    let line = |points: &[(f64, f64)]| {
+        vec![PointSet { points: points.to_vec(), role: Role::Best, ascii: "*", is_line: true }]
+    };
+    let theme = app.theme;
+    let empty = "No trial has a score yet";
+    let chart = |sets, x_text| ScatterChart {
+        sets,
+        marked: None,
+        is_log: false,
+        labels: Vec::new(),
+        x_text,
+        y_text: &y_text,
+        empty,
+        theme,
+    };
+    match app.sweep.chart {
+        SweepChart::BestOverTime => {
+            chart(line(&report.best_over_time), &format::duration).draw(inner, buffer)
+        }
+        SweepChart::BestOverSteps => chart(line(&report.best_over_steps), &format::short).draw(inner, buffer),
+        SweepChart::Points => {
+            let points = ScatterChart {
+                marked: app.sweep.trial().and_then(|trial| point(report, axis, trial)),
+                is_log: report.is_log(axis),
+                labels: labels(report, axis),
+                ..chart(point_sets(report, axis), &format::real)
+            };
+            points.draw(inner, buffer);
+        }
+    }
+}
+
+/// The value of the key and the score of a trial.
+fn point(report: &SweepReport, axis: usize, trial: &TrialRow) -> Option<(f64, f64)> {
+    let number = report.numbers.get(axis)?.get(usize::try_from(trial.number).ok()?)?;
+    Some((*number, trial.score?)).filter(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+/// The trials that are not finished, and above them those that are.
+fn point_sets(report: &SweepReport, axis: usize) -> Vec<PointSet> {
+    let points = |is_finished: bool| {
+        let trials = report.trials.iter().filter(|trial| (trial.status == "finished") == is_finished);
+        trials.filter_map(|trial| point(report, axis, trial)).collect()
+    };
+    let set = |is_finished: bool, role, ascii| PointSet {
+        points: points(is_finished),
+        role,
+        ascii,
+        is_line: false,
+    };
+    vec![set(false, Role::Muted, "."), set(true, Role::Validation, "o")]
+}
+
+/// The labels of an axis with a list of few values; those of words are their only names.
+fn labels(report: &SweepReport, axis: usize) -> Vec<(f64, String)> {
+    let numbers = report.numbers.get(axis).map_or(&[][..], Vec::as_slice);
+    let Some(SweptValues::List(values)) = report.sweep.axes.get(axis).map(|axis| &axis.values) else {
+        return Vec::new();
+    };
+    let number_of = |text: &String| {
+        let trial = report.trials.iter().position(|trial| trial.values.get(axis) == Some(text))?;
+        Some((*numbers.get(trial)?, if text.is_empty() { "absent".into() } else { sanitize(text) }))
+    };
+    let mut labels: Vec<(f64, String)> = values.iter().filter_map(number_of).collect();
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    labels
+}
+
+/// Draws the importance of each key, and why the trial under the cursor has ended.
+pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
+    let (theme, report) = (app.theme, &loaded.report);
+    let title = "Rank correlation with the score";
+    let block =
+        padded_pane(theme, truncate(theme, title, usize::from(area.width.saturating_sub(6))).as_str(), false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let mut y = inner.y;
+    for (number, axis) in report.sweep.axes.iter().enumerate() {
+        let importance = report.importance.get(number).copied().flatten();
+        let text = format!(
+            "{}  {}",
+            fit_width(theme, axis.key.name, NAME),
+            importance_text(app, report, number, importance)
+        );
+        let is_clear =
+            importance.and_then(|found| found.interval).is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+        let role = if is_clear { Role::Best } else { Role::Text };
+        y = next_line(buffer, inner, y, &text, theme.style(role));
+    }
+    let Some(trial) = app.sweep.trial() else { return };
+    y += 1;
+    let heading = format!("Trial {}: {}", trial.number, trial.status);
+    y = next_line(buffer, inner, y, &heading, theme.style(status_role(trial.status)));
+    let values = report.sweep.describe_trial(trial.number);
+    for text in [Some(&values), trial.reason.as_ref()].into_iter().flatten() {
+        for line in wrap(&sanitize(text), usize::from(inner.width)) {
+            y = next_line(buffer, inner, y, &line, theme.style(Role::Text));
+        }
+    }
+}
+
+/// `−0.62   95 % CI −0.85 … −0.21   12 trials`.
+fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
+    let to = app.theme.symbol(Symbol::To);
+    match importance {
+        Some(Importance { correlation, interval: Some((low, high)), trials }) => {
+            format!(
+                "{correlation:+.2}   95 % CI {low:+.2}{to}{high:+.2}   {}",
+                plural(trials as u64, "trial")
+            )
+        }
+        Some(Importance { correlation, trials, .. }) => {
+            format!("{correlation:+.2}   {}", plural(trials as u64, "trial"))
+        }
+        None if !report.is_number(axis) => "its values have no order".into(),
+        None => "too few different scores".into(),
+    }
+}
