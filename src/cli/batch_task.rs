@@ -2,17 +2,14 @@
 
 use super::args::GlobalArgs;
 use super::output;
-use super::output_thread::OutputThread;
-use super::run_printer::print_events;
+use super::run_follower::Follower;
 use super::signals::Interruption;
-use super::stopper::Stopper;
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::run::executor::slurm::{SlurmTask, TaskSignal};
 use crate::run::sweep::{SweepDir, Trial, claim_promotion};
-use crate::run::{self, RunDir, RunHandle, TrainOutput};
+use crate::run::{self, RunDir, TrainOutput};
 use crate::train::control;
-use crossbeam_channel::Receiver;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,44 +18,30 @@ const DELAY: Duration = Duration::from_mins(1);
 /// Time between two looks.
 const DELAY_RETRY: Duration = Duration::from_secs(1);
 
-/// Follows the runs that one process trains, one after the other.
-pub(super) struct Follower<'a> {
-    pub(super) runs_dir: &'a Path,
-    /// The lines of the signal handler.
-    pub(super) lines: &'a Receiver<String>,
-    pub(super) is_plain: bool,
-    pub(super) stopper: &'a Stopper,
-    pub(super) interruption: &'a Interruption,
-}
-
-impl Follower<'_> {
-    /// Prints the events of a run until it is over.
-    pub(super) fn follow(&self, run: RunHandle) -> Result<TrainOutput> {
-        let (events, lines, is_plain) = (run.events.clone(), self.lines.clone(), self.is_plain);
-        let printer = OutputThread::start(move || print_events(&events, &lines, is_plain))?;
-        let result = run.join();
-        printer.wait(&self.interruption.is_set);
-        result
+/// After the trial in `dir`, trains those that the scheduler of its sweep promotes and that no job of their own trains: a
+/// paused trial has none any more. Returns the result of the last one, or the error
+/// of the first that has failed.
+pub(super) fn train_promoted(
+    follower: &Follower<'_>,
+    dir: &Path,
+    mut result: Result<TrainOutput>,
+) -> Result<TrainOutput> {
+    let run = RunDir::at(dir);
+    let Some(trial) = Trial::read(&run)? else { return result };
+    let sweep = SweepDir::of_trial(&run, &trial);
+    while !follower.stopper.is_stopped() {
+        let (control, handle) = control();
+        follower.stopper.set(handle.clone());
+        let promoted = claim_promotion(&sweep, follower.stopper.flag(), |start| {
+            run::start_controlled(start, follower.runs_dir, (control, handle))
+        });
+        let Some((number, run)) = promoted? else { break };
+        output::stderr_line(format!("trial {number} of {} is promoted", sweep.name()));
+        let of_promoted = follower.follow(run);
+        // The failure of the own trial is that of the job.
+        result = result.and(of_promoted);
     }
-
-    /// After the trial in `dir`, trains those that the scheduler of its sweep promotes and that no job of their own trains: a
-    /// paused trial has none any more. Returns the result of the last one.
-    pub(super) fn train_promoted(&self, dir: &Path, mut result: Result<TrainOutput>) -> Result<TrainOutput> {
-        let run = RunDir::at(dir);
-        let Some(trial) = Trial::read(&run)? else { return result };
-        let sweep = SweepDir::of_trial(&run, &trial);
-        while !self.stopper.is_stopped() {
-            let (control, handle) = control();
-            self.stopper.set(handle.clone());
-            let promoted = claim_promotion(&sweep, self.stopper.flag(), |start| {
-                run::start_controlled(start, self.runs_dir, (control, handle))
-            });
-            let Some((number, run)) = promoted? else { break };
-            output::stderr_line(format!("trial {number} of {} is promoted", sweep.name()));
-            result = self.follow(run);
-        }
-        result
-    }
+    result
 }
 
 /// Waits for the directory of a run, which may appear on a compute node with a delay.

@@ -24,6 +24,7 @@ mod output_thread;
 mod predict;
 mod progress;
 mod prune;
+mod run_follower;
 mod run_printer;
 mod runs;
 mod signals;

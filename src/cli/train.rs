@@ -1,10 +1,11 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
-use super::batch_task::{Follower, end_task, is_finished, wait_for_run};
+use super::batch_task::{end_task, is_finished, train_promoted, wait_for_run};
 use super::file_warnings::warn_about_files;
 use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
+use super::run_follower::Follower;
 use super::signals::stop_on_signals;
 use super::stopper::Stopper;
 use super::train_sweep::{SweepStart, train_sweep};
@@ -75,7 +76,7 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     let result = follower.follow(run);
     let result = match &task {
         Some((task, _)) => {
-            let result = follower.train_promoted(&dir, result);
+            let result = train_promoted(&follower, &dir, result);
             end_task(task, &dir, &interruption, result)
         }
         None => result,

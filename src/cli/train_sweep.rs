@@ -4,7 +4,7 @@ use super::args::{GlobalArgs, TrainArgs};
 use super::file_warnings::warn_about_files;
 use super::output;
 use super::output_thread::OutputThread;
-use super::run_printer::print_events;
+use super::run_follower::Follower;
 use super::signals::stop_on_signals;
 use super::stopper::Stopper;
 use crate::error::{Error, Result};
@@ -12,12 +12,12 @@ use crate::format::whole_score;
 use crate::run::sweep::{
     NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, find_sweep,
 };
-use crate::run::{self, RunDir, RunHandle, RunRow};
+use crate::run::{self, RunDir, RunRow};
 use crate::spec::{Experiments, ResolvedExperiment, Sweep};
 use crate::terminal_reset::exit_now;
 use crate::text::plural;
 use crate::train::control;
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::unbounded;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -134,8 +134,14 @@ pub(super) fn train_sweep(global: &GlobalArgs, args: &TrainArgs, start: SweepSta
     })?;
     let is_interrupted = &interruption.is_set;
     let dir = start.open(&global.runs_dir, stopper.flag())?;
-    let worker = Worker { global, dir: &dir, stopper: &stopper, lines: &more_lines, is_plain: args.plain };
-    let trained = worker.train(is_interrupted);
+    let follower = Follower {
+        runs_dir: &global.runs_dir,
+        lines: &more_lines,
+        is_plain: args.plain,
+        stopper: &stopper,
+        interruption: &interruption,
+    };
+    let trained = train_trials(&follower, &dir, global.json);
     let (is_json, runs_dir) = (global.json, global.runs_dir.clone());
     let is_stopped = stopper.is_stopped();
     let report =
@@ -150,71 +156,46 @@ pub(super) fn train_sweep(global: &GlobalArgs, args: &TrainArgs, start: SweepSta
     exit_now(INTERRUPTED)
 }
 
-/// Trains the trials of one sweep in this process.
-struct Worker<'a> {
-    global: &'a GlobalArgs,
-    dir: &'a SweepDir,
-    stopper: &'a Stopper,
-    lines: &'a Receiver<String>,
-    is_plain: bool,
+/// Trains the trials of a sweep in this process until none is left. A trial that has failed does not end the sweep.
+fn train_trials(follower: &Follower<'_>, dir: &SweepDir, is_json: bool) -> Result<()> {
+    let (sweep, stopper) = (dir.sweep()?, follower.stopper);
+    output::stderr_line(format!("sweep {}: {}", dir.name(), sweep.describe()));
+    while !stopper.is_stopped() {
+        let (control, handle) = control();
+        stopper.set(handle.clone());
+        let next = claim_next_trial(dir, stopper.flag(), |start| {
+            run::start_controlled(start, follower.runs_dir, (control, handle))
+        });
+        match next? {
+            (NextTrial::Done, _) => break,
+            (NextTrial::Train { number, dir: run_dir }, Some(run)) => {
+                output::stderr_line(format!("trial {number}: {}", sweep.describe_trial(number)));
+                match follower.follow(run) {
+                    Ok(_) | Err(Error::Interrupted(_)) => {}
+                    Err(error) if RunDir::at(&run_dir).summary().is_some() => {
+                        output::stderr_line(format!("trial {number} failed: {error}"));
+                    }
+                    Err(error) => return Err(error),
+                }
+                report_trial(dir, number, &run_dir, is_json)?;
+            }
+            _ => std::thread::sleep(INTERVAL),
+        }
+    }
+    Ok(())
 }
 
-impl Worker<'_> {
-    fn train(&self, is_interrupted: &AtomicBool) -> Result<()> {
-        let sweep = self.dir.sweep()?;
-        output::stderr_line(format!("sweep {}: {}", self.dir.name(), sweep.describe()));
-        while !self.stopper.is_stopped() {
-            let (control, handle) = control();
-            self.stopper.set(handle.clone());
-            let runs_dir = &self.global.runs_dir;
-            let next = claim_next_trial(self.dir, self.stopper.flag(), |start| {
-                run::start_controlled(start, runs_dir, (control, handle))
-            });
-            match next? {
-                (NextTrial::Done, _) => break,
-                (NextTrial::Train { number, dir }, Some(run)) => {
-                    self.follow(&sweep, number, run, is_interrupted)?;
-                    self.report_trial(number, &dir)?;
-                }
-                _ => std::thread::sleep(INTERVAL),
-            }
-        }
-        Ok(())
+/// Prints the result of a trial.
+fn report_trial(sweep: &SweepDir, number: u64, dir: &Path, is_json: bool) -> Result<()> {
+    let Some(row) = run::row(dir) else { return Ok(()) };
+    let report = SweepReport::read(sweep.clone(), &[row])?;
+    let Some(trial) = usize::try_from(number).ok().and_then(|index| report.trials.get(index)) else {
+        return Ok(());
+    };
+    if is_json {
+        return output::json_line(trial);
     }
-
-    /// Prints the events of a trial until it is over.
-    ///
-    /// # Errors
-    /// That of a trial that cannot be trained. A trial that has failed does not end the sweep.
-    fn follow(&self, sweep: &Sweep, number: u64, run: RunHandle, is_interrupted: &AtomicBool) -> Result<()> {
-        output::stderr_line(format!("trial {number}: {}", sweep.describe_trial(number)));
-        let (events, lines, is_plain) = (run.events.clone(), self.lines.clone(), self.is_plain);
-        let printer = OutputThread::start(move || print_events(&events, &lines, is_plain))?;
-        let dir = RunDir::at(&run.dir);
-        let result = run.join();
-        printer.wait(is_interrupted);
-        match result {
-            Ok(_) | Err(Error::Interrupted(_)) => Ok(()),
-            Err(error) if dir.summary().is_some() => {
-                output::stderr_line(format!("trial {number} failed: {error}"));
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Prints the result of a trial.
-    fn report_trial(&self, number: u64, dir: &Path) -> Result<()> {
-        let Some(row) = run::row(dir) else { return Ok(()) };
-        let report = SweepReport::read(self.dir.clone(), &[row])?;
-        let Some(trial) = usize::try_from(number).ok().and_then(|index| report.trials.get(index)) else {
-            return Ok(());
-        };
-        if self.global.json {
-            return output::json_line(trial);
-        }
-        output::stdout_line(trial_line(&report, trial))
-    }
+    output::stdout_line(trial_line(&report, trial))
 }
 
 /// `trial 3: accuracy 81.2 % after 63 steps, paused (learning_rate=2e-5)`.
