@@ -3,8 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, background, bench, cancel, check, completions, control, doctor, eval, events, export, keys, man, output,
-    predict, prune, runs, submit, train,
+    attach, background, bench, cancel, check, completions, control, doctor, eval, events, export, keys, man,
+    output, predict, prune, runs, submit, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -54,7 +54,8 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
 }
 
 /// The columns that a narrow terminal leaves out, the first one first.
-const OPTIONAL: [&str; 10] = ["SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED", "REASON"];
+const OPTIONAL: [&str; 10] =
+    ["SEED", "MODEL", "STEPS", "TASK", "STARTED", "DISK", "TIME", "TAGS", "CALLED", "REASON"];
 
 /// A title, and the text of a run.
 type TableColumn = (&'static str, fn(&RunRow) -> String);
@@ -131,7 +132,9 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
 fn status(row: &RunRow) -> String {
     let name = row.status.name();
     match row.status {
-        RunStatus::Finished | RunStatus::Unreadable | RunStatus::NotStarted | RunStatus::Pending => name.into(),
+        RunStatus::Finished | RunStatus::Unreadable | RunStatus::NotStarted | RunStatus::Pending => {
+            name.into()
+        }
         _ => format!("{name} {:.0} %", 100.0 * row.progress),
     }
 }
@@ -215,7 +218,7 @@ mod tests {
     fn names_and_tags_have_columns_once_a_run_has_them() {
         let notes =
             RunNotes { display_name: Some("mine".into()), tags: vec!["a".into(), "b".into()], note: None };
-        let all = lines(&[row(), RunRow { notes, ..row() }]);
+        let all = lines(&[row(), RunRow { notes, reason: Some("Resources".into()), ..row() }]);
         assert_eq!(
             (&all[0][1..3], &all[1][1..3], &all[2][1..3]),
             (

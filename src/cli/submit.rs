@@ -84,7 +84,9 @@ fn summary(submitted: &[SubmittedTask]) -> String {
     let verb = if submitted.len() == 1 { "is" } else { "are" };
     let job = |task: Option<&SubmittedTask>| task.and_then(|task| task.job.clone());
     match (job(submitted.first()), job(submitted.last())) {
-        (Some(first), Some(last)) if first != last => format!("{tasks} {verb} submitted as jobs {first} to {last}"),
+        (Some(first), Some(last)) if first != last => {
+            format!("{tasks} {verb} submitted as jobs {first} to {last}")
+        }
         (Some(job), _) => format!("{tasks} {verb} submitted as job {job}"),
         _ => format!("{tasks} {verb} in the queue"),
     }

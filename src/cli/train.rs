@@ -32,11 +32,17 @@ const DELAY_RETRY: Duration = Duration::from_secs(1);
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     // A task resumes a run: one that creates a run would create another one when it is requeued.
     let task = args.resume.as_ref().and_then(|run| Some((SlurmTask::from_env()?, run)));
-    if let Some((_, run)) = &task
-        && let Some(dir) = finished_run(&wait_for_run(global, run)?)
-    {
-        output::stderr_line("the run is finished already");
-        return output::stdout_line(dir.display().to_string());
+    if let Some((task, run)) = &task {
+        let dir = wait_for_run(global, run)?;
+        let reason = match () {
+            () if is_finished(&dir) => Some("is finished already"),
+            () if task.is_replaced(&global.runs_dir, &dir) => Some("was submitted again, as another job"),
+            () => None,
+        };
+        if let Some(reason) = reason {
+            output::stderr_line(format!("the run {reason}"));
+            return output::stdout_line(dir.display().to_string());
+        }
     }
     let overrides = overrides(global, args);
     let start = if let Some(run) = &args.resume {
@@ -97,10 +103,8 @@ fn wait_for_run(global: &GlobalArgs, run: &str) -> Result<PathBuf> {
     }
 }
 
-/// The directory of a run that is finished.
-fn finished_run(dir: &Path) -> Option<PathBuf> {
-    let summary = RunDir::at(dir).summary()?;
-    (summary.status == Status::Finished).then(|| dir.to_path_buf())
+fn is_finished(dir: &Path) -> bool {
+    RunDir::at(dir).summary().is_some_and(|summary| summary.status == Status::Finished)
 }
 
 /// Requeues the task of a batch system if its training was stopped by a warning or a preemption.

@@ -12,9 +12,9 @@ pub mod diagnosis;
 mod dir;
 mod disk;
 pub mod draft;
-pub mod executor;
 pub mod error_analysis;
 mod event_channel;
+pub mod executor;
 mod file_lock;
 pub mod filter;
 #[cfg(fuzzing)]

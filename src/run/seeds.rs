@@ -72,7 +72,8 @@ fn write_results(dir: &RunDir, summaries: &[Summary]) -> Result<Option<RepeatsSu
 pub(super) fn complete_run(dir: &RunDir) -> Result<()> {
     let spec = dir.spec()?;
     let seeds = (0..spec.repeats).map(|repeat| dir.seed(spec.seed + repeat));
-    let finished = seeds.map_while(|seed| seed.summary().filter(|summary| summary.status == Status::Finished));
+    let finished =
+        seeds.map_while(|seed| seed.summary().filter(|summary| summary.status == Status::Finished));
     let summaries: Vec<Summary> = finished.collect();
     if (summaries.len() as u64) < spec.repeats {
         return Ok(());

@@ -183,7 +183,8 @@ fn memory(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
     };
     let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't', 'B', 'b']);
     let unit = text.get(digits.len()..).unwrap_or_default();
-    let is_valid = number(digits).is_some() && (unit.len() <= 1 || unit.len() == 2 && unit.ends_with(['B', 'b']));
+    let is_valid =
+        number(digits).is_some() && (unit.len() <= 1 || unit.len() == 2 && unit.ends_with(['B', 'b']));
     if is_valid && !unit.eq_ignore_ascii_case("b") {
         Ok(text)
     } else {
@@ -195,10 +196,12 @@ fn memory(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
 fn count(value: &Spanned<DeValue<'_>>) -> Result<u32, String> {
     let expected = || format!("expected a whole number from 1 to {MAX_COUNT}");
     match value.get_ref() {
-        DeValue::Integer(number) => match u32::from_str_radix(&number.as_str().replace('_', ""), number.radix()) {
-            Ok(number) if (1..=MAX_COUNT).contains(&number) => Ok(number),
-            _ => Err(format!("{}, found `{}`", expected(), number.as_str())),
-        },
+        DeValue::Integer(number) => {
+            match u32::from_str_radix(&number.as_str().replace('_', ""), number.radix()) {
+                Ok(number) if (1..=MAX_COUNT).contains(&number) => Ok(number),
+                _ => Err(format!("{}, found `{}`", expected(), number.as_str())),
+            }
+        }
         other => Err(format!("{}, found {}", expected(), describe_value(other))),
     }
 }
@@ -241,7 +244,10 @@ mod tests {
                     extra = [\"#SBATCH --nice\", \"module load cuda\"]\n";
         let (settings, errors) = read(text);
         assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!((settings.cpus_per_task, settings.max_parallel, settings.signal_delay_s), (Some(8), Some(20), Some(300)));
+        assert_eq!(
+            (settings.cpus_per_task, settings.max_parallel, settings.signal_delay_s),
+            (Some(8), Some(20), Some(300))
+        );
         assert_eq!(settings.time_limit(), Some(4 * 3600));
         assert_eq!(settings.extra.unwrap(), ["#SBATCH --nice", "module load cuda"]);
         assert_eq!(read("time = 30\nmem = 4000\n").0.time_limit(), Some(1800));

@@ -13,7 +13,8 @@ use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
 use crate::run::executor::TaskList;
 use crate::run::{
-    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row_with_tasks, seed_dirs, unreadable,
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row_with_tasks, seed_dirs,
+    unreadable,
 };
 use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;

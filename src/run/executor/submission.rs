@@ -79,6 +79,7 @@ impl Submission<'_> {
     pub fn submit(&mut self, subjects: &[Subject], executor: &dyn Executor) -> Result<Vec<SubmittedTask>> {
         let subjects = self.prepare(subjects)?;
         let _lock = self.lock()?;
+        executor.settle()?;
         let mut unused = None;
         let mut runs = Vec::new();
         for subject in &subjects {
@@ -150,10 +151,14 @@ fn resumable(dir: &Path) -> Result<PathBuf> {
     let run = RunDir::at(dir);
     let name = run.name();
     if is_training(&run) {
-        return Err(Error::Usage(format!("{name} is being trained already; stop it first with: glue-tui cancel {name}")));
+        return Err(Error::Usage(format!(
+            "{name} is being trained already; stop it first with: glue-tui cancel {name}"
+        )));
     }
     if run.summary().is_some_and(|summary| summary.status == Status::Finished) {
-        return Err(Error::Usage(format!("{name} is finished already; submit its experiment for another run")));
+        return Err(Error::Usage(format!(
+            "{name} is finished already; submit its experiment for another run"
+        )));
     }
     Ok(dir.to_path_buf())
 }
@@ -182,7 +187,8 @@ fn unsubmitted(runs_dir: &Path) -> Vec<(PathBuf, RunSpec)> {
         }
         let spec = run.spec().ok()?;
         let has_log = |seed: &RunDir| seed.events_file().exists();
-        let is_started = spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
+        let is_started =
+            spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
         (!is_started).then(|| (run.path().to_path_buf(), spec))
     });
     unused.collect()
@@ -195,7 +201,10 @@ const TRIAL: &str = "trial.toml";
 fn with_advice(error: Error, count: usize) -> Error {
     let text = |cause: String| match count {
         0 => cause,
-        _ => format!("{cause}; the directories of {} stay, and the next submission uses them", plural(count, "new run")),
+        _ => format!(
+            "{cause}; the directories of {} stay, and the next submission uses them",
+            plural(count, "new run")
+        ),
     };
     match error {
         Error::Usage(cause) => Error::Usage(text(cause)),
@@ -226,7 +235,10 @@ mod tests {
         std::fs::write(trial.path().join(TRIAL), "").unwrap();
         assert_eq!(submit(home.path(), &spec).file_name(), left.path().file_name());
         let second = submit(home.path(), &spec);
-        assert!(!second.ends_with(left.name()) && !second.ends_with(trial.name()), "each run is submitted once");
+        assert!(
+            !second.ends_with(left.name()) && !second.ends_with(trial.name()),
+            "each run is submitted once"
+        );
     }
 
     #[test]

@@ -41,7 +41,9 @@ impl TaskList {
     /// a process holds its lock, if it is finished, or if its log ends after Slurm was asked.
     pub fn apply(&self, row: &mut RunRow) {
         row.tasks = self.of_run(&row.name);
-        if row.tasks.is_empty() || matches!(row.status, RunStatus::Running | RunStatus::Unreadable | RunStatus::Finished) {
+        if row.tasks.is_empty()
+            || matches!(row.status, RunStatus::Running | RunStatus::Unreadable | RunStatus::Finished)
+        {
             return;
         }
         let has_ended_since = row.ended.is_some_and(|ended| ended >= self.state.polled);
@@ -124,12 +126,19 @@ mod tests {
             assert_eq!(status(&[(state, None)], row(before)).status, after, "{state} {before:?}");
         }
         let ended = RunRow { ended: Some(150.0), ..row(Failed) };
-        assert_eq!(status(&[("RUNNING", None)], ended).status, Failed, "the log is newer than Slurm's answer");
+        assert_eq!(
+            status(&[("RUNNING", None)], ended).status,
+            Failed,
+            "the log is newer than Slurm's answer"
+        );
     }
 
     #[test]
     fn reason_of_slurm_is_shown() {
-        assert_eq!(status(&[("PENDING", Some("Resources"))], row(RunStatus::NotStarted)).reason.unwrap(), "Resources");
+        assert_eq!(
+            status(&[("PENDING", Some("Resources"))], row(RunStatus::NotStarted)).reason.unwrap(),
+            "Resources"
+        );
         let failed = status(&[("OUT_OF_MEMORY", None)], row(RunStatus::Interrupted));
         assert_eq!(failed.reason.as_deref(), Some("OUT_OF_MEMORY"));
         assert_eq!(failed.error.unwrap(), "job 7_0 has ended in Slurm with OUT_OF_MEMORY");

@@ -40,11 +40,10 @@ impl TaskPhase {
     pub fn of(state: &str) -> TaskPhase {
         // `sacct` writes `CANCELLED by 1000`, and `COMPLETED+` where the column is too narrow.
         match state.split([' ', '+']).next().unwrap_or_default() {
-            SUBMITTING | PENDING | "REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "RESV_DEL_HOLD" | "SPECIAL_EXIT" => {
-                TaskPhase::Pending
-            }
-            "RUNNING" | "CONFIGURING" | "COMPLETING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "STAGE_OUT"
-            | "RESIZING" => TaskPhase::Running,
+            SUBMITTING | PENDING | "REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "RESV_DEL_HOLD"
+            | "SPECIAL_EXIT" => TaskPhase::Pending,
+            "RUNNING" | "CONFIGURING" | "COMPLETING" | "SUSPENDED" | "STOPPED" | "SIGNALING"
+            | "STAGE_OUT" | "RESIZING" => TaskPhase::Running,
             "COMPLETED" => TaskPhase::Completed,
             CANCELLED | "REVOKED" => TaskPhase::Cancelled,
             _ => TaskPhase::Failed,

@@ -43,7 +43,10 @@ pub(super) fn ask_to_cancel(app: &mut App) {
     let Some(run) = app.runs.run().filter(|run| has_active_task(run)) else { return };
     app.popup = Some(Popup::question(
         "Cancel the jobs of this run?",
-        format!("{} is taken back from Slurm. A task in training saves its work, and can be submitted again.", run.name),
+        format!(
+            "{} is taken back from Slurm. A task in training saves its work, and can be submitted again.",
+            run.name
+        ),
         vec![('x', "cancel the jobs", Reply::Cancel(run.dir.clone())), ('k', "keep them", Reply::Nothing)],
     ));
 }

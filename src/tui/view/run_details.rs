@@ -6,8 +6,8 @@ use super::setting_lines::{LABEL, next_line, setting};
 use super::{machine, scores};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::history::History;
 use crate::run::executor::TaskStatus;
+use crate::run::history::History;
 use crate::run::{RunRow, SettingChange};
 use crate::spec::{RunSpec, settings};
 use crate::text::{self, plural};
@@ -75,7 +75,9 @@ fn draw_outcome(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) -> u16
     draw_text(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     let mut y = area.y + 1;
     let reason = run.reason.as_ref().map(|reason| format!("Slurm: {reason}"));
-    for (text, role) in [(&run.error, Role::Error), (&reason, Role::Muted), (&run.notes_problem, Role::Warning)] {
+    for (text, role) in
+        [(&run.error, Role::Error), (&reason, Role::Muted), (&run.notes_problem, Role::Warning)]
+    {
         for line in text.iter().flat_map(|text| wrap(text, area.width as usize)) {
             y = next_line(buffer, area, y, &line, theme.style(role));
         }

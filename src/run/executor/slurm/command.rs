@@ -65,9 +65,10 @@ fn run_within(program: &str, arguments: &[&str], timeout: Duration) -> Result<St
     let cause = cause(&stderr);
     let message = format!("{program} failed: {cause}");
     let is_down = ["contact", "Connection", "timed out", "Zero Bytes", "configuration source", "munge"];
-    Err(match is_down.iter().any(|part| stderr.contains(part)) {
-        true => Error::Device(format!("{message}; the scheduler may be down: try again later")),
-        false => Error::Usage(message),
+    Err(if is_down.iter().any(|part| stderr.contains(part)) {
+        Error::Device(format!("{message}; the scheduler may be down: try again later"))
+    } else {
+        Error::Usage(message)
     })
 }
 
@@ -116,9 +117,16 @@ mod tests {
         let fails = |script: &str| run("sh", &["-c", script]).unwrap_err();
         let missing = run("no-such-scheduler", &[]).unwrap_err();
         assert!(missing.to_string().contains("no-such-scheduler is not in PATH") && missing.exit_code() == 2);
-        let rejected = fails("echo 'sbatch: error: invalid partition specified: gpu' >&2; echo 'sbatch: error: Batch job submission failed' >&2; exit 1");
-        assert_eq!(rejected.to_string(), "sh failed: invalid partition specified: gpu, Batch job submission failed");
-        let down = fails("echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1");
+        let rejected = fails(
+            "echo 'sbatch: error: invalid partition specified: gpu' >&2; echo 'sbatch: error: Batch job submission failed' >&2; exit 1",
+        );
+        assert_eq!(
+            rejected.to_string(),
+            "sh failed: invalid partition specified: gpu, Batch job submission failed"
+        );
+        let down = fails(
+            "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1",
+        );
         assert!(matches!(down, Error::Device(_)) && down.to_string().contains("may be down"), "{down}");
         let start = Instant::now();
         let hangs = run_within("sleep", &["60"], Duration::from_millis(50)).unwrap_err();

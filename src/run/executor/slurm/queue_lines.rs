@@ -35,7 +35,8 @@ impl QueueLine {
 pub(super) fn parse_squeue(text: &str) -> Vec<QueueLine> {
     let line = |line: &str| {
         let mut fields = line.trim().splitn(5, '|');
-        let (array, indexes, state, reason) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (array, indexes, state, reason) =
+            (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         let name = fields.next().map(str::to_owned);
         let (array, indexes) = (array.to_owned(), parse_indexes(indexes)?);
         Some(QueueLine { array, indexes, state: state.into(), reason: parse_reason(reason), name })
@@ -86,7 +87,8 @@ mod tests {
         assert_eq!((lines[0].array.as_str(), lines[0].reason.as_deref()), ("12", Some("Resources")));
         assert!(lines[1].has(4) && !lines[1].has(5) && lines[1].has(9));
         assert_eq!((lines[2].reason.as_deref(), lines[2].name.as_deref()), (None, Some("glue|tui")));
-        let lines = parse_sacct("12_3|CANCELLED by 0|None\n12_[4-9%2]|PENDING|\n12_5.batch|X|\n8|COMPLETED|None\n");
+        let lines =
+            parse_sacct("12_3|CANCELLED by 0|None\n12_[4-9%2]|PENDING|\n12_5.batch|X|\n8|COMPLETED|None\n");
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0].state, "CANCELLED by 0");
     }

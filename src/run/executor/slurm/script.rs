@@ -1,6 +1,7 @@
 //! The batch script of an array.
 
 use super::state::folder;
+use super::task::ARRAY_NAME;
 use crate::spec::SlurmSettings;
 use std::path::{Path, PathBuf};
 
@@ -34,24 +35,33 @@ impl Array<'_> {
         let mut lines = vec!["#!/bin/bash".to_owned()];
         lines.extend(self.options().into_iter().map(|option| format!("#SBATCH {option}")));
         let extra = self.settings.extra.iter().flatten();
-        let (options, commands): (Vec<&String>, Vec<&String>) = extra.partition(|line| line.starts_with("#SBATCH"));
+        let (options, commands): (Vec<&String>, Vec<&String>) =
+            extra.partition(|line| line.starts_with("#SBATCH"));
         lines.extend(options.into_iter().cloned());
         lines.push(String::new());
         lines.extend(commands.into_iter().cloned());
         lines.push(format!("cd {} || exit 1", quoted(&working_dir.display().to_string())));
         lines.push("# Models and data are in the cache: a compute node may have no network.".into());
         lines.push("export HF_HUB_OFFLINE=1".into());
+        lines.push(format!("export {ARRAY_NAME}={}", quoted(self.name)));
+        if let Some(count) = self.settings.cpus_per_task {
+            lines.push(format!("export RAYON_NUM_THREADS={count}"));
+        }
         for name in PASSED_ON {
             if let Some(value) = std::env::var_os(name) {
                 lines.push(format!("export {name}={}", quoted(&value.to_string_lossy())));
             }
         }
-        let (runs, tasks) = (self.runs_dir.display().to_string(), self.folder().join(TASKS).display().to_string());
+        let (runs, tasks) =
+            (self.runs_dir.display().to_string(), self.folder().join(TASKS).display().to_string());
         lines.push(format!("runs={}", quoted(&runs)));
         lines.push("# A line for each task. Over NFS, a new file may appear with a delay.".into());
         lines.push("for delay in 0 1 2 4 8 15 30; do".into());
         lines.push("  sleep \"$delay\"".into());
-        lines.push(format!("  task=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {} 2>/dev/null)", quoted(&tasks)));
+        lines.push(format!(
+            "  task=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {} 2>/dev/null)",
+            quoted(&tasks)
+        ));
         lines.push("  [ -z \"$task\" ] || break".into());
         lines.push("done".into());
         let program = quoted(&program.display().to_string());
@@ -84,7 +94,8 @@ impl Array<'_> {
             ("account", account),
             ("qos", qos),
         ];
-        options.extend(named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
+        options
+            .extend(named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
         options.extend(self.settings.cpus_per_task.map(|count| format!("--cpus-per-task={count}")));
         options
     }
@@ -150,7 +161,10 @@ mod tests {
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}"));
         assert!(at("#SBATCH --nice") < at("module load cuda") && at("module load cuda") < at("exec "));
         let last = text.lines().last().unwrap();
-        assert!(last.starts_with("exec '/opt/glue tui/glue-tui' train ") && last.ends_with("--resume \"$runs/$task\""));
+        assert!(
+            last.starts_with("exec '/opt/glue tui/glue-tui' train ")
+                && last.ends_with("--resume \"$runs/$task\"")
+        );
     }
 
     #[test]

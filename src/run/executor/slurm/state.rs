@@ -152,11 +152,17 @@ impl SlurmState {
     }
 
     #[cfg(test)]
-    pub(in crate::run::executor) fn insert_for_tests(&mut self, task: &str, state: &str, reason: Option<&str>) {
+    pub(in crate::run) fn insert_for_tests(&mut self, task: &str, state: &str, reason: Option<&str>) {
         let index = u32::try_from(self.tasks.len()).unwrap();
         let (state, reason) = (state.to_owned(), reason.map(str::to_owned));
-        let record =
-            TaskRecord { array_name: "glue".into(), index, array: Some("7".into()), state, reason, time: 1.0 };
+        let record = TaskRecord {
+            array_name: "glue".into(),
+            index,
+            array: Some("7".into()),
+            state,
+            reason,
+            time: 1.0,
+        };
         self.tasks.insert(task.into(), record);
     }
 }
