@@ -231,7 +231,7 @@ mod tests {
     fn names_and_tags_have_columns_once_a_run_has_them() {
         let notes =
             RunNotes { display_name: Some("mine".into()), tags: vec!["a".into(), "b".into()], note: None };
-        let all = lines(&[row(), RunRow { notes, ..row() }]);
+        let all = lines(&[row(), RunRow { notes, reason: Some("Resources".into()), ..row() }]);
         assert_eq!(
             (&all[0][1..3], &all[1][1..3], &all[2][1..3]),
             (

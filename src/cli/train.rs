@@ -31,10 +31,16 @@ const INTERRUPTED: u8 = 130;
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     // A task resumes a run: one that creates a run would create another one when it is requeued.
     let task = args.resume.as_ref().and_then(|run| Some((SlurmTask::from_env()?, run)));
-    if let Some((_, run)) = &task {
+    if let Some((task, run)) = &task {
         let dir = wait_for_run(global, run)?;
-        if is_finished(&dir) && Trial::read(&RunDir::at(&dir))?.is_none() {
-            output::stderr_line("the run is finished already");
+        let is_trial = Trial::read(&RunDir::at(&dir))?.is_some();
+        let reason = match () {
+            () if is_finished(&dir) && !is_trial => Some("is finished already"),
+            () if task.is_replaced(&global.runs_dir, &dir) => Some("was submitted again, as another job"),
+            () => None,
+        };
+        if let Some(reason) = reason {
+            output::stderr_line(format!("the run {reason}"));
             return output::stdout_line(dir.display().to_string());
         }
     }

@@ -15,6 +15,7 @@ use super::log_tail::{LogTail, TailItem};
 use crate::error::{Error, Result};
 use crate::event::{Command, Event, TrainingSettings, now};
 use crate::files::{free_space, open_append};
+use crate::machine::BatchTask;
 use crate::train::Handle;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two reads of a file that another process writes.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
+/// The same in a task of a cluster: a thousand of them read files on the same disk.
+const TASK_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// A disk with less free space than this, in bytes, is full: an acknowledgement may not fit.
 const MIN_LOG_SPACE: u64 = 4096;
 /// How long a client waits while the disk is full.
@@ -52,9 +55,10 @@ impl ControlWatcher {
         open_append(&path).map_err(Error::writing(&path))?;
         let mut tail = LogTail::from_end(path);
         let (close, closed) = bounded(0);
+        let interval = if BatchTask::from_env().is_some() { TASK_POLL_INTERVAL } else { POLL_INTERVAL };
         let watch = move || {
             loop {
-                let is_last = closed.recv_timeout(POLL_INTERVAL) != Err(RecvTimeoutError::Timeout);
+                let is_last = closed.recv_timeout(interval) != Err(RecvTimeoutError::Timeout);
                 for record in new_records(&mut tail) {
                     handle.send(record.command);
                 }
@@ -118,6 +122,15 @@ impl PendingCommand {
         command.check()?;
         let dir = controlled_run(RunDir::at(dir));
         let name = dir.name();
+        let seeds = dir.existing_seeds().unwrap_or_default();
+        if !is_training(&dir)
+            && let Some(seed) = seeds.iter().find(|seed| is_training(seed))
+        {
+            return Err(Error::Usage(format!(
+                "the seeds of {name} are trained by a process each; name one of them, for example {}",
+                seed.path().display()
+            )));
+        }
         if !is_training(&dir) {
             let status = match dir.summary() {
                 Some(summary) => summary.status.name(),

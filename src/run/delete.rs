@@ -1,6 +1,7 @@
 //! Deletes runs.
 
 use super::dir::RunDir;
+use super::executor::TaskList;
 use super::lock::lock_with_seeds;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -11,7 +12,7 @@ const DELETED: &str = ".deleted";
 /// Deletes the run `dir`, a folder of `runs_dir`, with all its files. The run disappears at once or not at all.
 ///
 /// # Errors
-/// [`Error::Usage`] when `dir` is not a run in `runs_dir` or when another process trains it or one of its seeds,
+/// [`Error::Usage`] when `dir` is not a run in `runs_dir`, when Slurm has a job for it, or when another process trains it or one of its seeds,
 /// [`Error::Write`] when it cannot be removed.
 pub fn delete(runs_dir: &Path, dir: &Path) -> Result<()> {
     let run = RunDir::at(dir);
@@ -21,6 +22,14 @@ pub fn delete(runs_dir: &Path, dir: &Path) -> Result<()> {
             "{} is not a run in {}; delete it by hand if you are sure",
             dir.display(),
             runs_dir.display()
+        )));
+    }
+    let tasks = TaskList::read(runs_dir).of_run(&run.name());
+    if let Some(task) = tasks.iter().find(|task| task.phase().is_active()) {
+        return Err(Error::Usage(format!(
+            "{name} has the job {} in Slurm; take it back first with: glue-tui cancel {name}",
+            task.job.as_deref().unwrap_or(&task.state),
+            name = run.name()
         )));
     }
     let _locks = lock_with_seeds(&run)?;
@@ -42,6 +51,7 @@ fn remove_deleted(runs_dir: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::executor::slurm::SlurmState;
     use super::super::lock::RunLock;
     use super::*;
     use crate::spec::built_in;
@@ -60,6 +70,19 @@ mod tests {
         std::fs::create_dir(runs.join(".other.deleted")).unwrap();
         delete(runs, run.path()).unwrap();
         assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn run_with_a_job_in_slurm_is_not_deleted() {
+        let home = tempfile::tempdir().unwrap();
+        let run = RunDir::create(home.path(), &built_in("demo")).unwrap();
+        let mut state = SlurmState::default();
+        state.insert_for_tests(&run.name(), "PENDING", None);
+        std::fs::create_dir(home.path().join(".slurm")).unwrap();
+        std::fs::write(home.path().join(".slurm/state.json"), serde_json::to_vec(&state).unwrap()).unwrap();
+        let error = delete(home.path(), run.path()).unwrap_err().to_string();
+        assert!(error.contains("job 7_0") && error.contains("glue-tui cancel"), "{error}");
+        assert!(run.spec_file().is_file());
     }
 
     #[test]

@@ -91,18 +91,29 @@ pub fn row_with_tasks(dir: &Path, tasks: &TaskList) -> Option<RunRow> {
         return link.is_symlink().then(|| unreadable(dir, &Error::reading(dir)(error)));
     }
     let dir = RunDir::at(dir);
-    let is_locked = is_training(&dir);
-    let mut row = read_row(&dir, is_locked)?;
+    let lock = if is_training(&dir) { LockState::Held } else { LockState::Free };
+    let mut row = read_row(&dir, lock)?;
     tasks.apply(&mut row);
     Some(row)
 }
 
 /// [`row`] for a run whose lock this process holds, so that nobody trains it.
 pub(super) fn row_of_locked_run(dir: &RunDir) -> Option<RunRow> {
-    read_row(dir, false)
+    read_row(dir, LockState::Ours)
 }
 
-fn read_row(dir: &RunDir, is_locked: bool) -> Option<RunRow> {
+/// Who holds the lock of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LockState {
+    /// A process that trains it.
+    Held,
+    /// Nobody; a process may train one of its seeds.
+    Free,
+    /// This process, with the locks of its seeds, so that nobody trains it.
+    Ours,
+}
+
+fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
     if !dir.is_run() {
         return None;
     }
@@ -114,8 +125,8 @@ fn read_row(dir: &RunDir, is_locked: bool) -> Option<RunRow> {
         Ok(notes) => (notes, None),
         Err(error) => (RunNotes::default(), Some(error.to_string())),
     };
-    let seeds = Seeds::read(dir, &spec, is_locked);
-    let is_running = is_locked || seeds.is_any_trained;
+    let seeds = Seeds::read(dir, &spec, lock);
+    let is_running = lock == LockState::Held || seeds.is_any_trained;
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec).map(|all| all.repeats) } else { None };
     let last = seeds.last();
@@ -195,7 +206,7 @@ struct Seeds {
 }
 
 impl Seeds {
-    fn read(dir: &RunDir, spec: &RunSpec, is_locked: bool) -> Seeds {
+    fn read(dir: &RunDir, spec: &RunSpec, lock: LockState) -> Seeds {
         let mut dirs = seed_dirs(dir.path(), spec);
         if dirs.is_empty() {
             // A run that fails before its first seed has a log of its own.
@@ -205,8 +216,11 @@ impl Seeds {
         let mut is_any_trained = false;
         let state = |(index, path): (usize, PathBuf)| {
             let seed = RunDir::at(path);
-            let is_trained =
-                if is_locked { index == newest } else { seed.path() != dir.path() && is_training(&seed) };
+            let is_trained = match lock {
+                LockState::Held => index == newest,
+                LockState::Free => seed.path() != dir.path() && is_training(&seed),
+                LockState::Ours => false,
+            };
             is_any_trained |= is_trained;
             // The summary of a training that was resumed is from before.
             let summary = if is_trained { None } else { seed.summary() };

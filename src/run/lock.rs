@@ -69,7 +69,7 @@ impl RunLock {
     /// nothing any more. On a file system without locks the attempts alone keep two processes apart.
     fn take_over(dir: &RunDir, task: &BatchTask) -> Result<RunLock> {
         let begin = || Attempt::begin(dir.path(), Some(task.id.clone()));
-        let is_requeued = is_attempt_of(dir.path(), &task.id);
+        let is_requeued = task.is_restarted && is_attempt_of(dir.path(), &task.id);
         // The earlier attempt stops when it sees this one.
         let begun = if is_requeued { Some(begin()?) } else { None };
         let path = dir.events_file();

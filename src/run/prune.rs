@@ -50,7 +50,9 @@ impl RunRow {
     pub fn prune_refusal(&self, scope: PruneScope) -> Option<PruneRefusal> {
         match (self.status, scope) {
             (RunStatus::Unreadable, _) => Some(PruneRefusal::Unreadable),
-            (RunStatus::Running, _) => Some(PruneRefusal::Training),
+            (RunStatus::Running | RunStatus::Pending | RunStatus::Requeued, _) => {
+                Some(PruneRefusal::Training)
+            }
             (_, PruneScope::Named) => None,
             (RunStatus::Finished, _) if self.has_best_weights => None,
             (RunStatus::Finished, _) => Some(PruneRefusal::NoBestWeights),

@@ -179,7 +179,10 @@ impl Parser<'_> {
                     file.slurm = SlurmSettings::take(&mut self.source, table);
                     file.slurm_errors.extend_from_slice(&self.source.errors()[before..]);
                 }
-                (SLURM_TABLE, _) => self.source.push_error(offset, NOT_A_TABLE.into()),
+                (SLURM_TABLE, _) => {
+                    self.source.push_error(offset, NOT_A_TABLE.into());
+                    file.slurm_errors.extend(self.source.errors().last().cloned());
+                }
                 ("defaults", _) => {
                     self.lose(Lost::All, offset, "[defaults] must be a table of keys".into());
                 }

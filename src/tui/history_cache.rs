@@ -88,7 +88,9 @@ impl FollowedRun {
     /// Reads the new events of all seeds, including seeds that have started since. Returns whether there are any.
     fn update(&mut self) -> Result<bool> {
         for dir in seed_dirs(&self.dir, &self.spec) {
-            if !self.seeds.iter().any(|(known, _)| *known == dir) {
+            // A run that waits in Slurm has no log yet.
+            let has_log = RunDir::at(&dir).events_file().exists();
+            if has_log && !self.seeds.iter().any(|(known, _)| *known == dir) {
                 let tail = HistoryTail::of(&dir);
                 self.seeds.push((dir, tail));
             }

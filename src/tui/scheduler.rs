@@ -86,8 +86,8 @@ fn sentence(submitted: &[SubmittedTask]) -> String {
 /// Takes a run back from Slurm.
 pub(super) fn cancel(options: &Options, dir: PathBuf) -> Result<Msg> {
     let name = RunDir::at(&dir).name();
-    match cancel_runs(&options.runs_dir, &[dir])?.is_empty() {
-        true => Err(Error::Usage(format!("{name} has no job any more"))),
-        false => Ok(Msg::SchedulerDone(format!("the jobs of {name} are cancelled"))),
+    if cancel_runs(&options.runs_dir, &[dir])?.is_empty() {
+        return Err(Error::Usage(format!("{name} has no job any more")));
     }
+    Ok(Msg::SchedulerDone(format!("the jobs of {name} are cancelled")))
 }

@@ -6,6 +6,7 @@
 
 mod background;
 mod charts;
+mod cluster;
 mod commands;
 mod compare;
 mod comparison;

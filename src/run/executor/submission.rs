@@ -110,6 +110,7 @@ impl Submission<'_> {
     pub fn submit(&mut self, subjects: &[Subject], executor: &dyn Executor) -> Result<Vec<SubmittedTask>> {
         let specs = self.prepare(subjects)?;
         let _lock = self.lock()?;
+        executor.settle()?;
         let (mut unused, mut runs, mut count) = (None, Vec::new(), 0);
         for (subject, specs) in subjects.iter().zip(specs) {
             let before = runs.len();

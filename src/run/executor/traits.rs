@@ -7,6 +7,15 @@ use std::path::PathBuf;
 
 /// Trains runs somewhere: in a queue of this machine, or on a cluster.
 pub trait Executor {
+    /// Finds out what has become of the runs whose submitter was killed. Called before [`Executor::submit`], while no other
+    /// program submits.
+    ///
+    /// # Errors
+    /// When the executor cannot be reached.
+    fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Submits runs whose directories exist. Either all of them are submitted, or the error says which are.
     ///
     /// # Errors

@@ -373,9 +373,9 @@ mod tests {
             &["k.toml:2:8: `x` is already the key of `stop` in [live]; use another key for one of them"],
         );
         check(
-            "[runs]\nnew = \"X\"\nedit = \"X\"\n",
+            "[runs]\nnew = \"Z\"\nedit = \"Z\"\n",
             &[
-                "k.toml:3:8: `X` is already the key of `new` in [runs], line 2; use another key for one of them",
+                "k.toml:3:8: `Z` is already the key of `new` in [runs], line 2; use another key for one of them",
             ],
         );
         check(

@@ -127,6 +127,12 @@ impl RunState {
 /// The status of a run of `repeats` seeds, of which `seeds` have started; a run whose last seed has ended may still save its
 /// results.
 pub fn status_of(seeds: &[History], repeats: u64) -> RunStatus {
+    let is_trained =
+        |seed: &History| matches!(seed.phase, Phase::Preparing | Phase::Training | Phase::Paused);
+    // On a cluster, each seed has a process of its own.
+    if seeds.iter().any(is_trained) {
+        return RunStatus::Running;
+    }
     match seeds.last().map(|last| &last.phase) {
         Some(Phase::Ended(Status::Finished, _)) if (seeds.len() as u64) < repeats => RunStatus::Running,
         Some(Phase::Ended(Status::Finished, _)) => RunStatus::Finished,

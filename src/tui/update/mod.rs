@@ -149,10 +149,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.infer.attribution.insert(request_id, seconds, result, app.now);
             Vec::new()
         }
-        Msg::ProbesClassified { request_id, result } => {
-            infer::probes_classified(app, request_id, result);
-            Vec::new()
-        }
+        Msg::ProbesClassified { request_id, result } => infer::probes_classified(app, request_id, result),
         Msg::PredictionsLoaded { subject, result } => {
             insight::predictions_loaded(app, &subject, result);
             Vec::new()

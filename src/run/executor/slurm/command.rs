@@ -65,9 +65,10 @@ fn run_within(program: &str, arguments: &[&str], timeout: Duration) -> Result<St
     let cause = cause(&stderr);
     let message = format!("{program} failed: {cause}");
     let is_down = ["contact", "Connection", "timed out", "Zero Bytes", "configuration source", "munge"];
-    Err(match is_down.iter().any(|part| stderr.contains(part)) {
-        true => Error::Device(format!("{message}; the scheduler may be down: try again later")),
-        false => Error::Usage(message),
+    Err(if is_down.iter().any(|part| stderr.contains(part)) {
+        Error::Device(format!("{message}; the scheduler may be down: try again later"))
+    } else {
+        Error::Usage(message)
     })
 }
 

@@ -57,18 +57,11 @@ impl SlurmExecutor {
         let largest = max_array().unwrap_or(DEFAULT_MAX_ARRAY);
         let name = array_name(0);
         let sizes = (0..tasks).step_by(largest).map(|start| largest.min(tasks - start));
-        sizes.map(|tasks| self.script(&self.array(&name, tasks))).collect()
+        sizes.map(|tasks| script_of(&self.array(&name, tasks))).collect()
     }
 
     fn array<'a>(&'a self, name: &'a str, tasks: usize) -> Array<'a> {
         Array { name, tasks, runs_dir: &self.runs_dir, settings: &self.settings }
-    }
-
-    fn script(&self, array: &Array<'_>) -> Result<String> {
-        let failed = |error| Error::Device(format!("cannot find the file of this program: {error}"));
-        let program = PathBuf::from(this_program().map_err(failed)?.get_program());
-        let working_dir = std::env::current_dir().map_err(Error::reading("the working directory"))?;
-        Ok(array.script(&program, &working_dir))
     }
 
     /// The tasks of runs: one for each run, or one for each seed that is not finished.
@@ -96,20 +89,22 @@ impl SlurmExecutor {
         let array = self.array(name, tasks.len());
         let folder = array.folder();
         std::fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
-        let lines: String = tasks.iter().map(|task| format!("{}\n", task.name)).collect();
+        let lines = tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join("\n") + "\n";
         write_atomic(&folder.join(TASKS), lines.as_bytes())?;
         let script = folder.join("job.sh");
-        write_atomic(&script, self.script(&array)?.as_bytes())?;
+        write_atomic(&script, script_of(&array)?.as_bytes())?;
         self.record(name, tasks)?;
         let answer = command::run("sbatch", &["--parsable", &script.display().to_string()]);
         let id = answer.and_then(|text| parse_id(&text));
         SlurmState::edit(&self.runs_dir, |state| {
-            let records = state.tasks.iter_mut().filter(|(_, record)| record.array_name == name);
-            match &id {
-                Ok(id) => records.for_each(|(_, record)| {
-                    (record.array, record.state, record.time) = (Some(id.clone()), PENDING.into(), now());
-                }),
-                Err(_) => state.tasks.retain(|_, record| record.array_name != name),
+            state.tasks.retain(|_, record| record.array_name != name);
+            if let Ok(id) = &id {
+                let records = (0..).zip(tasks).map(|(index, task)| {
+                    let (array, state) = (Some(id.clone()), PENDING.into());
+                    let record = TaskRecord { array, state, ..submitting(name, index) };
+                    (task.name.clone(), record)
+                });
+                state.tasks.extend(records);
             }
             // The tasks are shown as soon as Slurm knows why they wait.
             (state.next_poll, state.interval) = (now(), 0.0);
@@ -133,33 +128,23 @@ impl SlurmExecutor {
                         RunDir::at(&task.run).name()
                     )));
                 }
-                let record = TaskRecord {
-                    array_name: name.into(),
-                    index,
-                    array: None,
-                    state: SUBMITTING.into(),
-                    reason: None,
-                    time: now(),
-                };
-                state.tasks.insert(task.name.clone(), record);
+                state.tasks.insert(task.name.clone(), submitting(name, index));
             }
             Ok(())
         })
     }
+}
 
-    /// Asks Slurm about tasks whose submitter was killed before it could record the answer.
-    fn settle_killed_submitters(&self) -> Result<()> {
+impl Executor for SlurmExecutor {
+    fn settle(&self) -> Result<()> {
         let state = SlurmState::read(&self.runs_dir)?;
         if state.tasks.values().any(TaskRecord::is_submitting) {
             reconcile(&self.runs_dir)?;
         }
         Ok(())
     }
-}
 
-impl Executor for SlurmExecutor {
     fn submit(&self, runs: &[PathBuf]) -> Result<Vec<SubmittedTask>> {
-        self.settle_killed_submitters()?;
         let tasks = SlurmExecutor::tasks_of(runs)?;
         let largest = max_array()?;
         let mut submitted: Vec<SubmittedTask> = Vec::new();
@@ -184,7 +169,6 @@ impl Executor for SlurmExecutor {
     }
 
     fn cancel(&self, runs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-        self.settle_killed_submitters()?;
         let state = SlurmState::read(&self.runs_dir)?;
         let (mut jobs, mut tasks, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
         for run in runs {
@@ -192,8 +176,10 @@ impl Executor for SlurmExecutor {
             let active = state.tasks_of(&name).filter(|(_, record)| record.phase().is_active());
             let before = jobs.len();
             for (task, record) in active {
-                jobs.extend(record.job());
-                tasks.push(task.to_owned());
+                if let Some(job) = record.job() {
+                    jobs.push(job);
+                    tasks.push(task.to_owned());
+                }
             }
             if jobs.len() > before {
                 cancelled.push(run.clone());
@@ -218,6 +204,25 @@ impl Executor for SlurmExecutor {
         let state = SlurmState::read(&self.runs_dir)?;
         Ok(state.tasks.iter().map(|(task, record)| record.status(task)).collect())
     }
+}
+
+/// The batch script of an array.
+fn script_of(array: &Array<'_>) -> Result<String> {
+    let failed = |error| Error::Device(format!("cannot find the file of this program: {error}"));
+    let program = PathBuf::from(this_program().map_err(failed)?.get_program());
+    if program.starts_with("/proc") {
+        return Err(Error::Device(
+            "the file of this program was replaced; start it again to submit runs".into(),
+        ));
+    }
+    let working_dir = std::env::current_dir().map_err(Error::reading("the working directory"))?;
+    Ok(array.script(&program, &working_dir))
+}
+
+/// The record of the task `index` of the array `name` before Slurm knows it.
+fn submitting(name: &str, index: u32) -> TaskRecord {
+    let (array_name, state) = (name.to_owned(), SUBMITTING.to_owned());
+    TaskRecord { array_name, index, array: None, state, reason: None, time: now() }
 }
 
 /// Cancels jobs. One that is being requeued at this moment cannot be cancelled, so this is repeated for a while.
@@ -247,11 +252,9 @@ fn max_array() -> Result<usize> {
 
 /// The id in the output of `sbatch --parsable`: `12`, or `12;cluster`.
 fn parse_id(text: &str) -> Result<String> {
-    let lines = text.lines().filter_map(|line| line.trim().split(';').next());
-    let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    let mut lines = text.lines().filter_map(|line| line.trim().split(';').next());
     lines
-        .filter(is_id)
-        .last()
+        .rfind(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
         .map(str::to_owned)
         .ok_or_else(|| Error::Usage(format!("sbatch has not printed the id of a job, but `{}`", text.trim())))
 }

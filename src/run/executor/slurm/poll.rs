@@ -19,6 +19,8 @@ const SHORT_INTERVAL: f64 = 30.0;
 const LONG_INTERVAL: f64 = 120.0;
 /// Seconds between two questions to a scheduler that does not answer.
 const FAILURE_INTERVAL: f64 = 600.0;
+/// Seconds after which a submitter that has not recorded the answer of `sbatch` is not alive: it gives up earlier.
+const SUBMITTER_TIMEOUT: f64 = 120.0;
 /// How much longer each interval is than the one before.
 const BACK_OFF: f64 = 1.5;
 
@@ -37,7 +39,7 @@ pub fn poll(runs_dir: &Path) -> Result<bool> {
     ask(runs_dir, started)
 }
 
-/// Asks Slurm at once, because a submitter was killed before it has recorded the answer.
+/// Asks Slurm at once, because a submitter was killed before it has recorded the answer. Only while no submitter is alive.
 ///
 /// # Errors
 /// When Slurm does not answer, and those of [`poll`].
@@ -49,7 +51,7 @@ pub(super) fn reconcile(runs_dir: &Path) -> Result<()> {
     })?;
     let lines = squeue()?;
     SlurmState::edit(runs_dir, |state| {
-        merge(state, &lines, runs_dir, started);
+        merge(state, &Answer { lines, started, submitted_before: started }, runs_dir);
         Ok(())
     })
 }
@@ -87,7 +89,8 @@ fn ask(runs_dir: &Path, started: f64) -> Result<bool> {
         let before = state.clone();
         match answer {
             Ok(lines) => {
-                let is_changed = merge(state, &lines, runs_dir, started);
+                let submitted_before = started - SUBMITTER_TIMEOUT;
+                let is_changed = merge(state, &Answer { lines, started, submitted_before }, runs_dir);
                 let wait = state.interval * BACK_OFF;
                 state.interval = if is_changed { SHORT_INTERVAL } else { wait.min(LONG_INTERVAL) };
             }
@@ -118,9 +121,24 @@ fn may_ask_again(runs_dir: &Path) -> Result<bool> {
     })
 }
 
-/// Takes the answer of `squeue` to a question that was asked at `started`. Returns whether a task has changed.
-fn merge(state: &mut SlurmState, lines: &[QueueLine], runs_dir: &Path, started: f64) -> bool {
+/// An answer of `squeue`.
+struct Answer {
+    lines: Vec<QueueLine>,
+    /// When it was asked for.
+    started: f64,
+    /// The submitters of tasks that were recorded before this time are not alive.
+    submitted_before: f64,
+}
+
+/// Takes an answer of `squeue`. Returns whether a task has changed.
+fn merge(state: &mut SlurmState, answer: &Answer, runs_dir: &Path) -> bool {
+    let Answer { lines, started, submitted_before } = answer;
+    let started = *started;
     let before = state.tasks.clone();
+    state.tasks.retain(|_, record| {
+        let is_known = lines.iter().any(|line| line.name.as_ref() == Some(&record.array_name));
+        !record.is_submitting() || is_known || record.time > *submitted_before
+    });
     (state.polled, state.problem) = (started, None);
     for record in
         state.tasks.values_mut().filter(|record| record.time <= started && record.phase().is_active())
@@ -160,7 +178,7 @@ fn remove_settled(state: &mut SlurmState, runs_dir: &Path, started: f64) {
         let is_lost = record.reason.as_deref() == Some(LOST);
         match record.phase() {
             TaskPhase::Completed => false,
-            _ if record.array.is_none() => false,
+            _ if record.array.is_none() => true,
             TaskPhase::Pending | TaskPhase::Running if !is_lost => true,
             TaskPhase::Pending | TaskPhase::Running => has_accounting && !is_settled(&runs_dir.join(task)),
             TaskPhase::Cancelled | TaskPhase::Failed => !is_settled(&runs_dir.join(task)),
@@ -225,7 +243,9 @@ mod tests {
 
     fn state(tasks: &[(&str, &str)]) -> SlurmState {
         let mut state = SlurmState::default();
-        tasks.iter().for_each(|(task, word)| state.insert_for_tests(task, word, None));
+        for (task, word) in tasks {
+            state.insert_for_tests(task, word, None);
+        }
         state
     }
 
@@ -256,13 +276,14 @@ mod tests {
         state.tasks.get_mut("new").unwrap().array = None;
         let lines =
             parse_squeue("7|0|RUNNING|None|glue\n7|1|OUT_OF_MEMORY|None|glue\n9|4|PENDING|None|other\n");
-        assert!(merge(&mut state, &lines, home.path(), 100.0));
+        let answer = |started: f64| Answer { lines: lines.clone(), started, submitted_before: started };
+        assert!(merge(&mut state, &answer(100.0), home.path()));
         let word = |state: &SlurmState, task: &str| state.tasks.get(task).map(|record| record.state.clone());
         assert_eq!(word(&state, "a").unwrap(), "RUNNING");
         assert_eq!(word(&state, "b").unwrap(), "OUT_OF_MEMORY");
         assert_eq!((word(&state, "gone"), word(&state, "new")), (None, None), "deleted, and never submitted");
         assert_eq!(arrays_of_lost_tasks(&state, 100.0), ["7"]);
-        assert!(!merge(&mut state, &lines, home.path(), 101.0));
+        assert!(!merge(&mut state, &answer(101.0), home.path()));
     }
 
     #[test]
@@ -271,12 +292,15 @@ mod tests {
         let mut state = state(&[("a", "SUBMITTING")]);
         state.tasks.get_mut("a").unwrap().array = None;
         let lines = parse_squeue("12|0|PENDING|Priority|glue\n");
-        merge(&mut state, &lines, home.path(), 100.0);
+        let answer = |submitted_before| Answer { lines: lines.clone(), started: 100.0, submitted_before };
+        merge(&mut state, &answer(100.0), home.path());
         assert_eq!(state.tasks["a"].job().as_deref(), Some("12_0"));
-        let mut younger = self::state(&[("b", "SUBMITTING")]);
-        let record = younger.tasks.get_mut("b").unwrap();
-        (record.array, record.time) = (None, 101.0);
-        merge(&mut younger, &lines, home.path(), 100.0);
-        assert_eq!(younger.tasks.len(), 1, "it was submitted after the question");
+        let mut other = self::state(&[("b", "SUBMITTING")]);
+        let record = other.tasks.get_mut("b").unwrap();
+        (record.array, record.array_name, record.time) = (None, "other".into(), 50.0);
+        merge(&mut other, &answer(49.0), home.path());
+        assert_eq!(other.tasks.len(), 1, "its submitter may be alive");
+        merge(&mut other, &answer(100.0), home.path());
+        assert!(other.tasks.is_empty(), "Slurm has never received it");
     }
 }

@@ -1,6 +1,7 @@
 //! The batch script of an array.
 
 use super::state::folder;
+use super::task::ARRAY_NAME;
 use crate::spec::SlurmSettings;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,10 @@ impl Array<'_> {
         lines.push(format!("cd {} || exit 1", quoted(&working_dir.display().to_string())));
         lines.push("# Models and data are in the cache: a compute node may have no network.".into());
         lines.push("export HF_HUB_OFFLINE=1".into());
+        lines.push(format!("export {ARRAY_NAME}={}", quoted(self.name)));
+        if let Some(count) = self.settings.cpus_per_task {
+            lines.push(format!("export RAYON_NUM_THREADS={count}"));
+        }
         for name in PASSED_ON {
             if let Some(value) = std::env::var_os(name) {
                 lines.push(format!("export {name}={}", quoted(&value.to_string_lossy())));

@@ -152,12 +152,7 @@ impl SlurmState {
     }
 
     #[cfg(test)]
-    pub(in crate::run::executor) fn insert_for_tests(
-        &mut self,
-        task: &str,
-        state: &str,
-        reason: Option<&str>,
-    ) {
+    pub(in crate::run) fn insert_for_tests(&mut self, task: &str, state: &str, reason: Option<&str>) {
         let index = u32::try_from(self.tasks.len()).unwrap();
         let (state, reason) = (state.to_owned(), reason.map(str::to_owned));
         let record = TaskRecord {

@@ -2,14 +2,19 @@
 //! requeued, after `scancel` it is not.
 
 use super::command;
+use super::state::SlurmState;
 use crate::error::{Error, Result};
 use crate::machine::BatchTask;
+use crate::run::dir::RunDir;
 use crate::text::plural;
 use crate::train::record_time_out;
 use std::path::Path;
 
 /// How often a run is requeued after a time-out. Preemptions are not limited.
 pub const MAX_TIME_OUTS: usize = 3;
+
+/// The variable with the name of the array that a task belongs to.
+pub(super) const ARRAY_NAME: &str = "GLUE_TUI_ARRAY";
 
 /// The task that this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,17 @@ impl SlurmTask {
     /// The task that this process is; `None` outside of Slurm.
     pub fn from_env() -> Option<SlurmTask> {
         BatchTask::from_env().map(|task| SlurmTask { task })
+    }
+
+    /// Whether the run in `dir` was submitted again since, as part of another array: the submitter of this one was killed, and
+    /// Slurm has accepted it nevertheless.
+    pub fn is_replaced(&self, runs_dir: &Path, dir: &Path) -> bool {
+        let Ok(array) = std::env::var(ARRAY_NAME) else { return false };
+        let Ok(state) = SlurmState::read(runs_dir) else { return false };
+        let (run, seed) = (RunDir::at(dir), dir.parent().map(RunDir::at));
+        let in_run = seed.map(|whole| format!("{}/{}", whole.name(), run.name()));
+        let record = state.tasks.get(&run.name()).or_else(|| state.tasks.get(&in_run?));
+        record.is_some_and(|record| record.phase().is_active() && record.array_name != array)
     }
 
     /// Called when the work of the run in `dir` is saved after `signal`. Requeues the task if it is to go on, and returns a
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn preemption_is_told_from_a_time_limit_and_a_cancellation() {
-        let info = |text| {
+        let info = |text: &str| {
             let JobInfo { is_running, is_preempted } = JobInfo::parse(text);
             (is_running, is_preempted)
         };

@@ -81,12 +81,11 @@ pub(in crate::tui::update) fn probes_classified(
     app: &mut App,
     request_id: u64,
     result: Result<Vec<(Probe, ModelOutput)>, String>,
-) {
-    if request_id != app.infer.open_request_id {
-        return;
-    }
+) -> Vec<Effect> {
     match result {
+        _ if request_id != app.infer.open_request_id => {}
         Ok(classified) => app.infer.probes.classified = classified,
         Err(error) => app.show_error("Cannot classify the probes", error),
     }
+    Vec::new()
 }

@@ -1,0 +1,14 @@
+//! Runs on a cluster: with programs that stand in for those of Slurm, and with a real Slurm on this machine where its
+//! packages are installed.
+
+#![cfg(unix)]
+
+mod cluster;
+#[path = "../common/mod.rs"]
+mod common;
+mod fake;
+mod monitoring;
+mod real;
+mod submitting;
+mod tasks;
+mod workspace;
