@@ -7,7 +7,7 @@ use super::output_thread::OutputThread;
 use super::run_printer::print_events;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
-use crate::event::Command;
+use crate::event::{Command, Status};
 use crate::format::whole_score;
 use crate::run::sweep::{
     NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, find_sweep,
@@ -221,7 +221,15 @@ impl Worker<'_> {
         let result = run.join();
         printer.wait(is_interrupted);
         match result {
-            Ok(_) | Err(Error::Interrupted(_)) => Ok(()),
+            Ok(output) => {
+                let is_paused = output.summaries.iter().any(|summary| summary.pause_reason.is_some());
+                if output.status == Status::Stopped && !is_paused {
+                    // Someone has stopped it, and would have to stop it again and again.
+                    self.stopper.stop();
+                }
+                Ok(())
+            }
+            Err(Error::Interrupted(_)) => Ok(()),
             Err(error) if dir.summary().is_some() => {
                 output::stderr_line(format!("trial {number} failed: {error}"));
                 Ok(())

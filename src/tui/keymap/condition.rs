@@ -172,7 +172,7 @@ impl Condition {
                 Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
             }
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
-            Condition::OnSweep => Cursor("a sweep or a trial"),
+            Condition::OnSweep => Cursor("a sweep"),
             Condition::HasSweep => Sentence("No sweep is open."),
             Condition::OnStartedTrial => Cursor("a trial that was started"),
             Condition::HasWinner => Sentence("No trial has a score yet."),
