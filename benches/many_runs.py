@@ -37,8 +37,8 @@ save_steps = 100000
 max_eval_samples = 32
 threads = 1
 """
-ROUNDS = 5
-WATCHED_SECONDS = 20
+ROUNDS = 3
+WATCHED_SECONDS = 15
 FILES = ["spec.toml", "events.jsonl", "log.txt", "summary.json"]
 
 
@@ -87,7 +87,11 @@ class Interface:
 
     def read(self, seconds):
         if select.select([self.terminal], [], [], seconds)[0]:
-            self.output += os.read(self.terminal, 1 << 16)
+            try:
+                self.output += os.read(self.terminal, 1 << 16)
+            except OSError:
+                # The interface has ended.
+                time.sleep(seconds)
 
     def wait_for(self, text):
         while text.encode() not in self.output:

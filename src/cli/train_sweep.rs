@@ -8,11 +8,12 @@ use super::run_follower::Follower;
 use super::signals::stop_on_signals;
 use super::stopper::Stopper;
 use crate::error::{Error, Result};
+use crate::event::Status;
 use crate::format::whole_score;
 use crate::run::sweep::{
     NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, find_sweep,
 };
-use crate::run::{self, RunDir, RunRow};
+use crate::run::{self, RunDir, RunRow, TrainOutput};
 use crate::spec::{Experiments, ResolvedExperiment, Sweep};
 use crate::terminal_reset::exit_now;
 use crate::text::plural;
@@ -171,6 +172,8 @@ fn train_trials(follower: &Follower<'_>, dir: &SweepDir, is_json: bool) -> Resul
             (NextTrial::Train { number, dir: run_dir }, Some(run)) => {
                 output::stderr_line(format!("trial {number}: {}", sweep.describe_trial(number)));
                 match follower.follow(run) {
+                    // Someone has stopped it, and would have to stop it again and again.
+                    Ok(output) if output.status == Status::Stopped && !is_paused(&output) => stopper.stop(),
                     Ok(_) | Err(Error::Interrupted(_)) => {}
                     Err(error) if RunDir::at(&run_dir).summary().is_some() => {
                         output::stderr_line(format!("trial {number} failed: {error}"));
@@ -183,6 +186,11 @@ fn train_trials(follower: &Follower<'_>, dir: &SweepDir, is_json: bool) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether the scheduler has paused the trial.
+fn is_paused(output: &TrainOutput) -> bool {
+    output.summaries.iter().any(|summary| summary.pause_reason.is_some())
 }
 
 /// Prints the result of a trial.

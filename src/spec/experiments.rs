@@ -7,7 +7,7 @@ use super::kind::list;
 use super::run_spec::RunSpec;
 use super::slurm::SlurmSettings;
 use super::source_file::{DEFAULT_FILE, SourceFile};
-use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, is_sweep_key};
+use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, is_sweep_key, sweep_keys};
 use crate::config::ranked_by_similarity;
 use crate::error::{Diagnostic, Error, Result};
 use crate::text::plural;
@@ -261,7 +261,7 @@ impl Experiments {
             };
             KeyValue { key, text: text.to_owned(), origin }
         };
-        keys().iter().map(value).collect()
+        keys().iter().chain(sweep_keys()).map(value).collect()
     }
 
     /// The keys of the experiment `name` that have several values.

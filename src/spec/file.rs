@@ -10,7 +10,7 @@ use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
 use super::slurm::{NOT_A_TABLE, SLURM_TABLE, SlurmSettings};
 use super::sweep::{
-    Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_keys, sweep_value_text,
+    Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_key_names, sweep_value_text,
 };
 use super::toml_value::value_text;
 use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, sort};
@@ -71,7 +71,7 @@ impl Experiment {
     /// The settings of its sweep.
     pub(crate) fn sweep_settings(&self) -> SweepSettings {
         let mut settings = SweepSettings::default();
-        for name in sweep_keys() {
+        for name in sweep_key_names() {
             if let Some(value) = self.values.get(name) {
                 // The text was checked when it was read.
                 settings.set(name, &value.text).ok();
@@ -243,11 +243,11 @@ impl Parser<'_> {
             if skip.contains(&name) {
                 continue;
             }
-            if let Some(name) = sweep_key_named(name) {
-                let text = sweep_value_text(name, value.get_ref())
-                    .and_then(|text| SweepSettings::default().set(name, &text).map(|()| text));
+            if let Some(known) = sweep_key_named(name) {
+                let text = sweep_value_text(known, value.get_ref())
+                    .and_then(|text| known.check(&text).map(|()| text));
                 if let Some(text) = self.or_error(name, offset, text) {
-                    experiment.values.insert(name, TableValue { text, offset });
+                    experiment.values.insert(known.name, TableValue { text, offset });
                 }
                 continue;
             }

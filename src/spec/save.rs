@@ -5,7 +5,7 @@ use super::file::check_name;
 use super::key::Key;
 use super::keys::{key_named, unknown_key};
 use super::source_file::{DEFAULT_FILE, SourceFile};
-use super::sweep::SweptValues;
+use super::sweep::{SweptValues, sweep_key_named};
 use super::toml_value::toml_value;
 use crate::error::{Error, Result};
 use crate::files::read_regular_to_string;
@@ -118,7 +118,9 @@ fn edited(file: &SourceFile, name: &str, changes: &[(&str, String)]) -> Result<S
     let experiment = file.experiment(name);
     let table = experiment_table(&mut document, name)?;
     for (key, text) in changes {
-        let key = key_named(key).ok_or_else(|| Error::Usage(format!("{name}: {}", unknown_key(key))))?;
+        let key = key_named(key)
+            .or_else(|| sweep_key_named(key))
+            .ok_or_else(|| Error::Usage(format!("{name}: {}", unknown_key(key))))?;
         SweptValues::check(key, text)
             .map_err(|why| Error::Usage(format!("{name}: `{}`: {why}", key.name)))?;
         let inherited = file.default_value(key).unwrap_or(key.default);

@@ -4,7 +4,7 @@ use super::file::{Experiment, parse};
 use super::key::Key;
 use super::keys::keys;
 use super::run_spec::{RunSpec, built_in};
-use super::sweep::{Axis, Sweep, SweptValues, sweep_keys};
+use super::sweep::{Axis, Sweep, SweptValues, sweep_key_names};
 use super::toml_value::toml_value;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn sweep_assignments(sweep: &Sweep) -> String {
         Some(axis) => Some(format!("{} = {}\n", key.name, axis.values.toml(key))),
         None => assignment(key, &sweep.base),
     };
-    keys().iter().filter_map(line).chain(sweep_keys().filter_map(setting)).collect()
+    keys().iter().filter_map(line).chain(sweep_key_names().filter_map(setting)).collect()
 }
 
 /// A sweep as a JSON object: the specification, where a swept key has a list of its values or a range, and the keys that
@@ -63,7 +63,7 @@ pub fn sweep_json(sweep: &Sweep) -> serde_json::Value {
         };
     }
     let settings = sweep.settings();
-    for name in sweep_keys() {
+    for name in sweep_key_names() {
         if let Some(text) = settings.get(name) {
             object[name] = text.parse::<u64>().map_or_else(|_| text.into(), Into::into);
         }

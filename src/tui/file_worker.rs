@@ -128,6 +128,8 @@ impl Worker for FileWorker {
                 });
                 self.send(Msg::PredictionsLoaded { subject, result: result.map_err(|e| e.to_string()) });
             }
+            // Requests come once a second, and one may take longer.
+            FileJob::LoadSweep(_) if !is_last => {}
             FileJob::LoadSweep(source) => {
                 let result = catch_panic(name, || self.load_sweep(&source)).map(Box::new);
                 self.send(Msg::SweepLoaded { source, result: result.map_err(|e| e.to_string()) });

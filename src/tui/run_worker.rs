@@ -420,7 +420,8 @@ impl RunWorker {
 fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)> {
     let what = what.on_device(options.device);
     let earlier = match &what {
-        Start::Resume(dir) => FollowedRun::read(dir)?.histories(),
+        // A run that was only created has no log yet.
+        Start::Resume(dir) if RunDir::at(dir).events_file().exists() => FollowedRun::read(dir)?.histories(),
         _ => Vec::new(),
     };
     Ok((start(what, &options.runs_dir)?, earlier))

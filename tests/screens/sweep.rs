@@ -58,8 +58,7 @@ fn rows(sweep: &Sweep) -> Vec<RunRow> {
             8 => trial(sweep, number, RunStatus::Running, Some(score), 90),
             _ => RunRow {
                 pause_reason: Some(format!(
-                    "paused by asha at rung 0, step 63: accuracy {:.2} % is number 3 of {} results, and the best 1 of 4 \
-                     continue",
+                    "paused by asha at rung 0, step 63: accuracy {:.2} % is number 3 of {} results, of which one in 4 continues",
                     100.0 * score,
                     number + 1
                 )),
@@ -166,8 +165,9 @@ fn trials_are_sorted_grouped_and_opened() {
 #[test]
 fn the_winner_is_trained_with_new_seeds() {
     let mut app = tuned(120, 40);
-    press_keys(&mut app, "n5");
-    let effects = press_keys(&mut app, "<enter>");
+    press_keys(&mut app, "n5<enter>");
+    assert_shows(&app, "Another process is training");
+    let effects = press_keys(&mut app, "t");
     let [Effect::StartTraining(TrainRequest::Spec(spec))] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((spec.seed, spec.repeats), (43, 5), "seeds that no trial has used");
     assert_eq!(spec.learning_rate, sweep(TUNE).trial(8).unwrap().learning_rate);
@@ -189,7 +189,7 @@ fn sweeps_are_enqueued_and_their_trials_found() {
     app.runs.select("tune");
     let effects = press_keys(&mut app, "<enter>");
     assert!(
-        matches!(&effects[..], [Effect::StartTraining(TrainRequest::Sweep(sweep))] if sweep.len() == 12),
+        matches!(&effects[..], [Effect::Enqueue(TrainRequest::Sweep(sweep))] if sweep.len() == 12),
         "{effects:?}"
     );
     update(&mut app, Msg::SweepQueued { name: NAME.into(), trials: 12 });
@@ -199,9 +199,9 @@ fn sweeps_are_enqueued_and_their_trials_found() {
 /// Reading keys and drawing does a bounded amount of work for each frame.
 #[test]
 fn ten_thousand_trials_are_drawn_quickly() {
-    let text = "learning_rate = { min = 1e-6, max = 1e-2, scale = \"log\" }\nweight_decay = { min = 0.0, max = 0.1 }\n\
+    let description = "learning_rate = { min = 1e-6, max = 1e-2, scale = \"log\" }\nweight_decay = { min = 0.0, max = 0.1 }\n\
                 search = \"random\"\ntrials = 10000\n";
-    let sweep = sweep(text);
+    let sweep = sweep(description);
     let rows: Vec<RunRow> = (0..sweep.len())
         .map(|number| trial(&sweep, number, RunStatus::Finished, Some((number % 997) as f64 / 1000.0), 189))
         .collect();

@@ -197,3 +197,38 @@ fn one_run_trains_on_each_device() {
     stop(first.run);
     stop(third.run);
 }
+
+#[test]
+fn a_sweep_gives_its_trials_one_after_the_other() {
+    use crate::spec::{Axis, Sweep, SweepSettings, SweptValues, key_named};
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path();
+    let values = SweptValues::List(["1e-3", "1e-4", "1e-5"].map(String::from).to_vec());
+    let axis = Axis { key: key_named("learning_rate").unwrap(), values };
+    let sweep = Sweep::new(spec("s"), vec![axis], &SweepSettings::default()).unwrap();
+    let name = SweepDir::create(runs, &sweep).unwrap().name().to_owned();
+    let queued = || QueueEdit::AddSweep(QueuedSweep { name: name.clone(), trials: 3 }, Box::new(spec("s")));
+    add(runs, "a");
+    assert_eq!(Queue::edit(runs, queued()).unwrap().entries.len(), 2);
+    assert_eq!(Queue::edit(runs, queued()).unwrap().entries.len(), 2, "it is in the queue already");
+    add(runs, "b");
+    let mut order = Vec::new();
+    while let Some(started) = Queue::start_next(runs, &CPU, |what| super::super::start(what, runs)).unwrap() {
+        assert!(started.queue.entries[0].is_started && order.len() < 9);
+        let dir = started.run.dir.clone();
+        order.push(dir.file_name().unwrap().to_string_lossy().into_owned());
+        started.run.join().unwrap();
+        let id = started.queue.entry_of(&dir).unwrap().id;
+        Queue::edit(runs, QueueEdit::Remove(id)).unwrap();
+    }
+    let trials = (0..3).map(|number| format!("{name}.{number}")).collect::<Vec<_>>();
+    assert_eq!(order[1..4], trials, "between the runs around it");
+    assert!(order.len() == 5 && Queue::read(runs).unwrap().entries.is_empty(), "{order:?}");
+
+    Queue::edit(runs, queued()).unwrap();
+    std::fs::remove_file(SweepDir::at(runs, &name).path().join("sweep.toml")).unwrap();
+    let error =
+        Queue::start_next(runs, &CPU, |what| super::super::start(what, runs)).unwrap_err().to_string();
+    assert!(error.contains("sweep.toml"), "{error}");
+    assert!(Queue::read(runs).unwrap().entries.is_empty(), "a sweep that cannot be continued is removed");
+}

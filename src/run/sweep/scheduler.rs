@@ -71,8 +71,8 @@ impl TrialScheduler for SweepScheduler {
         let (rank, results) = (at.rank(metric, trial), at.results.len());
         let (name, value) = (metric.name(), format::whole_score(metric, value));
         let reason = format!(
-            "paused by asha at rung {rung}, step {step}: {name} {value} is number {rank} of {results} results, and the \
-             best 1 of {factor} continue"
+            "paused by asha at rung {rung}, step {step}: {name} {value} is number {rank} of {results} results, of \
+             which one in {factor} continues"
         );
         Ok(SchedulerDecision::Pause { reason })
     }

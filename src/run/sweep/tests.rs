@@ -22,6 +22,7 @@ fn sweep(rates: &[&str], settings: &[(&str, &str)]) -> Sweep {
         // Unlike the accuracy, it differs between trials after a step.
         metric_for_best_model: Some(Metric::Loss),
         max_steps: Some(4),
+        warmup_ratio: 0.0,
         eval_steps: IntervalStrategy::Steps(1),
         save_steps: IntervalStrategy::Steps(3),
         threads: Some(1),

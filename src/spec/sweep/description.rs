@@ -136,8 +136,12 @@ impl Sweep {
     /// The rules between keys that a trial violates: the first trial for each key.
     fn violations(&self) -> Vec<SweepProblem> {
         let mut problems: Vec<SweepProblem> = Vec::new();
-        for number in 0..self.len() {
-            let Some(spec) = self.trial(number) else { continue };
+        let mut spec = self.base.clone();
+        for (number, values) in (0..).zip(&self.trials) {
+            for (axis, text) in self.axes.iter().zip(values) {
+                // Each value was checked when it was read.
+                axis.key.set(&mut spec, text).ok();
+            }
             for violation in violated_rules(&spec) {
                 let key = violation.key.name;
                 if problems.iter().all(|problem| problem.key != Some(key)) {

@@ -3,6 +3,8 @@
 use super::problem::SweepProblem;
 use super::scheduler::AshaSettings;
 use crate::config::{describe_value, expected_one_of};
+use crate::spec::key::{Field, Key};
+use crate::spec::kind::ValueKind;
 use std::fmt;
 use toml::de::DeValue;
 
@@ -45,23 +47,64 @@ pub struct SweepSettings {
     pub(super) grace_period: Option<u64>,
 }
 
-/// The keys, in the order in which files show them, and whether their value is a number.
-const KEYS: [(&str, bool); 5] = [
-    ("search", false),
-    ("trials", true),
-    ("scheduler", false),
-    ("reduction_factor", true),
-    ("grace_period", true),
+/// A key that sets no field of a run: its values are checked, and stored in [`SweepSettings`].
+macro_rules! setting {
+    ($name:literal) => {
+        Field { name: $name, set: |_, text, _| SweepSettings::default().set($name, text), get: |_| None }
+    };
+}
+
+/// A key of the heading `sweep`.
+const fn sweep_key(field: Field, kind: ValueKind, absent: &'static str, help: &'static str) -> Key {
+    Key::optional("sweep", field, kind, absent, help).without_effect_on_speed().outside_recipe()
+}
+
+static KEYS: [Key; 5] = [
+    sweep_key(
+        setting!("search"),
+        ValueKind::Choice(&["grid", "random"]),
+        "grid",
+        "Of keys with several values: grid trains every combination, random draws trials.",
+    ),
+    sweep_key(
+        setting!("trials"),
+        ValueKind::Integer { min: 1, max: i64::MAX },
+        "all of a grid",
+        "Number of trials of a sweep.",
+    ),
+    sweep_key(
+        setting!("scheduler"),
+        ValueKind::Choice(&[AshaSettings::NAME]),
+        "off",
+        "The scheduler of a sweep: asha pauses trials with weak evaluations.",
+    ),
+    sweep_key(
+        setting!("reduction_factor"),
+        ValueKind::Integer { min: 2, max: i64::MAX },
+        "4",
+        "asha: of the results at a rung, one in this many continues.",
+    ),
+    sweep_key(
+        setting!("grace_period"),
+        ValueKind::Integer { min: 1, max: i64::MAX },
+        "1",
+        "asha: the evaluation of the first rung.",
+    ),
 ];
 
-/// The names of the keys that say how an experiment is swept.
-pub fn sweep_keys() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().map(|(name, _)| *name)
+/// The keys that say how an experiment is swept, in the order in which files and forms show them.
+pub fn sweep_keys() -> &'static [Key] {
+    &KEYS
+}
+
+/// Their names.
+pub(in crate::spec) fn sweep_key_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|key| key.name)
 }
 
 /// The key of [`sweep_keys`] with that name.
-pub(in crate::spec) fn sweep_key_named(name: &str) -> Option<&'static str> {
-    sweep_keys().find(|known| *known == name)
+pub(in crate::spec) fn sweep_key_named(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
 }
 
 /// Whether a key says how an experiment is swept.
@@ -70,8 +113,8 @@ pub fn is_sweep_key(name: &str) -> bool {
 }
 
 /// The text of the value of one of [`sweep_keys`], whose TOML type must fit.
-pub(in crate::spec) fn sweep_value_text(name: &str, value: &DeValue) -> Result<String, String> {
-    let is_number = KEYS.iter().any(|(key, is_number)| *key == name && *is_number);
+pub(in crate::spec) fn sweep_value_text(key: &Key, value: &DeValue) -> Result<String, String> {
+    let is_number = key.kind.is_number();
     match value {
         DeValue::Integer(number) if is_number => Ok(number.as_str().to_owned()),
         DeValue::String(text) if !is_number => Ok(text.to_string()),
@@ -134,7 +177,7 @@ impl SweepSettings {
 
     /// The first key that is set.
     pub fn first(&self) -> Option<&'static str> {
-        sweep_keys().find(|name| self.get(name).is_some())
+        sweep_key_names().find(|name| self.get(name).is_some())
     }
 
     /// The scheduler, if one is set.

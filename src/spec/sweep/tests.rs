@@ -264,16 +264,21 @@ fn swept_values_are_saved_and_keep_their_notation() {
     )
     .unwrap();
     let mut file = Experiments::open(Some(&path)).unwrap();
+    let trials = file.values("x").into_iter().find(|value| value.key.name == "trials").unwrap();
+    assert_eq!(trials.text, "2");
     let rate = file.values("x").into_iter().find(|value| value.key.name == "seed").unwrap();
     assert_eq!(rate.text, "[1, 2]");
     let changes = [
         ("learning_rate", "{ min = 1e-5, max = 1e-3, scale = \"log\" }".to_owned()),
         ("weight_decay", "[0.0, 1e-2]".to_owned()),
+        ("trials", "3".to_owned()),
+        ("scheduler", "asha".to_owned()),
     ];
     file.save("x", &changes, SaveTarget::Local).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("learning_rate = { min = 1e-5, max = 1e-3, scale = \"log\" } # mine"), "{text}");
     assert!(text.contains("weight_decay = [0.0, 1e-2]"), "{text}");
+    assert!(text.contains("trials = 3\n") && text.contains("scheduler = \"asha\""), "{text}");
     assert!(
         matches!(file.resolve_any("x", &[]), Ok(ResolvedExperiment::Sweep(sweep)) if sweep.axes.len() == 3)
     );

@@ -178,7 +178,7 @@ impl Condition {
             }
             Condition::OnActiveTask => Sentence("This run neither waits nor is trained in Slurm."),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
-            Condition::OnSweep => Cursor("a sweep or a trial"),
+            Condition::OnSweep => Cursor("a sweep"),
             Condition::HasSweep => Sentence("No sweep is open."),
             Condition::OnStartedTrial => Cursor("a trial that was started"),
             Condition::HasWinner => Sentence("No trial has a score yet."),

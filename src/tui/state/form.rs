@@ -3,7 +3,7 @@
 use super::experiment::ExperimentRow;
 use crate::catalog::RecommendedSetting;
 use crate::run::check::ValueCheck;
-use crate::spec::{Key, KeyValue, SweptValues, ValueKind, ValueOrigin, built_in, keys};
+use crate::spec::{Key, KeyValue, SweptValues, ValueKind, ValueOrigin, built_in, keys, sweep_keys};
 use crate::tui::widgets::text_field::TextField;
 
 /// The form of an experiment.
@@ -89,7 +89,7 @@ impl Form {
 
     /// The form of a new experiment.
     pub fn new(all: &[ExperimentRow]) -> Form {
-        let values = keys().iter().map(|key| {
+        let values = keys().iter().chain(sweep_keys()).map(|key| {
             // `[defaults]` applies to every experiment alike.
             let defaults = all.iter().flat_map(|row| &row.values);
             let mut defaults =

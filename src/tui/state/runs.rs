@@ -184,7 +184,8 @@ impl RunsState {
 
     /// Takes the current experiments and runs; the cursor stays on its line.
     pub fn set_lists(&mut self, experiments: Result<Vec<ExperimentRow>, String>, runs: Vec<RunRow>) {
-        let line = self.line().map(|line| line.identity());
+        // Before the first list, the cursor is on no line that a person chose.
+        let line = self.line().filter(|_| self.is_listed).map(|line| line.identity());
         self.is_listed = true;
         self.runs = runs;
         match experiments {

@@ -35,7 +35,8 @@ pub(super) fn reload(app: &App) -> Option<Effect> {
 
 /// Requests the trials once a second while they may change.
 pub(super) fn tick(app: &App) -> Option<Effect> {
-    if app.sweep.is_changing() { reload(app) } else { None }
+    let is_loading = matches!(app.sweep.content, SweepContent::Loading);
+    if is_loading || app.sweep.is_changing() { reload(app) } else { None }
 }
 
 /// Takes the trials of a sweep, unless another one is shown by now.

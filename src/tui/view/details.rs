@@ -80,6 +80,12 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
     for line in wrap(row.description.as_deref().unwrap_or(""), area.width as usize) {
         y = next_line(buffer, area, y, &line, theme.style(Role::Text));
     }
+    if let Some(sweep) = &row.sweep {
+        let text = format!("A sweep: {}.", sweep.describe());
+        for line in wrap(&text, area.width as usize) {
+            y = next_line(buffer, area, y, &line, theme.style(Role::Title));
+        }
+    }
     // With several files, the name alone does not say where a change is saved.
     let has_other_files = app.runs.experiments.iter().any(|other| other.file != row.file);
     let file =

@@ -116,7 +116,7 @@ fn labels(report: &SweepReport, axis: usize) -> Vec<(f64, String)> {
 /// Draws the importance of each key, and why the trial under the cursor has ended.
 pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
     let (theme, report) = (app.theme, &loaded.report);
-    let title = "Rank correlation with the score";
+    let title = "Rank correlation with the score, 95 % CI";
     let block =
         padded_pane(theme, truncate(theme, title, usize::from(area.width.saturating_sub(6))).as_str(), false);
     let inner = block.inner(area);
@@ -146,15 +146,12 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
     }
 }
 
-/// `−0.62   95 % CI −0.85 … −0.21   12 trials`.
+/// `-0.62   -0.85…-0.21   12 trials`.
 fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
     let to = app.theme.symbol(Symbol::To);
     match importance {
         Some(Importance { correlation, interval: Some((low, high)), trials }) => {
-            format!(
-                "{correlation:+.2}   95 % CI {low:+.2}{to}{high:+.2}   {}",
-                plural(trials as u64, "trial")
-            )
+            format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}   {}", plural(trials as u64, "trial"))
         }
         Some(Importance { correlation, trials, .. }) => {
             format!("{correlation:+.2}   {}", plural(trials as u64, "trial"))

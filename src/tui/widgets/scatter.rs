@@ -131,7 +131,11 @@ impl ScatterChart<'_> {
                     (from..=column).for_each(|at| canvas.set(at, level, number as u16));
                     canvas.vertical(column, level.min(row), level.max(row), number as u16);
                 }
-                canvas.set(column, row, number as u16);
+                // A single dot is hard to see.
+                let dots = if set.is_line { 1 } else { 2 };
+                for (right, down) in [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().take(dots * dots) {
+                    canvas.set(column - column % dots + right, row - row % dots + down, number as u16);
+                }
                 before = Some((column, row));
             }
             if let Some((from, level)) = before.filter(|_| set.is_line) {

@@ -31,6 +31,9 @@ pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .primary()
         .when(Condition::OnStartedEntry),
+    bind("open", ENTER, Action::Runs(RunsAction::Open), "trials", "show the trials of the sweep")
+        .primary()
+        .when(Condition::OnSweep),
     bind(
         "next",
         TAB,

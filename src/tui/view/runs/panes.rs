@@ -128,6 +128,7 @@ fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
         } else if lines.is_empty() && runs.is_listed {
             let nothing = match (section, runs.filter.text().is_empty()) {
                 (_, false) => "Nothing matches the filter.",
+                (Section::PastRuns, true) if !runs.runs.is_empty() => "All runs are trials of sweeps.",
                 (Section::PastRuns, true) => "No runs yet: select an experiment and start training.",
                 (_, true) => "No experiments.",
             };
