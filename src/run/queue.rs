@@ -215,6 +215,11 @@ impl Queue {
         self.entries.iter().find(|entry| entry.is_started && entry.run.as_ref().is_some_and(is_of_run))
     }
 
+    /// Whether a further seed of the planned comparison with this number is in it.
+    pub fn has_seeds_of(&self, comparison: u64) -> bool {
+        self.entries.iter().any(|entry| entry.comparison == Some(comparison))
+    }
+
     /// The position of the run to start, and the index of its device among those in `idle`.
     fn next(&self, devices: &[QueueDevice], idle: &[usize]) -> Option<(usize, usize)> {
         if self.is_held {
@@ -252,7 +257,9 @@ impl Queue {
                 self.push(spec, run, None);
             }
             QueueEdit::AddSeeds { comparison, specs } => {
-                specs.into_iter().for_each(|spec| self.push(spec, None, Some(comparison)));
+                for spec in specs {
+                    self.push(spec, None, Some(comparison));
+                }
             }
             QueueEdit::RemoveSeeds(comparison) => {
                 self.entries.retain(|entry| entry.is_started || entry.comparison != Some(comparison));
