@@ -20,8 +20,8 @@ impl Dataset {
     }
 }
 
-/// SHA-256 of texts and labels, in hexadecimal. Every text has its length before it, so that no two lists of rows are the same
-/// bytes.
+/// SHA-256 of texts and labels, in hexadecimal. Every text has its length before it, so that no two lists of rows are
+/// the same bytes.
 pub fn rows_digest(rows: &[Example]) -> String {
     let mut hasher = Sha256::new();
     for row in rows {

@@ -237,6 +237,11 @@ impl Queue {
         self.entries.iter().find(|entry| entry.is_started && entry.run.as_ref().is_some_and(is_of_run))
     }
 
+    /// Whether a further seed of the planned comparison with this number is in it.
+    pub fn has_seeds_of(&self, comparison: u64) -> bool {
+        self.entries.iter().any(|entry| entry.comparison == Some(comparison))
+    }
+
     /// Removes the run to start from the queue, or takes the next trial of the sweep that is to continue. Sweeps without
     /// any trial left are removed, and so is one that cannot be continued, with its error.
     fn next_run(
@@ -335,7 +340,9 @@ impl Queue {
                 self.push(spec, run, None);
             }
             QueueEdit::AddSeeds { comparison, specs } => {
-                specs.into_iter().for_each(|spec| self.push(spec, None, Some(comparison)));
+                for spec in specs {
+                    self.push(spec, None, Some(comparison));
+                }
             }
             QueueEdit::RemoveSeeds(comparison) => {
                 self.entries.retain(|entry| entry.is_started || entry.comparison != Some(comparison));

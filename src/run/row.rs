@@ -51,7 +51,8 @@ pub struct RunRow {
     pub trial: Option<Trial>,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
-    /// The 95 % interval of the best score for the rows as a sample, or of the mean over the seeds, where it follows from the log.
+    /// The 95 % interval of the best score for the rows as a sample, or of the mean over the seeds, where it follows from
+    /// the log.
     pub confidence_interval: Option<ConfidenceInterval>,
     /// All scores of the evaluation with the best score, where the log has it; those of the last seed, with repeats.
     pub scores: BTreeMap<Metric, f64>,

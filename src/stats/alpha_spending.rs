@@ -9,16 +9,16 @@ const HALVINGS: usize = 60;
 /// No boundary is above this z-score.
 const MAX_Z: f64 = 15.0;
 
-/// The two-sided significance level of each look, so that a test at these levels has the type I error `alpha` over all looks.
-/// `fractions` are the shares of the final information at the looks, ascending, the last one 1.
+/// The two-sided significance level of each look, so that a test at these levels has the type I error `alpha` over all
+/// looks. `fractions` are the shares of the final information at the looks, ascending, the last one 1.
 ///
-/// The O'Brien–Fleming spending function α*(t) = 4·(1 − Φ(z/√t)) with z = Φ⁻¹(1 − α/4) spends little at early looks. Boundaries come from
-/// the recursive integration of Armitage, McPherson and Rowe for sums with independent increments. Looks at the same rows are
-/// correlated more than that, so that the type I error is then below `alpha`.
+/// The O'Brien–Fleming spending function α*(t) = 4·(1 − Φ(z/√t)) with z = Φ⁻¹(1 − α/4) spends little at early looks.
+/// Boundaries come from the recursive integration of Armitage, McPherson and Rowe for sums with independent increments.
+/// Looks at the same rows are correlated more than that, so that the type I error is then below `alpha`.
 ///
-/// Sources: Lan and DeMets, "Discrete sequential boundaries for clinical trials" (1983); Jennison and Turnbull, "Group Sequential
-/// Methods with Applications to Clinical Trials" (2000), chapters 7 and 19. The levels are applied to p-values of Student's t, their
-/// section 3.8.
+/// Sources: Lan and DeMets, "Discrete sequential boundaries for clinical trials" (1983); Jennison and Turnbull, "Group
+/// Sequential Methods with Applications to Clinical Trials" (2000), chapters 7 and 19. The levels are applied to
+/// p-values of Student's t, their section 3.8.
 pub fn spending_levels(fractions: &[f64], alpha: f64) -> Vec<f64> {
     let z = normal_critical(alpha / 2.0);
     let spent = |fraction: f64| 4.0 * normal_tail(z / fraction.sqrt());
@@ -43,13 +43,14 @@ pub fn spending_levels(fractions: &[f64], alpha: f64) -> Vec<f64> {
 /// The density of the sum S = Z·√t at a look, where no earlier look has ended the test.
 #[derive(Default)]
 struct Density {
-    /// Points at the same distance from each other, and the density there times the weight of the point. None at first, when S is 0.
+    /// Points at the same distance from each other, and the density there times the weight of the point. None at first,
+    /// when S is 0.
     points: Vec<(f64, f64)>,
 }
 
 impl Density {
-    /// The boundary of |Z| at a look with this fraction of the information, `step` more than before, that is crossed with
-    /// probability `level`.
+    /// The boundary of |Z| at a look with this fraction of the information, `step` more than before, that is crossed
+    /// with probability `level`.
     fn boundary(&self, fraction: f64, step: f64, level: f64) -> f64 {
         let crossing = |z: f64| {
             let bound = z * fraction.sqrt();

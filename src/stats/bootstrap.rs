@@ -1,11 +1,11 @@
-//! The bootstrap over rows: a statistic is computed again and again from rows that are drawn with replacement. For a paired
-//! comparison, both sides use the same rows of each resample.
+//! The bootstrap over rows: a statistic is computed again and again from rows that are drawn with replacement. For a
+//! paired comparison, both sides use the same rows of each resample.
 //!
-//! Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993); Berg-Kirkpatrick, Burkett and Klein, "An empirical
-//! investigation of statistical significance in NLP" (2012).
+//! Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993); Berg-Kirkpatrick, Burkett and Klein, "An
+//! empirical investigation of statistical significance in NLP" (2012).
 
-use super::CONFIDENCE_LEVEL;
 use super::interval::ConfidenceInterval;
+use super::level::CONFIDENCE_LEVEL;
 use kernels::rng::{Rng, Stream};
 
 /// Draws resamples, which depend only on the seed and on their number.
@@ -26,14 +26,14 @@ impl Resampler {
         indices.clear();
         let blocks = u64::from(self.rows).div_ceil(4);
         // The product of a word and the number of rows, divided by 2³², is uniform up to rows/2³².
-        let row = |word: u32| (u64::from(word) * u64::from(self.rows) >> 32) as u32;
+        let row = |word: u32| ((u64::from(word) * u64::from(self.rows)) >> 32) as u32;
         indices.extend((0..blocks).flat_map(|block| self.rng.block(number, 0, block)).map(row));
         indices.truncate(self.rows as usize);
     }
 }
 
-/// The percentile interval of a statistic from its `values` in the resamples, interpolated as `numpy.percentile` does; as
-/// `scipy.stats.bootstrap(method="percentile")`. `None` for fewer than two values.
+/// The percentile interval of a statistic from its `values` in the resamples, interpolated as `numpy.percentile` does;
+/// as `scipy.stats.bootstrap(method="percentile")`. `None` for fewer than two values.
 pub fn percentile_interval(values: &[f64]) -> Option<ConfidenceInterval> {
     if values.len() < 2 {
         return None;
@@ -49,8 +49,9 @@ pub fn percentile_interval(values: &[f64]) -> Option<ConfidenceInterval> {
     Some(ConfidenceInterval { low: quantile(tail), high: quantile(1.0 - tail) })
 }
 
-/// The two-sided p-value of the hypothesis that a difference is 0, from its values in the resamples: twice the smaller share of
-/// values at or beyond 0, which agrees with [`percentile_interval`]. One is added to both counts, so that it is never 0.
+/// The two-sided p-value of the hypothesis that a difference is 0, from its values in the resamples: twice the smaller
+/// share of values at or beyond 0, which agrees with [`percentile_interval`]. One is added to both counts, so that it
+/// is never 0.
 ///
 /// Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 4.2.
 pub fn p_value(differences: &[f64]) -> f64 {

@@ -10,10 +10,11 @@ pub fn pearson_interval(r: f64, rows: u64) -> Option<ConfidenceInterval> {
     of_transformed(r, 1.0, rows)
 }
 
-/// The interval of a Spearman correlation `r` of `rows` pairs, with the standard error √((1 + r²/2)/(n − 3)) of z. `None` for
-/// fewer than four pairs.
+/// The interval of a Spearman correlation `r` of `rows` pairs, with the standard error √((1 + r²/2)/(n − 3)) of z.
+/// `None` for fewer than four pairs.
 ///
-/// Source: Bonett and Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations" (2000).
+/// Source: Bonett and Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations"
+/// (2000).
 pub fn spearman_interval(r: f64, rows: u64) -> Option<ConfidenceInterval> {
     of_transformed(r, 1.0 + r * r / 2.0, rows)
 }

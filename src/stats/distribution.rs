@@ -5,6 +5,13 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// Degrees of freedom from which the normal distribution stands for Student's t.
 const NORMAL_FROM: f64 = 1e6;
 
+/// Down to this level, the quantile of statrs is used.
+const MIN_LEVEL: f64 = 1e-3;
+/// No critical value is sought above exp of this.
+const MAX_LOG_T: f64 = 100.0;
+/// Halvings of the interval of the logarithm of a critical value.
+const HALVINGS: usize = 60;
+
 /// P(Z > z) of the standard normal distribution.
 pub(super) fn normal_tail(z: f64) -> f64 {
     Normal::standard().sf(z)
@@ -25,9 +32,19 @@ fn student(df: f64) -> Option<StudentsT> {
     if df < NORMAL_FROM { StudentsT::new(0.0, 1.0, df).ok() } else { None }
 }
 
-/// The t with P(|T| > t) = `level` for `df` degrees of freedom.
+/// The t with P(|T| > t) = `level` for `df` degrees of freedom; infinite for a level of 0.
 pub(super) fn t_critical(level: f64, df: f64) -> f64 {
-    student(df).map_or_else(|| normal_critical(level), |t| -t.inverse_cdf(level / 2.0))
+    let Some(student) = student(df) else { return normal_critical(level) };
+    if level >= MIN_LEVEL {
+        return -student.inverse_cdf(level / 2.0);
+    }
+    // The quantile of statrs is wrong far in the tail, where its distribution function is not.
+    let (mut low, mut high) = (0.0, MAX_LOG_T);
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(low, high);
+        if 2.0 * student.sf(middle.exp()) > level { low = middle } else { high = middle }
+    }
+    if high < MAX_LOG_T { high.exp() } else { f64::INFINITY }
 }
 
 /// P(|T| > t) for `df` degrees of freedom.

@@ -1,10 +1,10 @@
 //! Confidence intervals.
 
-use super::SIGNIFICANCE_LEVEL;
 use super::distribution::{normal_critical, t_critical};
+use super::level::SIGNIFICANCE_LEVEL;
 use serde::Serialize;
 
-/// A confidence interval at [`CONFIDENCE_LEVEL`](super::CONFIDENCE_LEVEL), with the names of SciPy.
+/// A confidence interval at 95 %, with the names of SciPy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ConfidenceInterval {
     /// The lower end.
@@ -40,10 +40,11 @@ pub fn normal_interval(value: f64, error: f64) -> ConfidenceInterval {
     ConfidenceInterval::around(value, normal_critical(SIGNIFICANCE_LEVEL) * error)
 }
 
-/// The interval of the mean of `count` seeds with the standard deviation `sd`, each evaluated on the same sample of rows:
-/// the half-width is √(t²·sd²/n + h²), where h is `row_half_width`, half of the width of the interval of one seed over the rows, and t has
-/// n − 1 degrees of freedom. It is at least as wide as the interval of [`RandomEffects`](super::RandomEffects), which needs
-/// the predictions: h² counts the part of the variance over the rows that is not shared by the seeds too. `None` for fewer than two seeds.
+/// The interval of the mean of `count` seeds with the standard deviation `sd`, each evaluated on the same sample of
+/// rows: the half-width is √(t²·sd²/n + h²), where h is `row_half_width`, half of the width of the interval of one seed
+/// over the rows, and t has n − 1 degrees of freedom. It is at least as wide as the interval of
+/// `RandomEffects`, which needs the predictions: h² counts the part of the variance over the
+/// rows that is not shared by the seeds too. `None` for fewer than two seeds.
 pub fn mean_interval(mean: f64, sd: f64, count: u64, row_half_width: f64) -> Option<ConfidenceInterval> {
     if count < 2 || !sd.is_finite() {
         return None;

@@ -1,8 +1,8 @@
 //! The standard error of a function of counts.
 
 /// The jackknife standard error of `statistic`, a function of the counts of rows in cells, such as those of a confusion
-/// matrix: √((n − 1)/n · Σ cₖ (θ₍ₖ₎ − θ̄)²), where θ₍ₖ₎ is the statistic without one row of cell k and θ̄ the mean of these. All
-/// rows of a cell are alike, so this is the jackknife over the rows. `None` for fewer than two rows.
+/// matrix: √((n − 1)/n · Σ cₖ (θ₍ₖ₎ − θ̄)²), where θ₍ₖ₎ is the statistic without one row of cell k and θ̄ the mean of
+/// these. All rows of a cell are alike, so this is the jackknife over the rows. `None` for fewer than two rows.
 ///
 /// Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), equation 11.5.
 pub fn jackknife_error(counts: &[u64], statistic: impl Fn(&[u64]) -> f64) -> Option<f64> {

@@ -1,18 +1,19 @@
 //! McNemar's test: do two classifiers have the same accuracy on the same rows?
 
-use super::SIGNIFICANCE_LEVEL;
 use super::distribution::normal_critical;
 use super::interval::ConfidenceInterval;
+use super::level::SIGNIFICANCE_LEVEL;
 use serde::Serialize;
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
 /// McNemar's exact test of two classifiers on the same rows.
 ///
-/// Rows that both have right, or both wrong, say nothing about a difference. If the accuracies are the same, each of the other
-/// n rows is one that A has right with probability 1/2.
+/// Rows that both have right, or both wrong, say nothing about a difference. If the accuracies are the same, each of
+/// the other n rows is one that A has right with probability 1/2.
 ///
-/// Sources: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages" (1947);
-/// Dietterich, "Approximate statistical tests for comparing supervised classification learning algorithms" (1998).
+/// Sources: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages"
+/// (1947); Dietterich, "Approximate statistical tests for comparing supervised classification learning algorithms"
+/// (1998).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct McNemar {
     /// Rows that only A has right.
@@ -35,9 +36,9 @@ impl McNemar {
         counts
     }
 
-    /// The two-sided p-value of the binomial test: 2·P(X ≤ min(b, c)) for X of b + c trials with probability 1/2, at most 1. As
-    /// `statsmodels.stats.contingency_tables.mcnemar(exact=True)`. It is exact for any number of rows, so the chi-squared
-    /// approximation is not needed for many.
+    /// The two-sided p-value of the binomial test: 2·P(X ≤ min(b, c)) for X of b + c trials with probability 1/2, at
+    /// most 1. As `statsmodels.stats.contingency_tables.mcnemar(exact=True)`. It is exact for any number of rows, so
+    /// the chi-squared approximation is not needed for many.
     pub fn p_value(&self) -> f64 {
         let n = self.only_a + self.only_b;
         let fewer = self.only_a.min(self.only_b);
@@ -51,8 +52,8 @@ impl McNemar {
     /// - The interval of Clopper and Pearson for the probability that A has a row right on which they differ, for the n rows on which
     ///   they do. It excludes 0 exactly if the test rejects, so that the interval and the p-value never contradict each other.
     ///
-    /// Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
-    /// data" (2012), recommended by Fagerland, Lydersen and Laake (2014).
+    /// Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
+    /// paired data" (2012), recommended by Fagerland, Lydersen and Laake (2014).
     pub fn interval(&self) -> ConfidenceInterval {
         let (adjusted, exact) = (self.bonett_price(), self.clopper_pearson());
         ConfidenceInterval { low: adjusted.low.min(exact.low), high: adjusted.high.max(exact.high) }

@@ -19,6 +19,7 @@ mod correlation;
 mod distribution;
 mod interval;
 mod jackknife;
+mod level;
 mod mcnemar;
 mod moments;
 mod power;
@@ -29,15 +30,11 @@ pub use alpha_spending::spending_levels;
 pub use correlation::{pearson_interval, spearman_interval};
 pub use interval::{ConfidenceInterval, mean_interval, normal_interval};
 pub use jackknife::jackknife_error;
+pub use level::{CONFIDENCE_LEVEL, SIGNIFICANCE_LEVEL};
 pub use mcnemar::McNemar;
 pub use power::{FurtherSeeds, POWER};
 pub use proportion::wilson;
 pub use random_effects::{RandomEffects, SeedScores, VarianceComponent};
-
-/// The confidence level of every interval.
-pub const CONFIDENCE_LEVEL: f64 = 0.95;
-/// The significance level of every test.
-pub const SIGNIFICANCE_LEVEL: f64 = 1.0 - CONFIDENCE_LEVEL;
 
 #[cfg(test)]
 mod tests;

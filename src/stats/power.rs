@@ -1,7 +1,7 @@
 //! How many further seeds would detect a difference.
 
-use super::SIGNIFICANCE_LEVEL;
 use super::distribution::{normal_critical, t_critical};
+use super::level::SIGNIFICANCE_LEVEL;
 use super::moments::variance;
 use super::random_effects::{RandomEffects, seed_variance};
 use serde::Serialize;
@@ -17,7 +17,8 @@ const MAX_FURTHER: u64 = 200;
 pub enum FurtherSeeds {
     /// So many on each side; 0 if the present seeds are enough.
     Count(u64),
-    /// No number of seeds, because the rows are too few: about so many rows are needed, with as many seeds as one likes.
+    /// No number of seeds, because the rows are too few: about so many rows are needed, with as many seeds as one
+    /// likes.
     TooFewRows(u64),
     /// More than is practical.
     TooMany,
@@ -27,11 +28,12 @@ pub enum FurtherSeeds {
 
 impl RandomEffects {
     /// The number of further seeds on each side with which a difference of the size `difference` is significant with
-    /// probability [`POWER`]: the fewest with δ ≥ h + z·√V, where h is the half-width of the interval with these seeds, z the quantile
-    /// of the power, and the variances of the seeds `a` and `b` (their scores) and of the rows are taken to stay the same.
+    /// probability [`POWER`]: the fewest with δ ≥ h + z·√V, where h is the half-width of the interval with these seeds,
+    /// z the quantile of the power, and the variances of the seeds `a` and `b` (their scores) and of the rows are taken
+    /// to stay the same.
     ///
-    /// Source: Hillis, Obuchowski and Berbaum, "Power estimation for multireader ROC methods: an updated and unified approach"
-    /// (2011). For one component it is close to `statsmodels.stats.power.TTestIndPower`.
+    /// Source: Hillis, Obuchowski and Berbaum, "Power estimation for multireader ROC methods: an updated and unified
+    /// approach" (2011). For one component it is close to `statsmodels.stats.power.TTestIndPower`.
     pub fn further_seeds(&self, a: &[f64], b: &[f64], difference: f64) -> FurtherSeeds {
         let Some(now) = self.seeds else { return FurtherSeeds::Unknown };
         let quantile = normal_critical(2.0 * (1.0 - POWER));

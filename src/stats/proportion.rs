@@ -1,8 +1,8 @@
 //! The interval of a proportion.
 
-use super::SIGNIFICANCE_LEVEL;
 use super::distribution::normal_critical;
 use super::interval::ConfidenceInterval;
+use super::level::SIGNIFICANCE_LEVEL;
 
 /// Wilson's score interval of a proportion of `trials` independent trials: the values p with
 /// |p̂ − p| ≤ z·√(p(1 − p)/n). `None` without trials. As `statsmodels.stats.proportion.proportion_confint(method="wilson")`.

@@ -1,28 +1,30 @@
-//! The difference of two recipes with several seeds each, evaluated on the same rows. Seeds and rows are samples: another
-//! training has another seed, and other texts of the same kind are other rows.
+//! The difference of two recipes with several seeds each, evaluated on the same rows. Seeds and rows are samples:
+//! another training has another seed, and other texts of the same kind are other rows.
 //!
-//! The scores of a side vary by the seed, and both sides by the rows. With V₁ the variance of a seed's score over the rows, C₂ the
-//! covariance of two seeds of a side and C₃ that of two seeds of different sides (all due to the rows), the variance of the
-//! difference of the means is
+//! The scores of a side vary by the seed, and both sides by the rows. With V₁ the variance of a seed's score over the
+//! rows, C₂ the covariance of two seeds of a side and C₃ that of two seeds of different sides (all due to the rows),
+//! the variance of the difference of the means is
 //!
 //! ```text
 //! V = s²_A/n_A + s²_B/n_B  +  C₂_A + C₂_B − 2·C₃
 //!     seeds                   rows
 //! ```
 //!
-//! where s² is the sample variance of the scores of the seeds, which contains V₁ − C₂ already. This is the model of Obuchowski
-//! and Rockette for readers (here seeds) and cases (here rows), with readers nested in modalities. The interval has the half-width
-//! √(t²·V_seeds + t'²·V_rows), where t has Welch's degrees of freedom and t' those of the rows. For independent normal parts, its
-//! coverage is at least nominal (Banerjee), also for two or three seeds, where Satterthwaite's approximation for the sum is not.
+//! where s² is the sample variance of the scores of the seeds, which contains V₁ − C₂ already. This is the model of
+//! Obuchowski and Rockette for readers (here seeds) and cases (here rows), with readers nested in modalities. The
+//! interval has the half-width √(t²·V_seeds + t'²·V_rows), where t has Welch's degrees of freedom and t' those of the
+//! rows. For independent normal parts, its coverage is at least nominal (Banerjee), also for two or three seeds, where
+//! Satterthwaite's approximation for the sum is not.
 //!
-//! Sources: Obuchowski and Rockette, "Hypothesis testing of diagnostic accuracy for multiple readers and multiple tests" (1995);
-//! Hillis, "A marginal-mean ANOVA approach for analyzing multireader multicase radiological imaging data" (2014); Welch, "The
-//! generalization of 'Student's' problem when several different population variances are involved" (1947); Banerjee, "Approximate
-//! confidence interval for linear functions of means of k populations when the population variances are not equal" (1960).
+//! Sources: Obuchowski and Rockette, "Hypothesis testing of diagnostic accuracy for multiple readers and multiple
+//! tests" (1995); Hillis, "A marginal-mean ANOVA approach for analyzing multireader multicase radiological imaging
+//! data" (2014); Welch, "The generalization of 'Student's' problem when several different population variances are
+//! involved" (1947); Banerjee, "Approximate confidence interval for linear functions of means of k populations when the
+//! population variances are not equal" (1960).
 
-use super::SIGNIFICANCE_LEVEL;
 use super::distribution::{normal_tail, t_critical, t_two_sided};
 use super::interval::ConfidenceInterval;
+use super::level::SIGNIFICANCE_LEVEL;
 use super::moments::{mean, mean_column, variance};
 use serde::Serialize;
 
@@ -36,8 +38,9 @@ const MAX_Z: f64 = 8.0;
 pub struct SeedScores<'a> {
     /// The score of each seed.
     pub values: &'a [f64],
-    /// For each seed, values whose covariance, divided by `divisor`, is that of the scores over the rows: for a score that is
-    /// a mean over the rows, the value of each row; otherwise the score in each bootstrap resample, the same for all seeds.
+    /// For each seed, values whose covariance, divided by `divisor`, is that of the scores over the rows: for a score
+    /// that is a mean over the rows, the value of each row; otherwise the score in each bootstrap resample, the same
+    /// for all seeds.
     pub replicates: &'a [Vec<f64>],
     /// Number of rows for values of rows, 1 for resamples.
     pub divisor: f64,
@@ -48,8 +51,8 @@ impl SeedScores<'_> {
         self.values.len() as f64
     }
 
-    /// V₁ − C₂, divided by the number of seeds: the part of the variance over the rows of the mean that is not shared by the
-    /// seeds. 0 for one seed, where it cannot be told from the shared part.
+    /// V₁ − C₂, divided by the number of seeds: the part of the variance over the rows of the mean that is not shared
+    /// by the seeds. 0 for one seed, where it cannot be told from the shared part.
     fn unshared(&self, mean: &[f64]) -> f64 {
         if self.values.len() < 2 {
             return 0.0;
@@ -100,7 +103,8 @@ pub struct RandomEffects {
     /// The mean score of A minus that of B.
     #[serde(skip)]
     pub difference: f64,
-    /// The variance due to the seeds; `None` for one seed each, where it is unknown and the result holds for these two models only.
+    /// The variance due to the seeds; `None` for one seed each, where it is unknown and the result holds for these two
+    /// models only.
     pub seeds: Option<VarianceComponent>,
     /// The variance due to the rows.
     pub rows: VarianceComponent,
@@ -161,8 +165,9 @@ impl RandomEffects {
     }
 }
 
-/// The variance of a difference of means due to the seeds, from the sample variance and the number of seeds of each side, with
-/// Welch's degrees of freedom. A side with one seed is taken to vary as the other one does. `None` for one seed each.
+/// The variance of a difference of means due to the seeds, from the sample variance and the number of seeds of each
+/// side, with Welch's degrees of freedom. A side with one seed is taken to vary as the other one does. `None` for one
+/// seed each.
 pub(super) fn seed_variance(a: (f64, usize), b: (f64, usize)) -> Option<VarianceComponent> {
     let ((variance_a, count_a), (variance_b, count_b)) = (a, b);
     let (n_a, n_b) = (count_a as f64, count_b as f64);

@@ -216,6 +216,22 @@ fn levels_of_repeated_looks_equal_published_boundaries() {
     assert!(same[1] < 1e-12 && (same[2] - spending_levels(&[0.5, 1.0], 0.05)[1]).abs() < 1e-9, "{same:?}");
 }
 
+/// For one degree of freedom t is cot(πα/2), for two 2·(1/2 − α/2)·√2/√(α(2 − α)).
+#[test]
+fn critical_values_of_early_looks_are_those_of_the_closed_forms() {
+    for exponent in 1..25 {
+        let level = 0.5 * 10f64.powi(-exponent);
+        let cauchy = 1.0 / (std::f64::consts::FRAC_PI_2 * level).tan();
+        let two = (1.0 - level) * (2.0 / (level * (2.0 - level))).sqrt();
+        for (df, expected) in [(1.0, cauchy), (2.0, two)] {
+            let found = distribution::t_critical(level, df);
+            assert!((found / expected - 1.0).abs() < 1e-6, "{df} {level:e}: {found}, {expected}");
+        }
+    }
+    assert_eq!(distribution::t_critical(0.0, 2.0), f64::INFINITY);
+    assert!(distribution::t_critical(1e-30, 500.0) > 12.0);
+}
+
 #[test]
 fn number_of_seeds_is_close_to_statsmodels() {
     for case in cases("power") {

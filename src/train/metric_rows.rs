@@ -1,12 +1,13 @@
 //! Metrics of any choice of rows, for resampling.
 
 use super::correlation::{pearson, spearman};
-use super::multi_label_scores::multi_label;
+use super::multi_label_scores::{LabelCounts, average_precision};
 use super::predictions::{Predictions, multi_hot};
 use super::scores::ConfusionMatrix;
-use crate::catalog::{Metric, ProblemType, Task};
+use crate::catalog::{Metric, ProblemType};
 
-/// The predictions of a model in a form from which a metric of any choice of its rows, with repetitions, is computed quickly.
+/// The predictions of a model in a form from which a metric of any choice of its rows, with repetitions, is computed
+/// quickly.
 #[derive(Debug, Clone)]
 pub struct MetricRows {
     outputs: usize,
@@ -42,9 +43,20 @@ impl MetricRows {
         MetricRows { outputs, kind }
     }
 
-    /// The value of `metric` for the rows `rows`, which are indices that may occur several times; `None` where it is undefined, or
-    /// not a function of these predictions.
-    pub fn value(&self, task: &Task, metric: Metric, rows: &[u32]) -> Option<f64> {
+    /// How long a value of `metric` takes for each row, in units of adding a row to a confusion matrix.
+    pub fn cost(&self, metric: Metric) -> u64 {
+        match (&self.kind, metric) {
+            (Kind::Classes(_), _) => 1,
+            (Kind::Sets { .. }, Metric::AveragePrecision) => 20 * self.outputs as u64,
+            (Kind::Sets { .. }, _) => self.outputs as u64,
+            (Kind::Numbers(_), Metric::Spearman) => 20,
+            (Kind::Numbers(_), _) => 4,
+        }
+    }
+
+    /// The value of `metric` for the rows `rows`, which are indices that may occur several times; `None` where it is
+    /// undefined, or not a function of these predictions.
+    pub fn value(&self, metric: Metric, rows: &[u32]) -> Option<f64> {
         match &self.kind {
             Kind::Classes(cells) => {
                 let mut confusion = ConfusionMatrix::new(self.outputs);
@@ -55,9 +67,17 @@ impl MetricRows {
             }
             Kind::Sets { logits, targets } => {
                 let span = |row: &u32| *row as usize * self.outputs..(*row as usize + 1) * self.outputs;
-                let logits: Vec<f32> = rows.iter().flat_map(|row| &logits[span(row)]).copied().collect();
-                let targets: Vec<bool> = rows.iter().flat_map(|row| &targets[span(row)]).copied().collect();
-                multi_label(task, self.outputs, &logits, &targets).get(metric)
+                let pairs = |row| logits[span(row)].iter().copied().zip(targets[span(row)].iter().copied());
+                if metric == Metric::AveragePrecision {
+                    let column = |label| rows.iter().filter_map(|row| pairs(row).nth(label)).collect();
+                    let sum: f64 = (0..self.outputs).map(|label| average_precision(column(label))).sum();
+                    return Some(sum / self.outputs as f64);
+                }
+                let mut counts = LabelCounts::new(self.outputs);
+                for row in rows {
+                    counts.add(pairs(row));
+                }
+                counts.value(metric)
             }
             Kind::Numbers(pairs) => {
                 let pairs = rows.iter().filter_map(|row| pairs.get(*row as usize));
@@ -143,7 +163,7 @@ mod tests {
             for (metric, value) in &scores.metrics {
                 let found = match predictions.row_values(*metric) {
                     Some(values) => Some(values.iter().sum::<f64>() / values.len() as f64),
-                    None => rows.value(task, *metric, &all),
+                    None => rows.value(*metric, &all),
                 };
                 let (found, value) = (found.unwrap(), value.unwrap());
                 assert!((found - value).abs() < 1e-12, "{name} {metric}: {found}, {value}");
@@ -160,8 +180,8 @@ mod tests {
         let selected = classes().select(&indices).scores(task);
         let rows = MetricRows::of(&classes());
         for metric in [Metric::F1, Metric::Accuracy] {
-            assert_eq!(rows.value(task, metric, &choice), selected.get(metric));
+            assert_eq!(rows.value(metric, &choice), selected.get(metric));
         }
-        assert_eq!(rows.value(task, Metric::Pearson, &choice), None);
+        assert_eq!(rows.value(Metric::Pearson, &choice), None);
     }
 }

@@ -87,7 +87,7 @@ impl LabelCounts {
     }
 
     /// The value of a metric of a multi-label classification; `None` for the others, and for average precision.
-    fn value(&self, metric: Metric) -> Option<f64> {
+    pub(super) fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::F1Micro => {
                 let mut all = Counts::default();
@@ -139,7 +139,7 @@ pub(super) fn multi_label(task: &Task, outputs: usize, logits: &[f32], targets: 
 
 /// `average_precision_score` of a label from the logit of each row and whether the label applies:
 /// Σ (recall_n − recall_{n−1}) · precision_n over the distinct logits, the highest first; 0 if it never applies.
-fn average_precision(mut rows: Vec<(f32, bool)>) -> f64 {
+pub(super) fn average_precision(mut rows: Vec<(f32, bool)>) -> f64 {
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let positives = rows.iter().filter(|(_, applies)| *applies).count() as f64;
     let (mut predicted, mut true_positives, mut sum) = (0.0, 0.0, 0.0);

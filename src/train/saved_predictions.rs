@@ -149,7 +149,8 @@ pub fn newest_predictions(run_dir: &Path, labels: &Labels) -> Result<Option<Save
     list(run_dir).pop().map(|(step, path)| SavedPredictions::read(step, &path, labels)).transpose()
 }
 
-/// The predictions of the evaluation at `step` of the run in `run_dir`, as [`saved_predictions`]; `None` without its file.
+/// The predictions of the evaluation at `step` of the run in `run_dir`, as [`saved_predictions`]; `None` without its
+/// file.
 ///
 /// # Errors
 /// [`Error::Data`] for a file that is damaged or does not belong to the labels.

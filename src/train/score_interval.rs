@@ -17,9 +17,10 @@ const RESAMPLES: u32 = 999;
 /// The seed of the resamples: the same predictions always have the same intervals.
 const SEED: u64 = 25;
 
-/// The 95 % interval of a score for the examples as a sample: Wilson's for accuracies, the jackknife over the confusion matrix for
-/// F1 and Matthews correlation, Fisher's transformation for correlations. `None` where it needs the predictions of the examples, as
-/// for a loss, where the metric is undefined, and for running means, whose weights change.
+/// The 95 % interval of a score for the examples as a sample: Wilson's for accuracies, the jackknife over the confusion
+/// matrix for F1 and Matthews correlation, Fisher's transformation for correlations. `None` where it needs the
+/// predictions of the examples, as for a loss, where the metric is undefined, and for running means, whose weights
+/// change.
 pub fn score_interval(scores: &Scores, metric: Metric) -> Option<ConfidenceInterval> {
     let value = scores.get(metric).filter(|value| value.is_finite())?;
     let rows = scores.examples;
@@ -42,15 +43,15 @@ pub fn score_interval(scores: &Scores, metric: Metric) -> Option<ConfidenceInter
     }
 }
 
-/// The 95 % interval of each score of `predictions` that has one: as [`score_interval`], by Student's t for means over the examples such as
-/// the loss, and by the bootstrap for other metrics.
+/// The 95 % interval of each score of `predictions` that has one: as [`score_interval`], by Student's t for means over
+/// the examples such as the loss, and by the bootstrap for other metrics.
 pub fn score_intervals(task: &Task, predictions: &Predictions) -> BTreeMap<Metric, ConfidenceInterval> {
     let scores = predictions.scores(task);
     let metrics = scores.metrics.keys().copied().chain([Metric::Loss]);
     let interval = |metric: Metric| {
         let found = score_interval(&scores, metric)
             .or_else(|| mean_interval(&scores, predictions, metric))
-            .or_else(|| bootstrap_interval(task, predictions, metric))?;
+            .or_else(|| bootstrap_interval(predictions, metric))?;
         Some((metric, within_range(metric, found)))
     };
     metrics.filter_map(interval).collect()
@@ -65,13 +66,13 @@ fn mean_interval(scores: &Scores, predictions: &Predictions, metric: Metric) -> 
 }
 
 /// The percentile interval of a score in resamples of the examples; `None` if it is undefined in one of them.
-fn bootstrap_interval(task: &Task, predictions: &Predictions, metric: Metric) -> Option<ConfidenceInterval> {
+fn bootstrap_interval(predictions: &Predictions, metric: Metric) -> Option<ConfidenceInterval> {
     let resampler = Resampler::new(SEED, u32::try_from(predictions.len()).ok()?);
     let rows = MetricRows::of(predictions);
     let mut drawn = Vec::new();
     let value = |number| {
         resampler.draw(number, &mut drawn);
-        rows.value(task, metric, &drawn)
+        rows.value(metric, &drawn)
     };
     percentile_interval(&(0..RESAMPLES).map(value).collect::<Option<Vec<f64>>>()?)
 }

@@ -332,8 +332,8 @@ impl EffectRunner {
         let (messages, runs_dir) = (self.messages.clone(), self.options.runs_dir.clone());
         let compare = move || {
             let compared = catch_panic("comparing runs", || {
-                let side = |dir| Side::of_recipe(&runs_dir, dir);
-                Comparison::of(&runs_dir, side(&pair.a)?, side(&pair.b)?).map(Box::new)
+                let (a, b) = Side::pair(&runs_dir, &pair.a, &pair.b)?;
+                Comparison::of(&runs_dir, a, b).map(Box::new)
             });
             messages.send(Msg::Compared { pair, result: compared.map_err(|error| error.to_string()) }).ok();
         };

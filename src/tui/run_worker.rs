@@ -334,7 +334,9 @@ impl RunWorker {
         if let Ok(Some((queue, verdicts))) = self.plan_watcher.look(&self.options.runs_dir) {
             self.queue = Some(queue.clone());
             self.send(Msg::QueueLoaded(Ok(queue)));
-            verdicts.into_iter().for_each(|verdict| self.send(Msg::ComparisonDecided(verdict)));
+            for verdict in verdicts {
+                self.send(Msg::ComparisonDecided(verdict));
+            }
         }
     }
 

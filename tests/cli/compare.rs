@@ -47,7 +47,7 @@ fn seeds_of_two_experiments_are_compared() {
     let name = |side: &str| json[side]["seeds"][0]["run"].as_str().unwrap().to_owned();
     let single = workspace.run(&["compare", &name("a"), &name("b"), "--json"]).success().json();
     let difference = &single["metrics"][0]["difference"];
-    assert_eq!((&difference["test"], &difference["variance"]["seeds"]), (&"mc_nemar".into(), &().into()));
+    assert_eq!((&difference["test"], &difference["variance"]["seeds"]), (&"mcnemar".into(), &().into()));
     assert!(workspace.run(&["compare", "fast", "fast"]).failure(2).contains("on both sides"));
     assert!(workspace.run(&["compare", "fast", "none"]).failure(2).contains("no run none"));
 }

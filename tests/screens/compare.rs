@@ -8,7 +8,8 @@ use glue_tui::run::comparison::{
     Comparison, Detectable, Difference, MetricComparison, PlanDecision, PlanState, SeedRun, Side, SideScore,
     Test,
 };
-use glue_tui::spec::built_in;
+use glue_tui::run::queue::QueueEntry;
+use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::stats::{ConfidenceInterval, FurtherSeeds, RandomEffects, VarianceComponent};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
@@ -147,7 +148,7 @@ fn comparison(plan: Option<PlanState>) -> Comparison {
         seeds: (42..45)
             .map(|seed| SeedRun { run: format!("{name}-{seed}"), seed, step: 7, dir: name.into() })
             .collect(),
-        spec: built_in(name),
+        spec: RunSpec { learning_rate: if name == "a" { 1e-4 } else { 2e-4 }, ..built_in(name) },
         notes: Vec::new(),
     };
     let score = |mean: f64| SideScore {
@@ -248,10 +249,9 @@ fn verdict_is_computed_for_the_pair_and_offers_further_seeds() {
     let mut list = runs();
     list[3].status = RunStatus::Finished;
     assert_eq!(update(&mut app, Msg::RunsChanged(list)), [Effect::CompareRuns(first_pair())]);
-    assert_eq!(
-        update(&mut app, Msg::Tick(app.now)),
-        app.followed_runs().into_iter().map(|dir| Effect::FollowLogs(vec![dir])).collect::<Vec<_>>()
-    );
+    let now = app.now;
+    let requests = update(&mut app, Msg::Tick(now));
+    assert!(!requests.iter().any(|effect| matches!(effect, Effect::CompareRuns(_))), "{requests:?}");
     press_keys(&mut app, "c");
     assert!(!text(&app).contains("Verdict"), "{}", text(&app));
 }
@@ -267,9 +267,14 @@ fn planned_comparison_does_not_offer_further_seeds() {
         confidence_interval: ConfidenceInterval { low: -0.009, high: 0.017 },
         decision: PlanDecision::Continue,
     };
-    let mut app = compared(120, 50, comparison(Some(plan)));
+    let mut app = compared(120, 50, comparison(Some(plan.clone())));
     assert_shows(&app, "Not decided yet");
-    assert_eq!(press_keys(&mut app, "n"), []);
+    assert_shows(&app, "n queues 3 more seeds each");
+    let entry =
+        QueueEntry { id: 1, spec: built_in("a"), run: None, is_started: false, comparison: Some(plan.id) };
+    app.runs.queue.list.entries.push(entry);
+    assert_eq!(press_keys(&mut app, "n"), [], "its seeds are queued already");
+    assert!(!text(&app).contains("n queues"), "{}", text(&app));
     let decided = "A has the better accuracy, by 1.2 points".to_string();
     let effects = update(&mut app, Msg::ComparisonDecided(decided.clone()));
     assert_eq!(effects[..2], [Effect::Notify(decided.clone()), Effect::Refresh]);

@@ -84,7 +84,10 @@ fn clicks_mark_runs_and_movement_moves_the_chart_cursor() {
         assert_eq!(app.compare.run(&app.runs.runs).unwrap().name, rows[3]);
         assert_eq!(app.compare.marks.len(), 3);
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
-        assert!(matches!(effects.as_slice(), [Effect::RequireHistory(_)]), "{effects:?}");
+        assert!(
+            matches!(effects.as_slice(), [Effect::RequireHistory(_), Effect::CompareRuns(_)]),
+            "{effects:?}"
+        );
         let (x, y) = find(&app, "└");
         assert!(!app.compare.chart.has_cursor());
         mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod background;
+mod compare;
 mod copying;
 mod faults;
 mod open;

@@ -3,6 +3,7 @@
 use super::shared_rows::SharedRows;
 use crate::catalog::{Metric, MetricDisplay, Task};
 use crate::error::{Error, Result};
+use crate::event::Scores;
 use crate::run::repeats::Repeats;
 use crate::stats::bootstrap::{Resampler, p_value, percentile_interval};
 use crate::stats::{
@@ -16,8 +17,8 @@ const SEED: u64 = 25;
 /// The most and the fewest resamples of a bootstrap.
 const MAX_RESAMPLES: u64 = 9_999;
 const MIN_RESAMPLES: u64 = 499;
-/// Rows of all resamples and seeds together, which bound the time to a few seconds.
-const MAX_DRAWS: u64 = 150_000_000;
+/// The most work of all resamples of a metric together, in units of [`MetricRows::cost`]: a few seconds.
+const MAX_COST: u64 = 200_000_000;
 /// Resamples in which a metric is undefined are left out, as long as so many remain.
 const MIN_DEFINED: f64 = 0.95;
 /// The differences, in points or for a loss as they are, for which the number of further seeds is given.
@@ -80,6 +81,7 @@ pub struct Difference {
 #[serde(rename_all = "snake_case")]
 pub enum Test {
     /// One seed each, and each row is right or wrong.
+    #[serde(rename = "mcnemar")]
     McNemar,
     /// One seed each, and a metric that is a mean over the rows.
     PairedT,
@@ -123,10 +125,10 @@ pub(super) fn analyze(
     let (scores_a, scores_b) = (scores(&rows.a), scores(&rows.b));
     let reported = scores_a.first().map(|scores| scores.metrics.keys().copied()).into_iter().flatten();
     let others = reported.chain([Metric::Loss]).filter(|metric| *metric != first);
-    let resamples = Resamples::new(task, rows)?;
+    let resamples = Resamples::new(rows)?;
     let (mut compared, mut undefined) = (Vec::new(), Vec::new());
     for metric in std::iter::once(first).chain(others) {
-        let values = |scores: &[crate::event::Scores]| -> Option<Vec<f64>> {
+        let values = |scores: &[Scores]| -> Option<Vec<f64>> {
             scores.iter().map(|scores| scores.get(metric).filter(|value| value.is_finite())).collect()
         };
         let sides = values(&scores_a).zip(values(&scores_b));
@@ -164,9 +166,9 @@ fn compare_metric(
         Some((a, b)) => Replicates { a, b, divisor: count as f64 },
         None => resamples.replicates(metric)?,
     };
-    let side = |values, replicates| SeedScores { values, replicates, divisor: 0.0 };
-    let side_a = SeedScores { divisor: replicates.divisor, ..side(&a, &replicates.a) };
-    let side_b = SeedScores { divisor: replicates.divisor, ..side(&b, &replicates.b) };
+    let divisor = replicates.divisor;
+    let side_a = SeedScores { values: &a, replicates: &replicates.a, divisor };
+    let side_b = SeedScores { values: &b, replicates: &replicates.b, divisor };
     let effects = RandomEffects::of(side_a, side_b, count);
     let is_binary = matches!(metric, Metric::Accuracy | Metric::ExactMatch);
     let test = match (a.len(), b.len()) {
@@ -239,39 +241,44 @@ fn detectable(metric: Metric, effects: &RandomEffects, a: &[f64], b: &[f64]) -> 
 
 /// Resamples of the rows for the metrics that are no means over rows.
 struct Resamples<'a> {
-    task: &'static Task,
-    rows: &'a SharedRows,
+    shared: &'a SharedRows,
+    a: Vec<MetricRows>,
+    b: Vec<MetricRows>,
     resampler: Resampler,
-    count: u32,
 }
 
 impl<'a> Resamples<'a> {
-    fn new(task: &'static Task, rows: &'a SharedRows) -> Result<Self> {
-        let count = u32::try_from(rows.count())
+    fn new(shared: &'a SharedRows) -> Result<Self> {
+        let rows = u32::try_from(shared.count())
             .map_err(|_| Error::Usage("there are too many rows to resample; compare fewer".into()))?;
-        let draws = u64::from(count) * (rows.a.len() + rows.b.len()) as u64;
-        let resamples = (MAX_DRAWS / draws.max(1)).clamp(MIN_RESAMPLES, MAX_RESAMPLES) as u32;
-        Ok(Resamples { task, rows, resampler: Resampler::new(SEED, count), count: resamples })
+        let metric_rows = |seeds: &[Predictions]| seeds.iter().map(MetricRows::of).collect();
+        let (a, b) = (metric_rows(&shared.a), metric_rows(&shared.b));
+        Ok(Resamples { shared, a, b, resampler: Resampler::new(SEED, rows) })
+    }
+
+    /// Number of resamples for a metric.
+    fn count(&self, metric: Metric) -> u32 {
+        let cost: u64 = self.a.iter().chain(&self.b).map(|seed| seed.cost(metric)).sum();
+        let cost = cost * self.shared.count() as u64;
+        (MAX_COST / cost.max(1)).clamp(MIN_RESAMPLES, MAX_RESAMPLES) as u32
     }
 
     /// The metric of each seed in each resample; `None` if it is undefined in too many of them.
     fn replicates(&self, metric: Metric) -> Option<Replicates> {
-        let metric_rows =
-            |seeds: &[Predictions]| -> Vec<MetricRows> { seeds.iter().map(MetricRows::of).collect() };
-        let (rows_a, rows_b) = (metric_rows(&self.rows.a), metric_rows(&self.rows.b));
+        let count = self.count(metric);
         let mut replicates =
-            Replicates { a: vec![Vec::new(); rows_a.len()], b: vec![Vec::new(); rows_b.len()], divisor: 1.0 };
+            Replicates { a: vec![Vec::new(); self.a.len()], b: vec![Vec::new(); self.b.len()], divisor: 1.0 };
         let mut drawn = Vec::new();
-        for number in 0..self.count {
+        for number in 0..count {
             self.resampler.draw(number, &mut drawn);
             let values = |seeds: &[MetricRows]| -> Option<Vec<f64>> {
-                seeds.iter().map(|seed| seed.value(self.task, metric, &drawn)).collect()
+                seeds.iter().map(|seed| seed.value(metric, &drawn)).collect()
             };
-            let Some((a, b)) = values(&rows_a).zip(values(&rows_b)) else { continue };
+            let Some((a, b)) = values(&self.a).zip(values(&self.b)) else { continue };
             replicates.a.iter_mut().zip(a).for_each(|(seed, value)| seed.push(value));
             replicates.b.iter_mut().zip(b).for_each(|(seed, value)| seed.push(value));
         }
         let defined = replicates.a.first().map_or(0, Vec::len) as f64;
-        (defined >= MIN_DEFINED * f64::from(self.count)).then_some(replicates)
+        (defined >= MIN_DEFINED * f64::from(count)).then_some(replicates)
     }
 }

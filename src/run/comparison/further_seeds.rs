@@ -3,7 +3,6 @@
 use super::plan_file::{self, SeedPlan};
 use super::report::Comparison;
 use super::sides::{Side, deviations};
-use super::verdict::next_seeds;
 use crate::error::{Error, Result};
 use crate::run::index::list;
 use crate::run::queue::{Queue, QueueEdit};
@@ -11,62 +10,72 @@ use crate::spec::RunSpec;
 use crate::text::plural;
 use std::path::Path;
 
-/// Queues the further seeds that would detect the next smaller difference between the recipes of the runs in `a` and `b`, on both
-/// sides in turn. Returns the queue and a sentence about it.
+/// Queues the further seeds that would detect the next smaller difference between the recipes of the runs in `a` and `b`,
+/// on both sides in turn; of a planned comparison whose seeds are not in the queue, as after they were removed, the rest of
+/// them. Returns the queue and a sentence about it.
 ///
 /// # Errors
-/// [`Error::Usage`] if the comparison is decided or planned already, or no number of seeds would do; the errors of
-/// [`Comparison::of`] and of changing the queue.
+/// [`Error::Usage`] if the comparison is decided or its seeds are queued already, or no number of seeds would do; the errors
+/// of [`Comparison::of`] and of changing the queue.
 pub fn add_seeds(runs_dir: &Path, a: &Path, b: &Path) -> Result<(Queue, String)> {
-    let (a, b) = (Side::of_recipe(runs_dir, a)?, Side::of_recipe(runs_dir, b)?);
+    let (a, b) = Side::pair(runs_dir, a, b)?;
     let comparison = Comparison::of(runs_dir, a, b)?;
-    let Some(main) = comparison.main() else {
-        return Err(Error::Usage("there is nothing to compare".into()));
-    };
-    match &comparison.plan {
-        Some(plan) if !plan.decision.is_final() => {
-            return Err(Error::Usage("the further seeds of this comparison are queued already".into()));
-        }
-        Some(plan) => {
-            return Err(Error::Usage(format!(
-                "the comparison has had its {}; more looks at it would not keep the error rate of 5 %",
-                plural(plan.further, "further seed")
-            )));
-        }
-        None => {}
-    }
-    let is_decided = main.difference.is_significant && main.difference.variance.seeds.is_some();
-    if is_decided {
-        return Err(Error::Usage(
-            "the difference is significant already; further seeds are not needed".into(),
-        ));
-    }
-    let Some((difference, further)) = next_seeds(main) else {
-        return Err(Error::Usage(format!(
-            "no practical number of seeds detects a difference on these {}; more validation rows would",
-            plural(comparison.rows, "row")
-        )));
+    let Some((difference, further)) = comparison.further_seeds() else {
+        return Err(Error::Usage(why_none(&comparison)));
     };
     let (side_a, side_b) = (&comparison.a, &comparison.b);
     let specs = further_specs(runs_dir, side_a, side_b, further)?;
-    let name = |side: &Side| side.seeds.first().map(|seed| seed.run.clone()).unwrap_or_default();
-    let plan = SeedPlan {
-        id: 0,
-        a: name(side_a),
-        b: name(side_b),
-        metric: main.metric,
-        difference,
-        seeds_a: side_a.seeds.len() as u64,
-        seeds_b: side_b.seeds.len() as u64,
-        further,
+    let id = match &comparison.plan {
+        Some(plan) if Queue::read(runs_dir)?.has_seeds_of(plan.id) => {
+            return Err(Error::Usage("the further seeds of this comparison are queued already".into()));
+        }
+        Some(plan) => plan.id,
+        None => {
+            let name = |side: &Side| side.seeds.first().map(|seed| seed.run.clone()).unwrap_or_default();
+            let plan = SeedPlan {
+                id: 0,
+                a: name(side_a),
+                b: name(side_b),
+                metric: comparison.metric,
+                difference,
+                seeds_a: side_a.seeds.len() as u64,
+                seeds_b: side_b.seeds.len() as u64,
+                further,
+            };
+            plan_file::add(runs_dir, plan)?
+        }
     };
-    let id = plan_file::add(runs_dir, plan)?;
     let queue = Queue::edit(runs_dir, QueueEdit::AddSeeds { comparison: id, specs })?;
     let text = format!("{further} more {} each are queued", if further == 1 { "seed" } else { "seeds" });
     Ok((queue, text))
 }
 
-/// The specifications of the further seeds of both sides, in turn. Both sides get the same new seeds, which no run of theirs has.
+/// Why no further seeds would decide a comparison.
+fn why_none(comparison: &Comparison) -> String {
+    let (a, b) = (&comparison.a, &comparison.b);
+    if a.has_recipe_of(b) {
+        return format!(
+            "{} and {} have the same settings, so further seeds would be the same on both sides",
+            a.name, b.name
+        );
+    }
+    if let Some(plan) = &comparison.plan {
+        return format!(
+            "the comparison has had its {}; more looks at it would not keep the error rate of 5 %",
+            plural(plan.further, "further seed")
+        );
+    }
+    if comparison.main().is_some_and(|main| main.difference.is_significant) {
+        return "the difference is significant already; further seeds are not needed".into();
+    }
+    format!(
+        "no practical number of seeds detects a difference on these {}; more validation rows would",
+        plural(comparison.rows, "row")
+    )
+}
+
+/// The specifications of the further seeds of both sides, in turn. Both sides get the same new seeds, which no run of
+/// theirs has.
 fn further_specs(runs_dir: &Path, a: &Side, b: &Side, further: u64) -> Result<Vec<RunSpec>> {
     let rows = list(runs_dir)?;
     let queue = Queue::read(runs_dir)?;
@@ -90,8 +99,8 @@ pub struct PlanWatcher {
 }
 
 impl PlanWatcher {
-    /// Takes a look at each comparison with seeds in the queue of `runs_dir`, if a run has ended since the last look. Returns the new
-    /// queue with a sentence for each comparison that is decided, or `None`.
+    /// Takes a look at each comparison with seeds in the queue of `runs_dir`, if a run has ended since the last look.
+    /// Returns the new queue with a sentence for each comparison that is decided, or `None`.
     ///
     /// # Errors
     /// When the queue or the runs cannot be read, or the queue cannot be changed.

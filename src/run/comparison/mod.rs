@@ -1,5 +1,5 @@
-//! A statistically sound comparison of two sides, each one or several seeds of a recipe, on the validation rows that all of them
-//! predicted. `docs/comparison.md` says which test is used when.
+//! A statistically sound comparison of two sides, each one or several seeds of a recipe, on the validation rows that
+//! all of them predicted. `docs/comparison.md` says which test is used when.
 
 mod analysis;
 mod further_seeds;

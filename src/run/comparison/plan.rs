@@ -1,7 +1,8 @@
 //! Further seeds for a comparison, which end once it is decided: a group sequential test.
 //!
-//! The plan is written when the seeds are added, so that the number of looks is fixed before their scores are known. There is a look
-//! whenever both sides have one more seed, at the level of [`spending_levels`]; the seeds at the start are the first look.
+//! The plan is written when the seeds are added, so that the number of looks is fixed before their scores are known.
+//! There is a look whenever both sides have one more seed, at the level of [`spending_levels`]; the seeds at the start
+//! are the first look.
 
 use super::analysis::MetricComparison;
 use super::plan_file::SeedPlan;

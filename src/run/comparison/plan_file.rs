@@ -1,5 +1,5 @@
-//! The planned comparisons of a runs directory: `comparisons.toml`. It is replaced atomically under a lock, and never shortened: a
-//! plan stays the rule of its comparison after its seeds are trained.
+//! The planned comparisons of a runs directory: `comparisons.toml`. It is replaced atomically under a lock, and never
+//! shortened: a plan stays the rule of its comparison after its seeds are trained.
 
 use super::sides::Side;
 use crate::catalog::Metric;
@@ -89,7 +89,7 @@ pub(super) fn plan_of(runs_dir: &Path, a: &Side, b: &Side) -> Result<Option<Seed
             return Some(plan);
         }
         let is_swapped = a.has_run(&plan.b) && b.has_run(&plan.a);
-        is_swapped.then(|| SeedPlan {
+        is_swapped.then_some(SeedPlan {
             a: plan.b,
             b: plan.a,
             seeds_a: plan.seeds_b,

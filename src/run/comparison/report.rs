@@ -41,8 +41,8 @@ impl Comparison {
     /// Compares two sides. A planned comparison in `runs_dir` that both belong to decides by its sequential rule.
     ///
     /// # Errors
-    /// [`Error::Usage`] if they cannot be compared: other tasks or labels, a seed on both sides, no shared rows; and errors of reading
-    /// predictions.
+    /// [`Error::Usage`] if they cannot be compared: other tasks or labels, a seed on both sides, no shared rows; and
+    /// errors of reading predictions.
     pub fn of(runs_dir: &Path, a: Side, b: Side) -> Result<Self> {
         check_comparable(&a, &b)?;
         let rows = SharedRows::read(&a, &b)?;
@@ -65,7 +65,9 @@ impl Comparison {
             Error::Usage(format!("{} has no value for {} or {}", metric.name(), a.name, b.name))
         })?;
         let plan = plan_file::plan_of(runs_dir, &a, &b)?;
-        let plan = plan.filter(|plan| plan.metric == main.metric).map(|plan| plan.state(main));
+        let plan = plan
+            .filter(|plan| plan.metric == main.metric && !a.has_recipe_of(&b))
+            .map(|plan| plan.state(main));
         let verdict = verdict::verdict(main, plan.as_ref(), rows.count());
         Ok(Comparison {
             task: task.name.to_owned(),
@@ -81,10 +83,15 @@ impl Comparison {
         })
     }
 
-    /// The difference and the number of further seeds on each side that would detect it, if they may decide the comparison: it has no
-    /// plan yet, and the difference of the recipes is not significant.
+    /// The difference that further seeds would detect and their number on each side, if they may decide the comparison: the
+    /// rest of its plan, or without one those of [`Detectable`](super::Detectable). `None` for runs of one recipe, if the
+    /// difference is significant, and once the plan is over.
     pub fn further_seeds(&self) -> Option<(f64, u64)> {
-        let main = self.main().filter(|_| self.plan.is_none())?;
+        let main = self.main().filter(|_| !self.a.has_recipe_of(&self.b))?;
+        if let Some(plan) = &self.plan {
+            let left = plan.further.saturating_sub(plan.done);
+            return (!plan.decision.is_final() && left > 0).then_some((plan.difference, left));
+        }
         let is_decided = main.difference.is_significant && main.difference.variance.seeds.is_some();
         if is_decided { None } else { verdict::next_seeds(main) }
     }

@@ -1,8 +1,8 @@
 //! The validation rows that all seeds of two sides predicted.
 //!
-//! Logs have the digest of the validation rows. If it is the same for all seeds, so are the rows and their order. Otherwise, as with a
-//! `max_eval_samples` that draws other rows for each seed or with data that changed, the rows of each seed are read again and identified
-//! by their texts and labels.
+//! Logs have the digest of the validation rows. If it is the same for all seeds, so are the rows and their order.
+//! Otherwise, as with a `max_eval_samples` that draws other rows for each seed or with data that changed, the rows of
+//! each seed are read again and identified by their texts and labels.
 
 use super::sides::{SeedRun, Side};
 use crate::catalog::{Labels, ProblemType};
@@ -45,7 +45,8 @@ impl SharedRows {
     /// Reads the predictions. Nothing is downloaded.
     ///
     /// # Errors
-    /// [`Error::Data`] if predictions are missing or damaged, [`Error::Usage`] if the labels differ or no rows are shared.
+    /// [`Error::Data`] if predictions are missing or damaged, [`Error::Usage`] if the labels differ or no rows are
+    /// shared.
     pub(super) fn read(a: &Side, b: &Side) -> Result<Self> {
         let seeds: Vec<SeedPredictions<'_>> =
             a.seeds.iter().chain(&b.seeds).map(SeedPredictions::read).collect::<Result<_>>()?;

@@ -46,8 +46,8 @@ impl SeedRun {
 }
 
 impl Side {
-    /// The side that `names` stands for: runs separated by commas, each named as for [`find`]. The name of an experiment stands for
-    /// all its finished runs with the recipe of the newest one.
+    /// The side that `names` stands for: runs separated by commas, each named as for [`find`]. The name of an
+    /// experiment stands for all its finished runs with the recipe of the newest one.
     ///
     /// # Errors
     /// [`Error::Usage`] if there is no such run, none is finished, or the runs have different recipes.
@@ -69,7 +69,7 @@ impl Side {
                 None => dirs.push(find(runs_dir, name)?),
             }
         }
-        let side = Side::of_runs(names.join(","), &dirs)?;
+        let side = Side::of_runs(&names.join(","), &dirs)?;
         Ok(Side { notes: [notes, side.notes].concat(), ..side })
     }
 
@@ -85,19 +85,37 @@ impl Side {
         let same =
             rows.filter(|row| row.spec.as_deref().is_some_and(|other| deviations(&spec, other).is_empty()));
         let dirs: Vec<PathBuf> = std::iter::once(dir.to_path_buf()).chain(same.map(|row| row.dir)).collect();
-        let side = Side::of_runs(own.name(), &dirs)?;
+        let side = Side::of_runs(&own.name(), &dirs)?;
         // That a seed was trained twice is no news here.
         Ok(Side { notes: Vec::new(), ..side })
     }
 
-    fn of_runs(name: String, dirs: &[PathBuf]) -> Result<Side> {
+    /// The sides of two runs, each with all finished runs of its recipe, or of the runs alone if they have the same
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Side::find`].
+    pub fn pair(runs_dir: &Path, a: &Path, b: &Path) -> Result<(Side, Side)> {
+        if deviations(&RunDir::at(a).spec()?, &RunDir::at(b).spec()?).is_empty() {
+            let side = |dir: &Path| Side::of_runs(&RunDir::at(dir).name(), &[dir.to_path_buf()]);
+            return Ok((side(a)?, side(b)?));
+        }
+        Ok((Side::of_recipe(runs_dir, a)?, Side::of_recipe(runs_dir, b)?))
+    }
+
+    /// Whether both sides have the same recipe, so that only the seeds differ.
+    pub(super) fn has_recipe_of(&self, other: &Side) -> bool {
+        deviations(&self.spec, &other.spec).is_empty()
+    }
+
+    fn of_runs(name: &str, dirs: &[PathBuf]) -> Result<Side> {
         let mut side: Option<Side> = None;
         let mut notes = Vec::new();
         for dir in dirs {
             let run = RunDir::at(dir);
             let spec = run.spec()?;
             let side = side.get_or_insert_with(|| Side {
-                name: name.clone(),
+                name: name.to_owned(),
                 seeds: Vec::new(),
                 spec: spec.clone(),
                 notes: Vec::new(),
@@ -140,7 +158,8 @@ struct ExperimentRuns {
     note: Option<String>,
 }
 
-/// The finished runs of the experiment `name` with the recipe of the newest; `None` if `name` is not that of an experiment.
+/// The finished runs of the experiment `name` with the recipe of the newest; `None` if `name` is not that of an
+/// experiment.
 fn runs_of_experiment(runs_dir: &Path, name: &str) -> Result<Option<ExperimentRuns>> {
     let is_run = |path: &Path| path.join("spec.toml").is_file();
     if is_run(Path::new(name)) || is_run(&runs_dir.join(name)) {

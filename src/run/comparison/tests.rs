@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::{Event, SplitDigest, Started, Status};
 use crate::hub::Hub;
 use crate::run::dir::RunDir;
-use crate::run::queue::Queue;
+use crate::run::queue::{Queue, QueueEdit};
 use crate::spec::{self, RunSpec, built_in};
 use crate::stats::FurtherSeeds;
 use crate::train::{Best, Predictions, SavedPredictions, Summary};
@@ -36,7 +36,8 @@ fn rows(spec: &RunSpec) -> Vec<Example> {
     subsample_split(spec, split, rows)
 }
 
-/// Writes a finished seed whose best weights have those rows wrong for which `is_wrong` is true, given the text of the row.
+/// Writes a finished seed whose best weights have those rows wrong for which `is_wrong` is true, given the text of the
+/// row.
 fn write_seed(dir: &RunDir, spec: &RunSpec, is_wrong: impl Fn(&str) -> bool) {
     let rows = rows(spec);
     let sha256 = rows_digest(&rows);
@@ -131,7 +132,8 @@ fn two_models_are_compared_by_mcnemars_test() {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path();
     let a = write_run(runs, &spec("a", 42), is_one_of(0.1, 1));
-    let b = write_run(runs, &spec("b", 42), is_one_of(0.1, 2));
+    let of_b = RunSpec { learning_rate: 0.5, ..spec("b", 42) };
+    let b = write_run(runs, &of_b, is_one_of(0.1, 2));
     let comparison = compare(runs, name(&a), name(&b)).unwrap();
     let main = comparison.main().unwrap();
     assert_eq!(main.difference.test, Test::McNemar);
@@ -143,7 +145,7 @@ fn two_models_are_compared_by_mcnemars_test() {
     assert_eq!(main.detectable[0].further_seeds, FurtherSeeds::Unknown);
     assert_eq!(comparison.further_seeds().map(|(_, seeds)| seeds), Some(4));
     let json = serde_json::to_value(&comparison).unwrap();
-    assert_eq!(json["metrics"][0]["difference"]["test"], "mc_nemar");
+    assert_eq!(json["metrics"][0]["difference"]["test"], "mcnemar");
     assert!(json["metrics"][0]["a"]["confidence_interval"]["low"].as_f64() > Some(0.8), "{json}");
 }
 
@@ -266,6 +268,10 @@ fn further_seeds_are_queued_in_turn_and_removed_once_decided() {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path();
     let [a, b] = undecided(runs);
+    let same = write_run(runs, &spec("a", 42), is_one_of(0.1, 1));
+    let (side, _) = Side::pair(runs, &a, &same).unwrap();
+    assert_eq!(side.seeds.len(), 1, "runs of the same recipe are compared alone");
+    assert!(add_seeds(runs, &a, &same).unwrap_err().to_string().contains("the same settings"));
     let (queue, text) = add_seeds(runs, &a, &b).unwrap();
     let further = queue.entries.len() as u64 / 2;
     assert!(further > 0 && text.starts_with(&further.to_string()), "{text}");
@@ -282,7 +288,13 @@ fn further_seeds_are_queued_in_turn_and_removed_once_decided() {
     let plan = comparison.plan.as_ref().unwrap();
     assert_eq!((plan.done, plan.decision), (0, PlanDecision::Continue));
     assert!(plan.level < 0.05 && comparison.verdict.starts_with("not decided yet"), "{}", comparison.verdict);
-    assert_eq!(comparison.further_seeds(), None);
+    assert_eq!(comparison.further_seeds().map(|(_, left)| left), Some(further));
+
+    // Seeds that were removed from the queue can be added again, for the same plan.
+    let removed = Queue::edit(runs, QueueEdit::RemoveSeeds(1)).unwrap();
+    assert!(removed.entries.is_empty());
+    let (again, _) = add_seeds(runs, &a, &b).unwrap();
+    assert_eq!((again.entries.len() as u64, plan_file::read(runs).unwrap().len()), (2 * further, 1));
 
     let mut watcher = PlanWatcher::default();
     assert_eq!(watcher.look(runs).unwrap(), None);

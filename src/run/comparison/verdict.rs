@@ -9,8 +9,8 @@ use crate::text::plural;
 
 /// The largest difference that further seeds are counted for, if they are needed to detect it.
 const USUAL_DIFFERENCE: f64 = 0.01;
-/// Further seeds where the variance over the seeds is unknown: five on each side, as Colas, Sigaud and Oudeyer, "How many random
-/// seeds?" (2018), take for a first estimate.
+/// Further seeds where the variance over the seeds is unknown: five on each side, as Colas, Sigaud and Oudeyer, "How
+/// many random seeds?" (2018), take for a first estimate.
 const FIRST_FURTHER: u64 = 4;
 
 /// A difference with its sign: `+1.1`, `−0.4`; in points for percentages and coefficients.
@@ -66,7 +66,8 @@ pub fn p_text(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
 
-/// The difference that further seeds are queued for, and their number on each side: the largest one up to a point that needs any.
+/// The difference that further seeds are queued for, and their number on each side: the largest one up to a point that
+/// needs any.
 pub(super) fn next_seeds(comparison: &MetricComparison) -> Option<(f64, u64)> {
     let needed = |detectable: &Detectable| match detectable.further_seeds {
         FurtherSeeds::Count(count) if count > 0 => Some((detectable.difference, count)),
@@ -116,14 +117,17 @@ fn detectable(comparison: &MetricComparison, rows: usize) -> String {
         FurtherSeeds::TooFewRows(rows) => Some((one.difference, rows)),
         _ => None,
     });
-    match too_few {
-        Some((difference, needed)) => format!(
+    let is_detected = |one: &&Detectable| one.further_seeds == FurtherSeeds::Count(0);
+    let detected = comparison.detectable.iter().rev().find(is_detected).map(|one| one.difference);
+    match (detected, too_few) {
+        (Some(difference), _) => format!("these seeds would detect {}", amount(difference)),
+        (None, Some((difference, needed))) => format!(
             "on {} no number of seeds detects {}, about {} rows would",
             plural(rows, "row"),
             amount(difference),
             format::count(needed)
         ),
-        None => "no practical number of seeds detects a small difference".into(),
+        (None, None) => "no practical number of seeds detects a small difference".into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The simulated type I error of the rules: how often recipes with the same score are found to be different.
 //!
-//! A row is right if its easiness, the error of the recipe on it, the error of the seed and the error of the seed on it are
-//! positive together. Both sides are evaluated on the same rows, which are drawn again in each simulation.
+//! A row is right if its easiness, the error of the recipe on it, the error of the seed and the error of the seed on it
+//! are positive together. Both sides are evaluated on the same rows, which are drawn again in each simulation.
 
 use crate::stats::bootstrap::{Resampler, p_value};
 use crate::stats::{McNemar, RandomEffects, SIGNIFICANCE_LEVEL, SeedScores, spending_levels};

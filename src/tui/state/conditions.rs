@@ -66,7 +66,7 @@ impl App {
             Condition::HasPastRuns => !self.runs.runs.is_empty(),
             Condition::OnComparedRun => self.compare.has_rows(&self.runs.runs),
             Condition::HasMarks => !self.compare.marks.is_empty(),
-            Condition::IsUndecided => self.compare.undecided_pair().is_some(),
+            Condition::IsUndecided => self.compare.undecided_pair(&self.runs.queue.list).is_some(),
             Condition::HasMarkedSeeds => self.compare.has_seeds(self.training.as_ref()),
             Condition::HasOnePane => self.size.0 < layout::COMPARE_SIDE_BY_SIDE,
             Condition::HasPredictions => self.insight.has_rows(),

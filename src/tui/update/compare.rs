@@ -6,7 +6,7 @@ use crate::run::RunRow;
 use crate::run::history::History;
 use crate::spec::RunSpec;
 use crate::tui::action::{CompareAction, FilterAction, ListAction};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Msg};
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::compare::CompareState;
@@ -20,6 +20,25 @@ pub(super) fn history_loaded(app: &mut App, dir: &Path, result: &Result<(RunSpec
     if let Some(mark) = compare.marks.iter_mut().find(|mark| mark.dir == dir) {
         mark.loaded = Some(result.clone());
         compare.update_differences(&app.runs.runs);
+    }
+}
+
+/// Takes a message about a comparison.
+pub(super) fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Compared { pair, result } => {
+            app.compare.set_comparison(&pair, result);
+            Vec::new()
+        }
+        Msg::SeedsAdded(text) => {
+            app.notice = Some(text);
+            vec![Effect::Refresh]
+        }
+        Msg::ComparisonDecided(verdict) => {
+            app.notice = Some(verdict.clone());
+            vec![Effect::Notify(verdict), Effect::Refresh]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -71,7 +90,8 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
         CompareAction::NextQuantity => compare.quantity = compare.quantity.next(),
         CompareAction::ToggleDifferences => compare.shows_differences = !compare.shows_differences,
         CompareAction::AddSeeds => {
-            return effects(compare.undecided_pair().cloned().map(Effect::AddSeeds));
+            let pair = compare.undecided_pair(&app.runs.queue.list);
+            return effects(pair.map(|(pair, _)| Effect::AddSeeds(pair.clone())));
         }
         CompareAction::Sort => compare.order = compare.order.next(),
         CompareAction::Reverse => compare.order.is_reversed = !compare.order.is_reversed,

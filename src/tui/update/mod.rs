@@ -78,17 +78,8 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
         Msg::Pruned(result) => run_notes::pruned(app, &result),
         Msg::HistoryLoaded { dir, result } => training::history_loaded(app, dir, result),
-        Msg::Compared { pair, result } => {
-            app.compare.set_comparison(&pair, result);
-            Vec::new()
-        }
-        Msg::SeedsAdded(text) => {
-            app.notice = Some(text);
-            vec![Effect::Refresh]
-        }
-        Msg::ComparisonDecided(text) => {
-            app.notice = Some(text.clone());
-            vec![Effect::Notify(text), Effect::Refresh]
+        msg @ (Msg::Compared { .. } | Msg::SeedsAdded(_) | Msg::ComparisonDecided(_)) => {
+            compare::take(app, msg)
         }
         Msg::RunStarted { spec, dir, earlier, queue } => {
             training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);

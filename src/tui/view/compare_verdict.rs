@@ -78,7 +78,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
         let role = if is_decided { Role::Best } else { Role::Text };
         lines.extend(wrapped(&sentence(comparison), role));
     }
-    if let Some((_, further)) = comparison.further_seeds() {
+    if let Some((_, further)) = compare.undecided_pair(&app.runs.queue.list) {
         let key = app.key(Context::Screen(Screen::Compare), Action::Compare(CompareAction::AddSeeds));
         let seeds = if further == 1 { "1 more seed".to_owned() } else { format!("{further} more seeds") };
         lines.extend(wrapped(

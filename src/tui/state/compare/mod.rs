@@ -11,10 +11,12 @@ use super::filter::FilterField;
 use super::run::RunState;
 use crate::catalog::Metric;
 use crate::event::SplitName;
+use crate::run::comparison::Comparison;
 use crate::run::history::History;
+use crate::run::queue::Queue;
 use crate::run::run_chart::RunCurve;
 use crate::run::series::Series;
-use crate::run::{RunRow, SettingChange};
+use crate::run::{RunRow, RunStatus, SettingChange};
 use crate::spec::{Difference, RunSpec, differences_by};
 use crate::tui::theme::CURVES;
 use crate::tui::widgets::line_chart::ChartView;
@@ -200,6 +202,49 @@ impl CompareState {
             let changes = &rows.get(index)?.as_ref()?.changes;
             SettingChange::values(changes, key.name, specs[index].repeats > 1)
         });
+    }
+
+    /// The pair to compare: the first marked run, and the one under the cursor if it is marked too, or else the second.
+    pub fn pair(&self, runs: &[RunRow]) -> Option<RunPair> {
+        let a = self.marks.first()?;
+        let selected = self.selected_mark(runs).filter(|index| *index > 0);
+        let b = self.marks.get(selected.unwrap_or(1))?;
+        Some(RunPair { a: a.dir.clone(), b: b.dir.clone() })
+    }
+
+    /// Takes note that the pair is to be compared; returns it if that was not requested since a run has finished. Until
+    /// a newer result is there, that of the same pair stays.
+    pub(in crate::tui) fn request_verdict(&mut self, runs: &[RunRow]) -> Option<RunPair> {
+        let Some(pair) = self.pair(runs) else {
+            self.verdict = None;
+            return None;
+        };
+        let finished = runs.iter().filter(|run| run.status == RunStatus::Finished).count();
+        let known = self.verdict.take().filter(|verdict| verdict.pair == pair);
+        let is_current = known.as_ref().is_some_and(|verdict| verdict.finished == finished);
+        let result = known.and_then(|verdict| verdict.result);
+        self.verdict = Some(Verdict { pair: pair.clone(), result, finished });
+        (!is_current).then_some(pair)
+    }
+
+    /// Takes a comparison, unless another pair is shown by now.
+    pub(in crate::tui) fn set_comparison(&mut self, pair: &RunPair, result: Result<Box<Comparison>, String>) {
+        if let Some(verdict) = self.verdict.as_mut().filter(|verdict| verdict.pair == *pair) {
+            verdict.result = Some(result);
+        }
+    }
+
+    /// The comparison that is shown.
+    pub fn comparison(&self) -> Option<&Comparison> {
+        self.verdict.as_ref()?.result.as_ref()?.as_deref().ok()
+    }
+
+    /// The pair whose further seeds can be queued, and their number on each side.
+    pub(in crate::tui) fn undecided_pair(&self, queue: &Queue) -> Option<(&RunPair, u64)> {
+        let comparison = self.comparison()?;
+        let (_, further) = comparison.further_seeds()?;
+        let is_queued = comparison.plan.as_ref().is_some_and(|plan| queue.has_seeds_of(plan.id));
+        self.verdict.as_ref().filter(|_| !is_queued).map(|verdict| (&verdict.pair, further))
     }
 }
 
