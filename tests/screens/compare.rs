@@ -270,8 +270,14 @@ fn planned_comparison_does_not_offer_further_seeds() {
     let mut app = compared(120, 50, comparison(Some(plan.clone())));
     assert_shows(&app, "Not decided yet");
     assert_shows(&app, "n queues 3 more seeds each");
-    let entry =
-        QueueEntry { id: 1, spec: built_in("a"), run: None, is_started: false, comparison: Some(plan.id) };
+    let entry = QueueEntry {
+        id: 1,
+        spec: built_in("a"),
+        run: None,
+        is_started: false,
+        comparison: Some(plan.id),
+        sweep: None,
+    };
     app.runs.queue.list.entries.push(entry);
     assert_eq!(press_keys(&mut app, "n"), [], "its seeds are queued already");
     assert!(!text(&app).contains("n queues"), "{}", text(&app));

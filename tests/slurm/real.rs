@@ -13,8 +13,9 @@ const HOLDER: &str = "[slurm]\ntime = 10\nmem = 50\n";
 #[test]
 fn real_slurm() {
     let Some(cluster) = Cluster::start() else { return };
-    let scenarios: [(&str, fn(&Cluster)); 6] = [
-        ("six runs as one array", six_runs_as_one_array),
+    let scenarios: [(&str, fn(&Cluster)); 7] = [
+        ("a sweep as one array", sweep_as_one_array),
+        ("a sweep with a scheduler", sweep_with_asha),
         ("time limit", time_limit_in_mid_epoch),
         ("scancel", cancelled_task_saves_and_is_not_requeued),
         ("requeue during a save", requeue_during_a_save),
@@ -92,27 +93,36 @@ fn assert_undisturbed(dir: &Path, keys: &str) {
     assert_eq!(epochs(dir), epochs(&undisturbed));
 }
 
-fn six_runs_as_one_array(cluster: &Cluster) {
-    let rates = ["1e-4", "5e-4"];
-    let names: Vec<(String, String)> = rates
-        .iter()
-        .flat_map(|rate| (1..=3).map(move |seed| (rate, seed)))
-        .map(|(rate, seed)| {
-            (format!("r{rate}-{seed}"), format!("learning_rate = {rate}\nseed = {seed}\nmax_steps = 8"))
-        })
-        .collect();
-    let experiments: Vec<(&str, &str)> =
-        names.iter().map(|(name, keys)| (name.as_str(), keys.as_str())).collect();
-    let workspace = workspace(cluster, &experiments, "[slurm]\nmax_parallel = 3\ntime = 5\n");
-    let arguments: Vec<&str> =
-        std::iter::once("submit").chain(names.iter().map(|(name, _)| name.as_str())).collect();
-    let runs = workspace.run(&arguments).success().paths();
+fn sweep_as_one_array(cluster: &Cluster) {
+    let keys = "learning_rate = [1e-4, 5e-4]\nper_device_train_batch_size = [8, 16, 32]\nmax_steps = 8";
+    let workspace = workspace(cluster, &[("grid", keys)], "[slurm]\nmax_parallel = 3\ntime = 5\n");
+    let runs = workspace.run(&["submit", "grid"]).success().paths();
     assert_eq!(runs.len(), 6);
     wait_until("all six are finished", || runs.iter().all(|run| is_finished(run)));
     let scripts = std::fs::read_dir(workspace.runs().join(".slurm")).unwrap().flatten();
     assert_eq!(scripts.filter(|entry| entry.path().is_dir()).count(), 1, "one array");
     let rows = workspace.list();
-    assert!(rows.iter().all(|row| row["status"] == "finished"), "{rows:?}");
+    assert!(rows.iter().all(|row| row["status"] == "finished" && row["sweep"].is_string()), "{rows:?}");
+}
+
+/// Each trial has a job. A job whose trial is paused trains the trials that are promoted.
+fn sweep_with_asha(cluster: &Cluster) {
+    let keys = "learning_rate = [1e-6, 1e-5, 1e-4, 5e-4, 1e-3]\nmax_steps = 40\neval_steps = 5\nsave_steps = 5\n\
+                scheduler = \"asha\"\nreduction_factor = 2";
+    let workspace = workspace(cluster, &[("asha", keys)], "[slurm]\nmax_parallel = 2\ntime = 5\n");
+    let runs = workspace.run(&["submit", "asha"]).success().paths();
+    assert_eq!(runs.len(), 5);
+    let has_ended = || {
+        let rows = workspace.list();
+        rows.iter().all(|row| row["status"] == "finished" || row["pause_reason"].is_string())
+            && rows.iter().any(|row| row["status"] == "finished")
+    };
+    wait_until("every trial is finished or paused", has_ended);
+    let rows = workspace.list();
+    let steps: u64 = rows.iter().filter_map(|row| row["steps"].as_u64()).sum();
+    assert!(steps < 5 * 40, "weak trials were paused: {steps} steps");
+    let refused = workspace.run(&["submit", rows[0]["sweep"].as_str().unwrap()]);
+    assert!(refused.stderr.contains("no trial of the sweep"), "{}", refused.stderr);
 }
 
 fn time_limit_in_mid_epoch(cluster: &Cluster) {
