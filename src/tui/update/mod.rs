@@ -85,12 +85,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
-        Msg::StartFailed(error) => {
-            app.is_starting = false;
-            app.notice = None;
-            app.show_error("Cannot start the run", error);
-            Vec::new()
-        }
+        Msg::StartFailed(error) => start_failed(app, error),
         Msg::QueueLoaded(queue) => queue::set(app, queue),
         Msg::SweepQueued { name, trials } => {
             app.is_starting = false;
@@ -178,6 +173,14 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Shows why the run that the user asked for could not be started.
+fn start_failed(app: &mut App, error: String) -> Vec<Effect> {
+    app.is_starting = false;
+    app.notice = None;
+    app.show_error("Cannot start the run", error);
+    Vec::new()
 }
 
 /// Switches to the default colors for the background of the terminal.
