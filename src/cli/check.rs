@@ -113,9 +113,10 @@ fn overview(experiments: &Experiments, checked: &[Checked]) -> String {
     };
     let heads = heads.map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(checked.iter().map(row)).collect();
-    let sweeps = checked.iter().filter_map(|checked| checked.experiment.sweep());
-    let sweeps: String =
-        sweeps.map(|sweep| format!("{} is a sweep: {}\n", sweep.base.experiment, sweep.describe())).collect();
+    let mut sweeps = String::new();
+    for sweep in checked.iter().filter_map(|checked| checked.experiment.sweep()) {
+        sweeps.push_str(&format!("{} is a sweep: {}\n", sweep.base.experiment, sweep.describe()));
+    }
     let notes: String = checked
         .iter()
         .filter_map(|checked| Some(format!("Note: {}\n", experiments.note(&checked.spec().experiment)?)))

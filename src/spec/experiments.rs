@@ -222,13 +222,11 @@ impl Experiments {
     pub fn with_changes(&self, name: &str, changes: &[(&str, String)]) -> Result<ResolvedExperiment> {
         let changes: Vec<(String, String)> =
             changes.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
-        match self.experiment(name) {
-            Some(_) => self.resolve_any(name, &changes),
-            None => {
-                let base = self.files[0].new_experiment(name)?;
-                resolved(&base, Vec::new(), SweepSettings::default(), &changes)
-            }
+        if self.experiment(name).is_some() {
+            return self.resolve_any(name, &changes);
         }
+        let base = self.files[0].new_experiment(name)?;
+        resolved(&base, Vec::new(), SweepSettings::default(), &changes)
     }
 
     /// How runs are submitted to Slurm: the tables `[slurm]` of the files in the order of their precedence, then that of the

@@ -68,7 +68,7 @@ impl<'a> Candidate<'a> {
                 texts[0] = Some(name);
             }
             (Candidate::Sweep { name, .. }, TextProperty::Name | TextProperty::Sweep) => {
-                texts[0] = Some(name)
+                texts[0] = Some(name);
             }
             (Candidate::Sweep { experiment, .. }, TextProperty::Experiment) => texts[0] = Some(experiment),
             (Candidate::Run(run), TextProperty::Experiment) => texts[0] = Some(&run.experiment),

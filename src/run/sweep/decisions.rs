@@ -135,7 +135,9 @@ fn parse(bytes: &[u8]) -> Vec<Decision> {
 /// The rungs after `decisions`.
 pub(super) fn rungs(decisions: &[Decision]) -> Vec<Rung> {
     let mut rungs = Vec::new();
-    decisions.iter().for_each(|decision| apply(&mut rungs, &decision.kind));
+    for decision in decisions {
+        apply(&mut rungs, &decision.kind);
+    }
     rungs
 }
 

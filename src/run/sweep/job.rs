@@ -259,12 +259,11 @@ impl<'a> TrialSpecs<'a> {
         let spec = self.sweep.trial(number).ok_or_else(missing)?;
         let of_files = self.sweep.file_values(number);
         let known = self.checked.iter().position(|(values, _)| *values == of_files);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                self.checked.push((of_files, check_spec(&spec, cancelled)?));
-                self.checked.len() - 1
-            }
+        let index = if let Some(index) = known {
+            index
+        } else {
+            self.checked.push((of_files, check_spec(&spec, cancelled)?));
+            self.checked.len() - 1
         };
         let (_, checked) = self.checked.get(index).ok_or_else(missing)?;
         let mut completed = checked.clone();

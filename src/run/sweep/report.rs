@@ -298,8 +298,11 @@ fn importance_of(axis: &Axis, numbers: &[f64], scores: &[Option<f64>]) -> Option
     if is_ordered { importance(&numbers, &scores) } else { None }
 }
 
+/// The points (x, score) of a curve.
+type Curve = Vec<(f64, f64)>;
+
 /// The best score so far over time and over steps.
-fn best_curves(metric: Metric, trials: &[TrialRow], start: f64) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+fn best_curves(metric: Metric, trials: &[TrialRow], start: f64) -> (Curve, Curve) {
     let mut ended: Vec<(f64, u64, Option<f64>)> =
         trials.iter().filter_map(|trial| Some((trial.ended?, trial.steps, trial.score))).collect();
     ended.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -83,13 +83,11 @@ impl App {
             }
             Screen::Sweep => {
                 let trial = self.sweep.trial()?;
-                match &trial.dir {
-                    Some(dir) => Some(Copied::path(dir)),
-                    None => {
-                        let sweep = &self.sweep.loaded()?.report.sweep;
-                        Some(Copied::text("the values", sweep.describe_trial(trial.number)))
-                    }
+                if let Some(dir) = &trial.dir {
+                    return Some(Copied::path(dir));
                 }
+                let sweep = &self.sweep.loaded()?.report.sweep;
+                Some(Copied::text("the values", sweep.describe_trial(trial.number)))
             }
             Screen::Data => {
                 let spec = self.data.spec.as_ref()?;

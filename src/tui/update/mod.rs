@@ -37,7 +37,6 @@ use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::quitting::Quitting;
 use super::state::run::RunState;
-use super::state::sweep::SweepSource;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -45,7 +44,6 @@ use crate::event::Command;
 use crate::files::{collapse_home, expand_home};
 use crate::run::Reproduction;
 use crate::terminal_caps::Background;
-use crate::text::plural;
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::{Path, PathBuf};
@@ -87,16 +85,8 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::StartFailed(error) => start_failed(app, error),
         Msg::QueueLoaded(queue) => queue::set(app, queue),
-        Msg::SweepQueued { name, trials } => {
-            app.is_starting = false;
-            let effects = if app.screen == Screen::Runs {
-                app.form = None;
-                sweep::open(app, SweepSource::Named(name.clone()))
-            } else {
-                Vec::new()
-            };
-            app.notice = Some(format!("{name}: {} in the queue", plural(trials, "trial")));
-            effects
+        msg @ (Msg::SweepQueued { .. } | Msg::SweepsListed(_) | Msg::SweepLoaded { .. }) => {
+            sweep::take(app, msg)
         }
         Msg::SeveralDevices => {
             app.has_several_devices = true;
@@ -108,34 +98,19 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::RunEnded(result) => training::ended(app, result),
         Msg::HandedOver(result) => hand_over::done(app, result),
-        Msg::SweepsListed(sweeps) => {
-            app.runs.set_sweeps(sweeps);
-            sweep::reload(app).into_iter().collect()
-        }
-        Msg::SweepLoaded { source, result } => {
-            sweep::loaded(app, &source, result);
-            Vec::new()
-        }
         Msg::ExperimentFiles { errors, targets } => {
             app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
             app.runs.save_targets = targets;
             Vec::new()
         }
         Msg::ExperimentSaved { name, path } => experiment_saved(app, &name, &path),
-        Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
-        Msg::ComparisonOpened { request_id, result } => infer::comparison_opened(app, request_id, result),
-        Msg::ComparisonPrediction { request_id, result } => {
-            infer::comparison_prediction(app, request_id, result);
-            Vec::new()
-        }
-        Msg::Prediction { request_id, seconds, result } => {
-            infer::prediction(app, request_id, seconds, result)
-        }
-        Msg::Explanation { request_id, seconds, result } => {
-            app.infer.attribution.insert(request_id, seconds, result, app.now);
-            Vec::new()
-        }
-        Msg::ProbesClassified { request_id, result } => infer::probes_classified(app, request_id, result),
+        msg @ (Msg::ModelOpened { .. }
+        | Msg::ComparisonOpened { .. }
+        | Msg::ComparisonPrediction { .. }
+        | Msg::Prediction { .. }
+        | Msg::Explanation { .. }
+        | Msg::ProbesClassified { .. }
+        | Msg::ProbesLoaded(_)) => infer::take(app, msg),
         Msg::PredictionsLoaded { subject, result } => {
             insight::predictions_loaded(app, &subject, result);
             Vec::new()
@@ -162,7 +137,6 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             show_published(app, result);
             Vec::new()
         }
-        Msg::ProbesLoaded(result) => infer::probes_loaded(app, result),
         Msg::Copied { what, file } => export::copied(app, what, file),
         Msg::Exported(path) => export::exported(app, &path),
         Msg::CommandLine { command, note } => export::command_line(app, command, &note),

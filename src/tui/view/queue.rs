@@ -2,6 +2,7 @@
 
 use crate::run::RunStatus;
 use crate::run::queue::QueueEntry;
+use crate::run::sweep::SweepRow;
 use crate::text::plural;
 use crate::tui::state::App;
 use crate::tui::state::estimates::{estimate_entry, estimate_queue};
@@ -12,7 +13,7 @@ use crate::tui::theme::{Role, Symbol};
 pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     if let Some(sweep) = &entry.sweep {
         let row = app.runs.sweeps.iter().find(|row| row.name == sweep.name);
-        let ended = row.map_or(0, |row| row.ended());
+        let ended = row.map_or(0, SweepRow::ended);
         return (format!("{ended} of {}", plural(sweep.trials, "trial")), Role::Text);
     }
     let left = estimate_entry(app, entry).text(app.theme);

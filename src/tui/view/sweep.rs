@@ -217,9 +217,8 @@ fn text(app: &App, report: &SweepReport, trial: &TrialRow, column: TrialColumn) 
         },
         TrialColumn::Score => trial.score.map_or_else(dash, |score| format::score(report.metric, score)),
         TrialColumn::Status => trial.status.into(),
-        TrialColumn::Steps if trial.dir.is_none() => dash(),
+        TrialColumn::Steps | TrialColumn::Time if trial.dir.is_none() => dash(),
         TrialColumn::Steps => format::count(trial.steps),
-        TrialColumn::Time if trial.dir.is_none() => dash(),
         TrialColumn::Time => format::duration(trial.seconds),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &m
     };
     match app.sweep.chart {
         SweepChart::BestOverTime => {
-            chart(line(&report.best_over_time), &format::duration).draw(inner, buffer)
+            chart(line(&report.best_over_time), &format::duration).draw(inner, buffer);
         }
         SweepChart::BestOverSteps => chart(line(&report.best_over_steps), &format::short).draw(inner, buffer),
         SweepChart::Points => {
