@@ -64,10 +64,8 @@ impl<'a> Candidate<'a> {
             (Candidate::Run(run), TextProperty::Name) => {
                 texts = [run.notes.display_name.as_deref(), Some(&run.name)];
             }
-            (Candidate::Experiment { name, .. }, TextProperty::Name | TextProperty::Experiment) => {
-                texts[0] = Some(name);
-            }
-            (Candidate::Sweep { name, .. }, TextProperty::Name | TextProperty::Sweep) => {
+            (Candidate::Experiment { name, .. }, TextProperty::Name | TextProperty::Experiment)
+            | (Candidate::Sweep { name, .. }, TextProperty::Name | TextProperty::Sweep) => {
                 texts[0] = Some(name);
             }
             (Candidate::Sweep { experiment, .. }, TextProperty::Experiment) => texts[0] = Some(experiment),

@@ -1,6 +1,9 @@
 //! The rule of ASHA, the asynchronous successive halving algorithm (Li et al. 2020, "A system for massively parallel
 //! hyperparameter tuning", algorithm 2), as pure functions.
 //!
+//! The number of trials is fixed, so no trial is promoted from the first rung before all have started: unlike there, where
+//! new trials are drawn without end, an early promotion would only be that of a weaker trial.
+//!
 //! A trial is paused at each rung until it is promoted. Of n results at a rung, the best ⌊n / reduction_factor⌋ are
 //! promotable. So a trial whose own result is among these continues, and a trial that was paused earlier can become
 //! promotable when others have reported results.

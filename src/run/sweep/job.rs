@@ -77,8 +77,8 @@ fn status(dir: &RunDir) -> Option<Status> {
     dir.summary().map(|summary| summary.status).or_else(of_seeds)
 }
 
-/// Chooses the trial to train next: one that was interrupted, else a paused one that the scheduler promotes, else a new one,
-/// whose run directory is created for `device` if its specification has none, else the last promotion. Trials in `busy` are about to be trained.
+/// Chooses the trial to train next: one that was interrupted, else a new one, whose run directory is created for `device` if
+/// its specification has none, else a paused one that the scheduler promotes. Trials in `busy` are about to be trained.
 ///
 /// # Errors
 /// When the sweep cannot be read, or the trial cannot be created; [`Error::Interrupted`]
@@ -125,15 +125,15 @@ fn choose(
     if let Some(number) = first(TrialState::Resumable) {
         return train(number);
     }
-    if let Some(number) = promote(&sweep, log, &states)? {
-        return train(number);
-    }
     if let Some(number) = first(TrialState::New) {
         let mut spec = TrialSpecs::new(&sweep).spec(number, cancelled)?;
         if let Some(device) = device.filter(|_| spec.device == DeviceSpec::Auto) {
             spec.device = device;
         }
         dir.create_trial(number, &spec)?;
+        return train(number);
+    }
+    if let Some(number) = promote(&sweep, log, &states)? {
         return train(number);
     }
     Ok(if first(TrialState::Training).is_some() { NextTrial::Wait } else { NextTrial::Done })

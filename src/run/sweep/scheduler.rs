@@ -31,6 +31,14 @@ impl SweepScheduler {
     }
 }
 
+impl SweepScheduler {
+    /// Whether a trial of the sweep has not been started yet.
+    fn has_trials_to_start(&self) -> Result<bool> {
+        let is_started = |number: u64| self.dir.trial_dir(number).events_file().exists();
+        Ok((0..self.dir.sweep()?.len()).any(|number| !is_started(number)))
+    }
+}
+
 impl TrialScheduler for SweepScheduler {
     fn on_result(&self, result: TrialResult) -> Result<SchedulerDecision> {
         let Some(rung) = self.asha.rung_at(result.evaluation) else { return Ok(SchedulerDecision::Continue) };
@@ -48,7 +56,9 @@ impl TrialScheduler for SweepScheduler {
         if recorded.is_none() {
             at.results.push((trial, value));
             let (rank, results) = (at.rank(metric, trial), at.results.len());
-            let continues = is_last || is_promoted(at, trial, metric, factor);
+            // With a fixed number of trials, a promotion before all have started would often be that of a weak one.
+            let is_early = rung == 0 && self.has_trials_to_start()?;
+            let continues = is_last || !is_early && is_promoted(at, trial, metric, factor);
             let kept = Some(value).filter(|value| value.is_finite());
             let kind = DecisionKind::Result {
                 trial,
@@ -70,9 +80,10 @@ impl TrialScheduler for SweepScheduler {
         }
         let (rank, results) = (at.rank(metric, trial), at.results.len());
         let (name, value) = (metric.name(), format::whole_score(metric, value));
+        let when = if rung == 0 { " once all trials have started" } else { "" };
         let reason = format!(
             "paused by asha at rung {rung}, step {step}: {name} {value} is number {rank} of {results} results, of \
-             which one in {factor} continues"
+             which one in {factor} continues{when}"
         );
         Ok(SchedulerDecision::Pause { reason })
     }
