@@ -204,9 +204,10 @@ pub fn first_deviation(decisions: &[Decision], metric: Metric, reduction_factor:
         apply(&mut rungs, &decision.kind);
         let of = |rung: u32| usize::try_from(rung).ok().and_then(|rung| rungs.get(rung));
         match decision.kind {
-            DecisionKind::Trials { .. } | DecisionKind::Result { last: true, .. } => false,
             // At the first rung, trials are paused until all have started.
-            DecisionKind::Result { rung: 0, continues: false, .. } => false,
+            DecisionKind::Trials { .. }
+            | DecisionKind::Result { last: true, .. }
+            | DecisionKind::Result { rung: 0, continues: false, .. } => false,
             DecisionKind::Result { trial, rung, continues, .. } => {
                 of(rung).is_none_or(|rung| is_promoted(rung, trial, metric, reduction_factor) != continues)
             }

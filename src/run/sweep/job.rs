@@ -214,6 +214,10 @@ pub fn claim_promotion(
     let is_interrupted = |number: &u64| state_of(&states, *number) == Some(TrialState::Resumable);
     let number = match promoted.into_iter().find(is_interrupted) {
         Some(number) => number,
+        // As for the scheduler, trials are promoted when all have started.
+        None if !(0..sweep.len()).all(|number| dir.trial_dir(number).events_file().exists()) => {
+            return Ok(None);
+        }
         None => match promote(&sweep, &mut log, &states)? {
             Some(number) => number,
             None => return Ok(None),
