@@ -9,11 +9,13 @@ const LONG: &str = "max_steps = 2000\nsave_steps = 1000\neval_steps = 1000";
 const SAVING: &str = "max_steps = 300\nsave_steps = 1\neval_steps = 150";
 const HOLDER: &str = "[slurm]\ntime = 10\nmem = 50\n";
 
+type Scenario = fn(&Cluster);
+
 /// The scenarios run at the same time: the cluster lets their tasks share the cores of the machine.
 #[test]
 fn real_slurm() {
     let Some(cluster) = Cluster::start() else { return };
-    let scenarios: [(&str, fn(&Cluster)); 7] = [
+    let scenarios: [(&str, Scenario); 7] = [
         ("a sweep as one array", sweep_as_one_array),
         ("a sweep with a scheduler", sweep_with_asha),
         ("time limit", time_limit_in_mid_epoch),

@@ -238,9 +238,7 @@ fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) ->
     let status = match row.status {
         RunStatus::Stopped if is_paused => TrialRow::PAUSED,
         // Its directory was created before it is trained.
-        RunStatus::Interrupted if row.steps == 0 && row.ended.is_none() && row.total_steps == 0 => {
-            TrialRow::WAITING
-        }
+        RunStatus::NotStarted => TrialRow::WAITING,
         status => status.name(),
     };
     TrialRow {
@@ -252,7 +250,12 @@ fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) ->
         steps: row.steps,
         seconds: row.train_seconds,
         ended: row.ended,
-        reason: row.problem.clone().or_else(|| row.error.clone()).or_else(|| row.pause_reason.clone()),
+        reason: row
+            .problem
+            .clone()
+            .or_else(|| row.error.clone())
+            .or_else(|| row.pause_reason.clone())
+            .or_else(|| row.reason.clone()),
     }
 }
 

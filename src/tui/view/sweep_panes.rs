@@ -4,7 +4,7 @@ use super::setting_lines::next_line;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
 use crate::spec::SweptValues;
-use crate::text::{plural, sanitize};
+use crate::text::sanitize;
 use crate::tui::state::App;
 use crate::tui::state::sweep::{LoadedSweep, SweepChart};
 use crate::tui::theme::{Role, Symbol};
@@ -23,7 +23,7 @@ pub(super) fn status_role(status: &str) -> Role {
         "running" => Role::Train,
         "failed" | "unreadable" => Role::Error,
         "stopped" | "interrupted" => Role::Warning,
-        TrialRow::WAITING | TrialRow::PAUSED => Role::Muted,
+        TrialRow::WAITING | TrialRow::PAUSED | "pending" | "requeued" => Role::Muted,
         _ => Role::Text,
     }
 }
@@ -146,15 +146,15 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
     }
 }
 
-/// `-0.62   -0.85…-0.21   12 trials`.
+/// `-0.62   -0.85…-0.21   n = 12`, the number of trials.
 fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
     let to = app.theme.symbol(Symbol::To);
     match importance {
         Some(Importance { correlation, interval: Some((low, high)), trials }) => {
-            format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}   {}", plural(trials as u64, "trial"))
+            format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}  n = {trials}")
         }
         Some(Importance { correlation, trials, .. }) => {
-            format!("{correlation:+.2}   {}", plural(trials as u64, "trial"))
+            format!("{correlation:+.2}   n = {trials}")
         }
         None if !report.is_number(axis) => "its values have no order".into(),
         None => "too few different scores".into(),

@@ -38,7 +38,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('n')],
         Action::Compare(CompareAction::AddSeeds),
         "more seeds",
-        "queue the further seeds that decide between the two marked runs; the rest is removed once they are decided",
+        "queue the seeds that decide between the two marked runs, and remove the rest once decided",
     )
     .when(Condition::IsUndecided),
     bind("sort", &[char('s')], Action::Compare(CompareAction::Sort), "sort", "sort by the next column")
