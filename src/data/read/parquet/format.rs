@@ -4,42 +4,7 @@
 //! The library does not compare the type of a field with that of the format. In a damaged file it then takes other bytes
 //! for lengths and counts than this program has checked. So all types are checked before.
 
-use super::thrift::{BINARY, BYTE, DOUBLE, FALSE, I16, I32, I64, LIST, STRUCT, TRUE};
-
-/// The fields of a struct, each with its number.
-pub(super) type Fields = [(i64, Type)];
-
-/// The type of a value.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Type {
-    Boolean,
-    Byte,
-    I16,
-    I32,
-    I64,
-    Double,
-    /// Bytes or a text.
-    Binary,
-    List(&'static Type),
-    Struct(&'static Fields),
-}
-
-impl Type {
-    /// Whether a value of this type has the type `kind` of the compact protocol.
-    pub(super) fn is(self, kind: u8) -> bool {
-        match self {
-            Type::Boolean => matches!(kind, TRUE | FALSE),
-            Type::Byte => kind == BYTE,
-            Type::I16 => kind == I16,
-            Type::I32 => kind == I32,
-            Type::I64 => kind == I64,
-            Type::Double => kind == DOUBLE,
-            Type::Binary => kind == BINARY,
-            Type::List(_) => kind == LIST,
-            Type::Struct(_) => kind == STRUCT,
-        }
-    }
-}
+use super::thrift::{Fields, Type};
 
 const EMPTY: Type = Type::Struct(&[]);
 

@@ -1,7 +1,5 @@
 //! The compact protocol of Thrift, in which Parquet writes its headers.
 
-use super::format::{Fields, Type};
-
 /// The type of true, whose field has no bytes of its own.
 pub(super) const TRUE: u8 = 1;
 /// The type of false.
@@ -27,6 +25,41 @@ pub(super) const STRUCT: u8 = 12;
 
 /// Maximum depth of nested values. Those of a footer have 8.
 const MAX_DEPTH: u32 = 16;
+
+/// The fields of a struct, each with its number.
+pub(super) type Fields = [(i64, Type)];
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Type {
+    Boolean,
+    Byte,
+    I16,
+    I32,
+    I64,
+    Double,
+    /// Bytes or a text.
+    Binary,
+    List(&'static Type),
+    Struct(&'static Fields),
+}
+
+impl Type {
+    /// Whether a value of this type has the type `kind` of the compact protocol.
+    pub(super) fn is(self, kind: u8) -> bool {
+        match self {
+            Type::Boolean => matches!(kind, TRUE | FALSE),
+            Type::Byte => kind == BYTE,
+            Type::I16 => kind == I16,
+            Type::I32 => kind == I32,
+            Type::I64 => kind == I64,
+            Type::Double => kind == DOUBLE,
+            Type::Binary => kind == BINARY,
+            Type::List(_) => kind == LIST,
+            Type::Struct(_) => kind == STRUCT,
+        }
+    }
+}
 
 /// A reader of the compact protocol.
 pub(super) struct Compact<'b> {
