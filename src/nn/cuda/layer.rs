@@ -10,6 +10,7 @@ use super::ops::{Attention, AttentionGrads, DropoutSite, LayerNorm, NormColumns,
 use super::tensor::MixedTensor;
 use super::workspace::{Tape, Workspace};
 use crate::error::Result;
+use crate::nn::architecture;
 use kernels::dropout;
 use std::ops::Range;
 
@@ -226,20 +227,20 @@ impl EncoderLayer<'_> {
             values,
             strides,
             biases: model.weight(&layout.qkv_bias),
-            dropout: model.dropout(dropout::attention(index), config.attention_dropout),
+            dropout: model.dropout(dropout::attention(index), architecture::DropoutSite::Attention),
             is_bf16: !model.bf16_weights.is_null(),
         }
     }
 
-    /// Dropout of the attention output; DistilBERT has none there.
+    /// Dropout of the attention output.
     fn attention_dropout(&self) -> DropoutSite {
-        let config = self.model.config;
-        let rate = if config.family.has_attention_output_dropout() { config.hidden_dropout } else { 0.0 };
-        self.model.dropout(dropout::attention_output(self.index), rate)
+        let site = architecture::DropoutSite::AttentionOutput;
+        self.model.dropout(dropout::attention_output(self.index), site)
     }
 
     /// Dropout of the feed-forward output.
     fn output_dropout(&self) -> DropoutSite {
-        self.model.dropout(dropout::feed_forward(self.index), self.model.config.hidden_dropout)
+        let site = architecture::DropoutSite::FeedForward;
+        self.model.dropout(dropout::feed_forward(self.index), site)
     }
 }

@@ -5,20 +5,22 @@
 //! Weights are (outputs, inputs), as PyTorch stores them. ⊙ is the element-wise product, mask a dropout mask with
 //! its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect to `x`.
 
-use super::layout::{LayerRanges, WeightBias};
+use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::Workspace;
+use crate::nn::architecture::DropoutSite;
 use crate::nn::config::ModelConfig;
 use kernels::Cpu;
 use kernels::activation::{activate, activate_backward};
-use kernels::attention::{AttentionBatch, HeadShape, Qkv};
-use kernels::dropout::{self, Dropout};
+use kernels::attention::{AttentionBatch, AttentionGrads, HeadShape, Qkv};
+use kernels::dropout::{self, Dropout, Site};
 use kernels::matmul::WeightMatrix;
 use kernels::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
     layer_norm_backward,
 };
+use kernels::relative_bias::RelativeBias;
 use std::ops::Range;
 
 /// An encoder layer of a model.
@@ -28,6 +30,7 @@ pub(super) struct Layer<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) index: usize,
     pub(super) params: &'a LayerRanges,
+    pub(super) relative_bias: Option<&'a RelativeBiasRange>,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
     /// Dropout masks; `None` disables dropout.
@@ -56,7 +59,7 @@ impl Layer<'_> {
         matmul.forward(q, x_rows, self.query()); //         (R, H)   q = x_rows Wqᵀ
         matmul.forward(kv, x, self.key_value()); //         (T, 2H)  k, v = x Wkvᵀ
         let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
-        // (R, H)  context = dropout(softmax(q kᵀ / √head_size)) v
+        // (R, H)  context = dropout(softmax(q kᵀ / √head_size + bias)) v
         attention.forward(cpu, self.attention_batch(rows), qkv, attn_probs, context);
         let proj = ln1_xhat; //                                      normalized in place below
         matmul.forward(proj, context, self.attention_out()); // (R, H)  proj = context Woᵀ
@@ -114,8 +117,10 @@ impl Layer<'_> {
         matmul.backward_input(d_context, d_proj, self.attention_out(), false); // (R, H)  d_context = d_proj Wo
         let LayerTape { q, kv, attn_probs, .. } = tape;
         let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
-        // (R, H), (T, 2H)  d_q, d_kv
-        attention.backward(cpu, self.attention_batch(rows), qkv, (attn_probs, d_context), d_q, d_kv);
+        let bias_range = self.relative_bias.map_or(0..0, |bias| bias.table.clone());
+        let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[bias_range] };
+        // (R, H), (T, 2H)  d_q, d_kv; d_bias += the gradient of the scores
+        attention.backward(cpu, self.attention_batch(rows), qkv, (attn_probs, d_context), grads);
         let (d_q_bias, d_kv_bias) = vector_grads[params.qkv_bias.clone()].split_at_mut(h);
         add_column_sums(cpu, d_q, d_q_bias); //                                   d_bq += Σ_rows d_q
         add_column_sums(cpu, d_kv, d_kv_bias); //                                 d_bkv += Σ_rows d_kv
@@ -176,7 +181,7 @@ impl Layer<'_> {
         layer_norm_backward(self.cpu, d, xhat, rstd, self.slice(&params.weight), grad);
     }
 
-    fn attention_batch<'r>(&self, rows: &'r RowSelection) -> AttentionBatch<'r> {
+    fn attention_batch<'r>(&'r self, rows: &'r RowSelection) -> AttentionBatch<'r> {
         let config = self.config;
         let site = dropout::attention(self.index);
         AttentionBatch {
@@ -186,26 +191,31 @@ impl Layer<'_> {
                 max_positions: config.max_positions,
             },
             examples: &rows.spans,
-            dropout: self.dropout.and_then(|dropout| dropout.site(site, config.attention_dropout)),
+            dropout: self.site(site, DropoutSite::Attention),
+            bias: self.relative_bias.map(|bias| RelativeBias {
+                table: self.slice(&bias.table),
+                buckets: &bias.buckets,
+                heads: config.heads,
+            }),
             token_indices: &rows.token_indices,
         }
     }
 
-    /// Dropout after the attention projection, which DistilBERT does not have.
+    /// Dropout after the attention projection.
     fn attention_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let has_dropout = self.config.family.has_attention_output_dropout();
-        let rate = if has_dropout { self.config.hidden_dropout } else { 0.0 };
-        self.mask(dropout::attention_output(self.index), rate, rows)
+        let site = self.site(dropout::attention_output(self.index), DropoutSite::AttentionOutput);
+        DropoutMask { site, row_indices: &rows.token_indices }
     }
 
     /// Dropout after the feed-forward network.
     fn output_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
-        self.mask(dropout::feed_forward(self.index), self.config.hidden_dropout, rows)
+        let site = self.site(dropout::feed_forward(self.index), DropoutSite::FeedForward);
+        DropoutMask { site, row_indices: &rows.token_indices }
     }
 
-    fn mask<'r>(&self, site: u32, rate: f64, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let site = self.dropout.and_then(|dropout| dropout.site(site, rate));
-        DropoutMask { site, row_indices: &rows.token_indices }
+    /// The masks with that number, or `None` without dropout.
+    fn site(&self, number: u32, site: DropoutSite) -> Option<Site> {
+        self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
     }
 }
 
