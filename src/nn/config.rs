@@ -5,7 +5,8 @@
 //! the model and the key.
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, DropoutSite, LayerSharing, Names, PaddingKey, Positions, UNSUPPORTED,
+    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, LayerSharing, Names, PaddingKey, Positions,
+    UNSUPPORTED,
 };
 use super::error_text::shortened;
 use super::id2label::Id2Label;
@@ -142,7 +143,7 @@ impl ModelConfig {
 
     /// The names of the modules of the model.
     pub(crate) fn names(&self) -> Names {
-        self.architecture.names.of_model(self.sharing, self.embedding_size == self.hidden)
+        self.architecture.names(self.sharing, self.embedding_size == self.hidden)
     }
 
     /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
@@ -266,7 +267,7 @@ impl Keys<'_> {
             }
         }
         // Transformers creates a table of this size, but computes with 32 buckets.
-        if let Some(name) = architecture.keys.buckets
+        if let AttentionBias::RelativeBuckets { size_key: name, .. } = architecture.attention_bias
             && let Some((_, value)) = self.find(&[name])
             && *value != RELATIVE_BUCKETS
         {

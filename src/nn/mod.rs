@@ -18,6 +18,7 @@ mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda_requirements;
 mod device;
+mod encoder_layer;
 mod engine;
 mod engine_config;
 mod error_text;

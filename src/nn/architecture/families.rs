@@ -1,7 +1,9 @@
 //! The descriptions of the supported families.
 
+use super::description::{
+    Architecture, AttentionBias, ConfigKeys, DropoutSite, PaddingKey, PoolerActivation, Positions,
+};
 use super::names::{EmbeddingModules, LayerModules, ModuleNames, Projection};
-use super::{Architecture, AttentionBias, ConfigKeys, DropoutSite, PaddingKey, PoolerActivation, Positions};
 use kernels::activation::Activation;
 
 /// All families.
@@ -24,7 +26,6 @@ const BERT_KEYS: ConfigKeys = ConfigKeys {
     embedding_size: None,
     sharing: None,
     padding: PaddingKey::WithDefault(0),
-    buckets: None,
     hidden_dropout: ("hidden_dropout_prob", 0.1),
     attention_dropout: ("attention_probs_dropout_prob", 0.1),
     classifier_dropout: (Some("classifier_dropout"), None),
@@ -83,7 +84,6 @@ static BERT: Architecture = Architecture {
     names: ModuleNames {
         prefix: "bert",
         embeddings: BERT_EMBEDDINGS,
-        relative_bias: None,
         layer: BERT_LAYER,
         pooler: "bert.pooler.dense",
         classifier: "classifier",
@@ -120,7 +120,6 @@ static DISTILBERT: Architecture = Architecture {
     names: ModuleNames {
         prefix: "distilbert",
         embeddings: EmbeddingModules { segments: None, ..BERT_EMBEDDINGS },
-        relative_bias: None,
         layer: LayerModules {
             path: "transformer.layer.{group}",
             query: "attention.q_lin",
@@ -151,7 +150,6 @@ const fn roberta(model_type: &'static str, class: &'static str) -> Architecture 
         names: ModuleNames {
             prefix: "roberta",
             embeddings: BERT_EMBEDDINGS,
-            relative_bias: None,
             layer: BERT_LAYER,
             pooler: "classifier.dense",
             classifier: "classifier.out_proj",
@@ -184,7 +182,6 @@ static ELECTRA: Architecture = Architecture {
             projection: Projection::IfSizesDiffer("embeddings_project"),
             ..BERT_EMBEDDINGS
         },
-        relative_bias: None,
         layer: BERT_LAYER,
         pooler: "classifier.dense",
         classifier: "classifier.out_proj",
@@ -220,7 +217,6 @@ static ALBERT: Architecture = Architecture {
             projection: Projection::Always("encoder.embedding_hidden_mapping_in"),
             ..BERT_EMBEDDINGS
         },
-        relative_bias: None,
         layer: LayerModules {
             path: "encoder.albert_layer_groups.{group}.albert_layers.{layer}",
             query: "attention.query",
@@ -242,20 +238,17 @@ static MPNET: Architecture = Architecture {
     model_type: "mpnet",
     class: "MPNetForSequenceClassification",
     identifying_keys: None,
-    keys: ConfigKeys {
-        padding: PaddingKey::Constant(1),
-        buckets: Some("relative_attention_num_buckets"),
-        classifier_dropout: (None, None),
-        ..BERT_KEYS
-    },
+    keys: ConfigKeys { padding: PaddingKey::Constant(1), classifier_dropout: (None, None), ..BERT_KEYS },
     positions: Positions::AfterPadding,
-    attention_bias: AttentionBias::RelativeBuckets,
+    attention_bias: AttentionBias::RelativeBuckets {
+        module: "encoder.relative_attention_bias",
+        size_key: "relative_attention_num_buckets",
+    },
     dropout_sites: &ROBERTA_DROPOUT,
     pooler_activation: PoolerActivation::Tanh,
     names: ModuleNames {
         prefix: "mpnet",
         embeddings: EmbeddingModules { segments: None, ..BERT_EMBEDDINGS },
-        relative_bias: Some("encoder.relative_attention_bias"),
         layer: LayerModules {
             query: "attention.attn.q",
             key: "attention.attn.k",

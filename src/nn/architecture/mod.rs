@@ -1,145 +1,17 @@
 //! Encoder architectures as data: the keys of their `config.json`, what their models compute, and the names of their
 //! tensors. Engines read the data and know no family; [`families`] has a description for each.
 
+mod description;
 mod families;
+mod lookup;
 mod names;
 mod sharing;
 
+pub use description::Architecture;
+pub(crate) use description::{AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions};
 pub use families::ARCHITECTURES;
 pub(crate) use families::UNSUPPORTED;
+pub use lookup::is_key_bias;
+pub(crate) use lookup::is_output_parameter;
 pub(crate) use names::{LayerNames, Names};
 pub(crate) use sharing::LayerSharing;
-
-use kernels::activation::Activation;
-use names::ModuleNames;
-
-/// A family of encoders. Its layers are those of BERT (post-LN, with biases, Devlin et al. 2018,
-/// <https://arxiv.org/abs/1810.04805>); the fields are what differs between families.
-#[derive(Debug, PartialEq)]
-pub struct Architecture {
-    /// Value of `model_type` in `config.json`.
-    pub model_type: &'static str,
-    /// The Transformers class of a classifier.
-    pub class: &'static str,
-    /// Two keys that identify a `config.json` without `model_type`, as early files are.
-    pub(crate) identifying_keys: Option<[&'static str; 2]>,
-    pub(crate) keys: ConfigKeys,
-    pub(crate) positions: Positions,
-    /// What is added to the scores of attention.
-    pub(crate) attention_bias: AttentionBias,
-    /// Where dropout applies.
-    pub(crate) dropout_sites: &'static [DropoutSite],
-    /// Activation function of the linear layer between the first token's state and the classifier.
-    pub(crate) pooler_activation: PoolerActivation,
-    pub(crate) names: ModuleNames,
-}
-
-/// The keys of a `config.json`, and the defaults of the Transformers class.
-#[derive(Debug, PartialEq)]
-pub(crate) struct ConfigKeys {
-    /// Hidden size; the first key that is present counts.
-    pub(crate) hidden: &'static [&'static str],
-    /// Number of layers.
-    pub(crate) layers: &'static [&'static str],
-    /// Number of attention heads.
-    pub(crate) heads: &'static [&'static str],
-    /// Width of the feed-forward network.
-    pub(crate) intermediate: &'static str,
-    /// Width of the embeddings and its default, if it is not the hidden size.
-    pub(crate) embedding_size: Option<(&'static str, usize)>,
-    /// Number of groups of layers with the same parameters, and of layers in a group.
-    pub(crate) sharing: Option<[&'static str; 2]>,
-    /// Id of the padding token, whose word embedding has no gradient.
-    pub(crate) padding: PaddingKey,
-    /// Number of buckets of [`AttentionBias::RelativeBuckets`]; Transformers computes with 32, whatever the value.
-    pub(crate) buckets: Option<&'static str>,
-    /// Dropout rate of embeddings and layer outputs.
-    pub(crate) hidden_dropout: (&'static str, f64),
-    /// Dropout rate of attention probabilities.
-    pub(crate) attention_dropout: (&'static str, f64),
-    /// Dropout rate before the classifier; without a key or a value, it is that of hidden states.
-    pub(crate) classifier_dropout: (Option<&'static str>, Option<f64>),
-    /// Activation function of the feed-forward network.
-    pub(crate) activation: (&'static str, Activation),
-    /// Added to the variance in LayerNorm; without a key it is 1e-12.
-    pub(crate) layer_norm_eps: Option<&'static str>,
-}
-
-/// Where the id of the padding token is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PaddingKey {
-    /// The key `pad_token_id`, with this default.
-    WithDefault(u32),
-    /// A constant of the Transformers class, which ignores the key.
-    Constant(u32),
-}
-
-/// How the tokens of an example are numbered for the position embedding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Positions {
-    /// 0, 1, 2, ….
-    Absolute,
-    /// From the id of the padding token plus 1. A padding token in the text has this id as its position and is not
-    /// counted; the embedding of that position has no gradient.
-    AfterPadding,
-}
-
-/// What is added to the scores of attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AttentionBias {
-    /// Nothing.
-    None,
-    /// A number for each head and bucket of distances between query and key, the same in all layers (Raffel et al. 2019,
-    /// <https://arxiv.org/abs/1910.10683>).
-    RelativeBuckets,
-}
-
-/// A place in the model where dropout applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DropoutSite {
-    /// The embeddings, after their LayerNorm.
-    Embeddings,
-    /// The attention probabilities of a layer.
-    Attention,
-    /// The output projection of the attention of a layer.
-    AttentionOutput,
-    /// The output of the feed-forward network of a layer.
-    FeedForward,
-    /// The first token's state, before the pooler.
-    Pooler,
-    /// The output of the pooler, before the classifier.
-    Classifier,
-}
-
-/// Activation function of the linear layer between the first token's state and the classifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PoolerActivation {
-    /// tanh(x).
-    Tanh,
-    /// max(x, 0).
-    Relu,
-    /// x Φ(x).
-    Gelu,
-}
-
-impl Architecture {
-    /// The architecture of a `model_type`.
-    pub fn of_model_type(model_type: &str) -> Option<&'static Architecture> {
-        ARCHITECTURES.iter().copied().find(|architecture| architecture.model_type == model_type)
-    }
-}
-
-/// Whether `name` is a parameter of the linear layer that computes the logits, in any architecture. Its rows belong to
-/// the labels.
-pub(crate) fn is_output_parameter(name: &str) -> bool {
-    let module = name.rsplit_once('.').map_or(name, |(module, _)| module);
-    ARCHITECTURES.iter().any(|architecture| architecture.names.classifier == module)
-}
-
-/// Whether `name` is the bias of a key projection. It adds a constant to all scores of a query, which softmax
-/// cancels, so its exact gradient is zero and a computed gradient is rounding error.
-pub fn is_key_bias(name: &str) -> bool {
-    let Some(module) = name.strip_suffix(".bias") else { return false };
-    let is_key = |key: &str| module.strip_suffix(key).is_some_and(|path| path.ends_with('.'));
-    ARCHITECTURES.iter().any(|architecture| is_key(architecture.names.layer.key))
-}

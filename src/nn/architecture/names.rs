@@ -8,8 +8,6 @@ pub(crate) struct ModuleNames {
     /// Prefix of the encoder's modules; checkpoints of an encoder alone lack it.
     pub(crate) prefix: &'static str,
     pub(crate) embeddings: EmbeddingModules,
-    /// The embedding of relative positions, if the architecture has one.
-    pub(crate) relative_bias: Option<&'static str>,
     pub(crate) layer: LayerModules,
     /// The linear layer between the first token's state and the classifier, with prefix.
     pub(crate) pooler: &'static str,
@@ -88,8 +86,13 @@ pub(crate) struct Names {
 }
 
 impl ModuleNames {
-    /// The names of a model with these layers. `has_equal_sizes` says that its embeddings have the hidden size.
-    pub(crate) fn of_model(&self, sharing: LayerSharing, has_equal_sizes: bool) -> Names {
+    /// As [`Architecture::names`](super::Architecture::names), with the name of the embedding of relative positions.
+    pub(super) fn of_model(
+        &self,
+        sharing: LayerSharing,
+        has_equal_sizes: bool,
+        relative_bias: Option<&str>,
+    ) -> Names {
         let module = |name: &str| format!("{}.{name}", self.prefix);
         let EmbeddingModules { words, positions, segments, norm, projection } = &self.embeddings;
         let projection = match projection {
@@ -103,7 +106,7 @@ impl ModuleNames {
             segments: segments.map(module),
             embedding_norm: module(norm),
             projection: projection.map(module),
-            relative_bias: self.relative_bias.map(module),
+            relative_bias: relative_bias.map(module),
             layers: (0..sharing.parameter_sets()).map(|set| self.layer_names(sharing, set)).collect(),
             pooler: self.pooler.into(),
             classifier: self.classifier.into(),

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
-use super::workspace::Workspace;
+use super::workspace::GradBuffers;
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::MemoryPlan;
@@ -44,5 +44,5 @@ fn activations(config: &ModelConfig, shard: &Batch) -> usize {
     let width = config.embedding_size;
     let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
     let states = t * (width + 1) + projected + config.layers * t * h;
-    tapes + states + Workspace::lengths((t, h, i)).iter().sum::<usize>()
+    tapes + states + GradBuffers::lengths((t, h, i)).iter().sum::<usize>()
 }

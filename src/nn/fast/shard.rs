@@ -102,7 +102,7 @@ impl Shard {
     #[cfg(test)]
     pub(super) fn activations(&mut self) -> usize {
         let tapes = self.tapes.iter_mut().flat_map(LayerTape::buffers);
-        let buffers = tapes.chain(self.workspace.buffers()).map(|buffer| buffer.len()).sum::<usize>();
+        let buffers = tapes.chain(self.workspace.grads.buffers()).map(|buffer| buffer.len()).sum::<usize>();
         // The output of the last layer is not counted: it belongs to the head, as do the logits.
         let states = self.hidden_states[..self.tapes.len()].iter().map(Vec::len).sum::<usize>();
         let projected = self.projected.iter().map(Vec::len).sum::<usize>();
@@ -118,7 +118,7 @@ impl Shard {
     /// The gradient of each token's word embedding, after [`Shard::embed_backward`]: (T, E)
     pub(super) fn word_grads(&self) -> &[f32] {
         let [_, d_embedded] = &self.projected;
-        if d_embedded.is_empty() { &self.workspace.grad_ping_pong[0] } else { d_embedded }
+        if d_embedded.is_empty() { &self.workspace.grads.ping_pong[0] } else { d_embedded }
     }
 
     /// Resets the loss and the vector gradients before a step.
@@ -229,7 +229,7 @@ impl Shard {
         let (config, layout, cpu) = (model.config, model.layout, model.cpu);
         let (t, width) = (batch.tokens(), config.embedding_size);
         let Shard { workspace, f32_gemm, projected: [embedded, d_embedded], vector_grads, .. } = self;
-        let d_x = &mut workspace.grad_ping_pong[0][..t * config.hidden];
+        let d_x = &mut workspace.grads.ping_pong[0][..t * config.hidden];
         let d = match &layout.projection {
             Some(projection) => {
                 d_embedded.resize(t * width, 0.0);
@@ -304,7 +304,7 @@ impl Shard {
         objective: Objective<'_>,
     ) {
         let start = Instant::now();
-        self.workspace.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
+        self.workspace.grads.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
         let labels = model.layout.labels();
         let d_logits = match objective {
             Objective::Loss(config) => self.loss_backward(labels, &batch.labels, config),
@@ -346,7 +346,7 @@ impl Shard {
         for (d, derivative) in d_pooled.iter_mut().zip(&self.pooled_grad) {
             *d *= derivative;
         }
-        let d_x = &mut self.workspace.grad_ping_pong[0][..batch.len() * config.hidden];
+        let d_x = &mut self.workspace.grads.ping_pong[0][..batch.len() * config.hidden];
         model.linear_backward(f32_gemm, (pooler_input, &d_pooled), &layout.pooler, vector_grads, d_x);
         apply_dropout(cpu, d_x, config.hidden, masks.pooler);
     }
