@@ -68,3 +68,45 @@ pub fn known_model_by_short_id(name: &str) -> Option<&'static KnownModel> {
     let matches = |model: &&KnownModel| model.id.rsplit('/').next() == Some(name) || model.id == name;
     MODELS.iter().find(matches)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_reveal_sizes() {
+        let sizes = [
+            ("demo", Some(ModelSize::Demo)),
+            ("google/bert_uncased_L-2_H-128_A-2", Some(ModelSize::Tiny)),
+            ("nreimers/MiniLM-L6-H384-uncased", Some(ModelSize::Small)),
+            ("/tmp/minilm/", Some(ModelSize::Small)),
+            ("microsoft/MiniLM-L12-H384-uncased", Some(ModelSize::Small)),
+            ("prajjwal1/bert-tiny", Some(ModelSize::Tiny)),
+            ("albert/albert-base-v2", Some(ModelSize::Base)),
+            ("FacebookAI/xlm-roberta-base", Some(ModelSize::Base)),
+            ("FacebookAI/xlm-roberta-large", Some(ModelSize::Large)),
+            ("google-bert/bert-large-cased", Some(ModelSize::Large)),
+            ("large/roberta-base", Some(ModelSize::Base)),
+            ("distilbert-base-uncased-finetuned-sst-2-english", Some(ModelSize::Base)),
+            ("models/my-encoder", None),
+            ("", None),
+        ];
+        for (name, size) in sizes {
+            assert_eq!(ModelSize::of_name(name), size, "{name}");
+        }
+    }
+
+    /// Except for a vocabulary that is larger than the layers, and layers with shared parameters.
+    #[test]
+    fn sizes_of_known_models_agree_with_their_parameters_and_words() {
+        for model in MODELS {
+            let by_parameters = ModelSize::of_parameters((model.millions * 1e6) as u64);
+            let is_exception = ["albert/albert-base-v2", "FacebookAI/xlm-roberta-base"].contains(&model.id);
+            assert_eq!(by_parameters != model.size, is_exception, "{}", model.id);
+            let by_words = ModelSize::of_words(model.id);
+            // The published sizes of ELECTRA are relative to each other.
+            let is_relative = model.id == "google/electra-small-discriminator";
+            assert!(by_words.is_none_or(|size| size == model.size) || is_relative, "{}", model.id);
+        }
+    }
+}
