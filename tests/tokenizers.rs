@@ -40,6 +40,13 @@ fn vocab_txt(lines: &[Value], change: &Value) -> String {
     lines.iter().enumerate().map(line).collect()
 }
 
+/// Writes merges.txt with the lines that `change` appends.
+fn merges_txt(reference: &Value, change: &Value) -> String {
+    let lines = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let merges = lines(&reference["merges"]).into_iter().chain(lines(&change["append"]));
+    merges.fold("#version: 0.2\n".to_string(), |text, line| text + line.as_str().unwrap() + "\n")
+}
+
 /// Writes a folder of the reference file.
 fn build(folder: &Path, files: &Value, reference: &Value) {
     std::fs::create_dir_all(folder).unwrap();
@@ -47,8 +54,14 @@ fn build(folder: &Path, files: &Value, reference: &Value) {
     files.entry("config.json").or_insert(json!({}));
     let vocab = reference["vocab"].as_array().unwrap();
     for (name, change) in &files {
+        if name.ends_with(".model") {
+            let model = reference["sentencepiece"][change.as_str().unwrap()].as_str().unwrap();
+            std::fs::write(folder.join(name), hex::decode(model).unwrap()).unwrap();
+            continue;
+        }
         let content = match (name.as_str(), reference["files"].get(name)) {
             ("vocab.txt", _) => vocab_txt(vocab, change),
+            ("merges.txt", _) => merges_txt(reference, change),
             (_, Some(base)) => {
                 let mut base = base.clone();
                 if name == "tokenizer.json" {
@@ -56,10 +69,16 @@ fn build(folder: &Path, files: &Value, reference: &Value) {
                     base["model"]["vocab"] =
                         ids.map(|(id, token)| (token.as_str().unwrap().to_string(), json!(id))).collect();
                 }
-                merge_patch(&base, change).to_string()
+                let mut file = merge_patch(&base, change);
+                if name == "bpe/tokenizer.json" {
+                    file["model"]["vocab"] = reference["files"]["vocab.json"].clone();
+                    file["model"]["merges"] = reference["merges"].clone();
+                }
+                file.to_string()
             }
             (_, None) => change.to_string(),
         };
+        let name = name.rsplit('/').next().unwrap();
         std::fs::write(folder.join(name), content).unwrap();
     }
 }

@@ -4,13 +4,15 @@ use crate::catalog::SplitSpec;
 use std::collections::BTreeSet;
 
 /// Files of a model besides the weights, all optional here.
-const MODEL_FILES: [&str; 8] = [
+const MODEL_FILES: [&str; 10] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
     "special_tokens_map.json",
     "added_tokens.json",
 ];
@@ -61,11 +63,16 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     if !has("config.json") {
         return Err("has no config.json and is not a Transformers model; choose another one".to_string());
     }
-    let has_byte_pairs = has("vocab.json") && has("merges.txt");
-    if !has("tokenizer.json") && !has("vocab.txt") && !has_byte_pairs {
-        return Err("has neither tokenizer.json nor vocab.txt nor vocab.json and merges.txt; choose a model with one \
-                    of them"
-            .to_string());
+    let vocabularies: [&[&str]; 5] = [
+        &["tokenizer.json"],
+        &["vocab.txt"],
+        &["vocab.json", "merges.txt"],
+        &["sentencepiece.bpe.model"],
+        &["spiece.model"],
+    ];
+    if !vocabularies.iter().any(|files| files.iter().all(|file| has(file))) {
+        let names = vocabularies.map(|files| files.join(" with ")).join(", ");
+        return Err(format!("has no vocabulary ({names}); choose a model with one of them"));
     }
     let mut files: Vec<String> =
         MODEL_FILES.iter().filter(|name| has(name)).map(ToString::to_string).collect();
