@@ -191,7 +191,7 @@ impl Buffers<'_> {
             Buffer::PreAct => &tape.act_grad,
             Buffer::FfnAct => &tape.ffn_act,
             Buffer::FfnOut | Buffer::DFfnOut => &tape.ln2_xhat,
-            Buffer::Out => &self.out,
+            Buffer::Out => self.out,
             Buffer::D => &grads.ping_pong[0],
             Buffer::DFfn => &grads.d_ffn,
             Buffer::DContext => &grads.d_context,
@@ -222,9 +222,9 @@ impl ForwardOps for CpuOps<'_, '_> {
     fn project_qkv(&mut self) -> Result<(), Infallible> {
         let Buffers { x, rows, h, tape, .. } = &mut self.buffers;
         let LayerTape { x_cls, q, kv, .. } = &mut **tape;
-        let x_rows = rows.gather(*x, *h, x_cls);
+        let x_rows = rows.gather(x, *h, x_cls);
         self.matmul.forward(q, x_rows, self.layer.query()); //       (R, H)
-        self.matmul.forward(kv, *x, self.layer.key_value()); //      (T, 2H)
+        self.matmul.forward(kv, x, self.layer.key_value()); //      (T, 2H)
         Ok(())
     }
 
