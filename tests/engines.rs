@@ -11,6 +11,7 @@ use glue_tui::nn::{self, BuildOptions, Engine, Interpolation, OptimizerConfig, S
 use glue_tui::spec::Precision;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use serde_json::json;
 use std::path::Path;
 
 /// Largest difference in a tensor, relative to its largest element.
@@ -19,7 +20,11 @@ const TOLERANCE: f32 = 2e-4;
 /// Configuration of a model.
 #[derive(Debug, Clone)]
 struct Shape {
-    is_distilbert: bool,
+    model_type: &'static str,
+    /// Width of the embeddings of `electra` and `albert`.
+    embedding_size: usize,
+    /// Groups of layers with the same parameters, and layers in a group, of `albert`.
+    groups: [usize; 2],
     heads: usize,
     head_size: usize,
     layers: usize,
@@ -44,25 +49,31 @@ impl Shape {
 
     fn config(&self) -> String {
         let hidden = self.heads * self.head_size;
-        let Shape { heads, layers, intermediate, activation, dropout, .. } = self;
+        let Shape { model_type, heads, layers, intermediate, activation, dropout, .. } = self;
         // BERT's 0.02 scaled from a hidden size of 768. Larger weights amplify rounding beyond the tolerance.
         let range = 0.02 * (768.0 / hidden as f64).sqrt();
-        if self.is_distilbert {
-            format!(
-                r#"{{"model_type": "distilbert", "vocab_size": 300, "dim": {hidden}, "n_layers": {layers},
-                "n_heads": {heads}, "hidden_dim": {intermediate}, "max_position_embeddings": {LONGEST},
-                "activation": "{activation}", "dropout": {dropout}, "attention_dropout": {dropout},
-                "seq_classif_dropout": {dropout}, "initializer_range": {range}}}"#
-            )
+        let mut config = json!({
+            "model_type": model_type, "vocab_size": 300, "initializer_range": range,
+            "max_position_embeddings": LONGEST + 2, "pad_token_id": 1,
+        });
+        let keys = if *model_type == "distilbert" {
+            json!({
+                "dim": hidden, "n_layers": layers, "n_heads": heads, "hidden_dim": intermediate,
+                "activation": activation, "dropout": dropout, "attention_dropout": dropout,
+                "seq_classif_dropout": dropout,
+            })
         } else {
-            format!(
-                r#"{{"model_type": "bert", "vocab_size": 300, "hidden_size": {hidden},
-                "num_hidden_layers": {layers}, "num_attention_heads": {heads},
-                "intermediate_size": {intermediate}, "max_position_embeddings": {LONGEST},
-                "type_vocab_size": 2, "hidden_act": "{activation}", "hidden_dropout_prob": {dropout},
-                "attention_probs_dropout_prob": {dropout}, "initializer_range": {range}}}"#
-            )
-        }
+            let [groups, inner] = self.groups;
+            json!({
+                "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
+                "intermediate_size": intermediate, "type_vocab_size": 2, "hidden_act": activation,
+                "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout,
+                "classifier_dropout_prob": dropout, "embedding_size": self.embedding_size,
+                "num_hidden_groups": groups.min(*layers), "inner_group_num": inner,
+            })
+        };
+        config.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());
+        config.to_string()
     }
 
     fn engine(&self, folder: &Path, backend: Backend, threads: usize) -> Box<dyn Engine> {
@@ -175,7 +186,8 @@ fn compare_input_gradients(
 
 /// Compares loss, gradients, and weights after `steps` steps of every engine with the plain engine.
 fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
-    for backend in backends::all().into_iter().filter(|backend| *backend != PLAIN) {
+    let others = backends::all().into_iter().filter(|backend| *backend != PLAIN);
+    for backend in others.filter(|backend| backends::supports(*backend, shape.model_type)) {
         compare_with(backend, shape, lengths, threads, steps);
     }
 }
@@ -224,7 +236,15 @@ fn compare_with(backend: Backend, shape: &Shape, lengths: &[usize], threads: usi
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    let sizes = (any::<bool>(), 1usize..4, prop::sample::select(vec![4usize, 8, 16, 20, 32]), 1usize..4);
+    let model_types: Vec<_> = nn::ARCHITECTURES.iter().map(|architecture| architecture.model_type).collect();
+    let sizes = (
+        prop::sample::select(model_types),
+        1usize..4,
+        prop::sample::select(vec![4usize, 8, 16, 20, 32]),
+        1usize..4,
+        prop::sample::select(vec![8usize, 32, 96]),
+        [1usize..3, 1usize..3],
+    );
     let rest = (
         prop::sample::select(vec![16usize, 40, 64]),
         prop::sample::select(vec!["gelu", "gelu_new", "relu"]),
@@ -232,10 +252,12 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::sample::select(ProblemType::ALL.to_vec()),
         prop::bool::weighted(0.25),
     );
-    (sizes, rest).prop_map(|((is_distilbert, heads, head_size, layers), rest)| {
+    (sizes, rest).prop_map(|((model_type, heads, head_size, layers, embedding_size, groups), rest)| {
         let (intermediate, activation, dropout, problem_type, is_weighted) = rest;
         Shape {
-            is_distilbert,
+            model_type,
+            embedding_size,
+            groups,
             heads,
             head_size,
             layers,
@@ -256,6 +278,17 @@ fn cases() -> ProptestConfig {
     ProptestConfig { cases: 48, rng_seed, ..default }
 }
 
+/// Each family with each kind of head, so that none depends on the random cases.
+#[test]
+fn every_family_matches_plain_engine() {
+    for architecture in nn::ARCHITECTURES {
+        let shape =
+            Shape { model_type: architecture.model_type, embedding_size: 24, groups: [2, 2], ..SMALL };
+        compare(&shape, &[9, 1, 40, 3, 17], 2, 3);
+        compare(&Shape { embedding_size: 32, layers: 3, ..shape }, &[5, 2, 130], 3, 2);
+    }
+}
+
 proptest! {
     #![proptest_config(cases())]
 
@@ -271,7 +304,9 @@ proptest! {
 
 /// A small BERT.
 const SMALL: Shape = Shape {
-    is_distilbert: false,
+    model_type: "bert",
+    embedding_size: 32,
+    groups: [1, 1],
     heads: 2,
     head_size: 16,
     layers: 2,
@@ -360,17 +395,7 @@ fn bf16_gradients_are_close_to_f32_and_reproducible() {
 }
 
 fn check_bf16(backend: Backend) {
-    let shape = Shape {
-        is_distilbert: false,
-        heads: 4,
-        head_size: 16,
-        layers: 3,
-        intermediate: 128,
-        activation: "gelu",
-        dropout: 0.1,
-        problem_type: ProblemType::SingleLabelClassification,
-        is_weighted: false,
-    };
+    let shape = Shape { heads: 4, layers: 3, intermediate: 128, ..SMALL };
     let batch = batch(&shape, &[7, 30, 2, 12, 12, 90, 4], 1);
     let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
     let gradients = |precision| {
@@ -387,17 +412,7 @@ fn check_bf16(backend: Backend) {
 
 #[test]
 fn same_seed_and_threads_give_the_same_bits() {
-    let shape = Shape {
-        is_distilbert: false,
-        heads: 3,
-        head_size: 20,
-        layers: 3,
-        intermediate: 64,
-        activation: "gelu",
-        dropout: 0.1,
-        problem_type: ProblemType::SingleLabelClassification,
-        is_weighted: false,
-    };
+    let shape = Shape { heads: 3, head_size: 20, layers: 3, ..SMALL };
     for threads in [1, 2, 3, 6] {
         let run = |is_restored: bool| {
             let folder = tempfile::tempdir().expect("a folder");

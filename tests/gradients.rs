@@ -17,12 +17,25 @@ use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their numbers of parameters.
-const MODELS: [(&str, usize); 4] =
-    [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
+const MODELS: [(&str, usize); 9] = [
+    ("bert", 41),
+    ("distilbert", 40),
+    ("bert-regression", 41),
+    ("distilbert-regression", 40),
+    ("xlm-roberta", 41),
+    ("electra", 43),
+    ("albert", 27),
+    ("albert-groups", 75),
+    ("mpnet", 41),
+];
 
 /// Each model with each engine.
 fn cases() -> impl Iterator<Item = ((&'static str, usize), Backend)> {
-    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
+    MODELS.into_iter().flat_map(|family| {
+        let all = backends::all().into_iter();
+        all.filter(move |backend| backends::supports(*backend, family.0))
+            .map(move |backend| (family, backend))
+    })
 }
 
 /// A copy of a reference model with dropout enabled.
@@ -39,6 +52,7 @@ fn with_dropout(family: &str) -> tempfile::TempDir {
         ("dropout", 0.1),
         ("attention_dropout", 0.2),
         ("seq_classif_dropout", 0.2),
+        ("classifier_dropout_prob", 0.2),
     ] {
         if config.get(key).is_some() {
             config[key] = rate.into();
@@ -96,7 +110,7 @@ fn batch_for(engine: &dyn Engine, first: u32) -> Batch {
 
 fn batch(first: u32) -> Batch {
     let examples = [5u32, 12, 2, 9, 3].map(|n| Encoded {
-        ids: (0..n).map(|i| 1 + (first + 7 * i + n) % 100).collect(),
+        ids: (0..n).map(|i| 1 + (first + 7 * i + n) % 60).collect(),
         type_ids: (0..n).map(|i| u32::from(i > 3)).collect(),
         label: Some(Label::Class((first + n) % 3)),
     });

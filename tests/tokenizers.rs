@@ -40,6 +40,13 @@ fn vocab_txt(lines: &[Value], change: &Value) -> String {
     lines.iter().enumerate().map(line).collect()
 }
 
+/// Writes merges.txt with the lines that `change` appends.
+fn merges_txt(reference: &Value, change: &Value) -> String {
+    let lines = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let merges = lines(&reference["merges"]).into_iter().chain(lines(&change["append"]));
+    merges.fold("#version: 0.2\n".to_string(), |text, line| text + line.as_str().unwrap() + "\n")
+}
+
 /// Writes a folder of the reference file.
 fn build(folder: &Path, files: &Value, reference: &Value) {
     std::fs::create_dir_all(folder).unwrap();
@@ -47,8 +54,14 @@ fn build(folder: &Path, files: &Value, reference: &Value) {
     files.entry("config.json").or_insert(json!({}));
     let vocab = reference["vocab"].as_array().unwrap();
     for (name, change) in &files {
+        if Path::new(name).extension().is_some_and(|extension| extension == "model") {
+            let model = reference["sentencepiece"][change.as_str().unwrap()].as_str().unwrap();
+            std::fs::write(folder.join(name), hex::decode(model).unwrap()).unwrap();
+            continue;
+        }
         let content = match (name.as_str(), reference["files"].get(name)) {
             ("vocab.txt", _) => vocab_txt(vocab, change),
+            ("merges.txt", _) => merges_txt(reference, change),
             (_, Some(base)) => {
                 let mut base = base.clone();
                 if name == "tokenizer.json" {
@@ -56,10 +69,16 @@ fn build(folder: &Path, files: &Value, reference: &Value) {
                     base["model"]["vocab"] =
                         ids.map(|(id, token)| (token.as_str().unwrap().to_string(), json!(id))).collect();
                 }
-                merge_patch(&base, change).to_string()
+                let mut file = merge_patch(&base, change);
+                if name == "bpe/tokenizer.json" {
+                    file["model"]["vocab"] = reference["files"]["vocab.json"].clone();
+                    file["model"]["merges"] = reference["merges"].clone();
+                }
+                file.to_string()
             }
             (_, None) => change.to_string(),
         };
+        let name = name.rsplit('/').next().unwrap();
         std::fs::write(folder.join(name), content).unwrap();
     }
 }
@@ -213,8 +232,8 @@ fn in_transformers(home: &Path, requests: &Value) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Texts of the shared cases and of random pieces that tokenizers treat specially.
-fn more_texts(reference: &Value) -> Vec<String> {
+/// Texts of the shared cases, and `count` ones of random characters that tokenizers treat specially.
+fn more_texts(reference: &Value, count: usize) -> Vec<String> {
     let root = std::env::var_os("GLUE_TUI_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let cases = root.join("cases");
@@ -227,19 +246,21 @@ fn more_texts(reference: &Value) -> Vec<String> {
         let rows = file.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         texts.extend(rows.map(|row| row["text"].as_str().unwrap().to_string()));
     }
-    let characters: Vec<char> = reference["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|text| text.as_str().unwrap().chars())
-        .collect();
+    let known = reference["texts"].as_array().unwrap().iter().flat_map(|text| text.as_str().unwrap().chars());
+    // Accents, Arabic, Devanagari, Hangul, CJK, private use, full width, emoji.
+    let ranges = ['\u{c0}'..'\u{17f}', '\u{300}'..'\u{36f}', '\u{600}'..'\u{6ff}', '\u{900}'..'\u{97f}'];
+    let wide =
+        ['\u{ac00}'..'\u{ac40}', '\u{4e00}'..'\u{4e80}', '\u{e000}'..'\u{e010}', '\u{ff01}'..'\u{ff5e}'];
+    let unknown =
+        ranges.into_iter().chain(wide).flatten().chain('\u{1f600}'..'\u{1f640}').chain('\0'..'\u{20}');
+    let characters: Vec<char> = known.chain(unknown).collect();
     // A linear congruential generator, so that the texts are the same each time.
     let mut state = 5_u64;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    texts.extend((0..60).map(|_| (0..=next(50)).map(|_| characters[next(characters.len())]).collect()));
+    texts.extend((0..count).map(|_| (0..=next(50)).map(|_| characters[next(characters.len())]).collect()));
     texts
 }
 
@@ -247,7 +268,7 @@ fn more_texts(reference: &Value) -> Vec<String> {
 fn transformers_gives_the_same_ids_for_original_and_saved_folders() {
     let reference = reference();
     let home = tempfile::tempdir().unwrap();
-    let texts = more_texts(&reference);
+    let texts = more_texts(&reference, 60);
     let rows: Vec<Example> = texts
         .iter()
         .enumerate()
@@ -283,4 +304,36 @@ fn transformers_gives_the_same_ids_for_original_and_saved_folders() {
         }
     }
     println!("{} folders, {} rows each", requests.len(), rows.len());
+}
+
+/// Thousands of odd lines for each kind of vocabulary.
+#[test]
+fn transformers_gives_the_same_ids_for_thousands_of_odd_lines() {
+    let reference = reference();
+    let home = tempfile::tempdir().unwrap();
+    let rows: Vec<Example> = more_texts(&reference, 2_000)
+        .into_iter()
+        .map(|text| Example { text, text_pair: None, label: None })
+        .collect();
+    let kinds =
+        ["vocab", "json", "roberta-files", "roberta-json", "xlm-roberta", "xlm-roberta-sentencepiece-map"];
+    let kinds =
+        kinds.into_iter().chain(["camembert-sentencepiece", "albert", "albert-sentencepiece", "mpnet"]);
+    let folders = reference["folders"].as_array().unwrap();
+    let (mut requests, mut expected) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        let case = folders.iter().find(|case| case["name"] == kind).unwrap();
+        let folder = home.path().join(kind);
+        build(&folder, &case["files"], &reference);
+        let tokenizer = Tokenizer::load(&ModelFolder::on_disk(&folder), 512).unwrap();
+        expected.push(rows.iter().map(|row| tokenizer.encode(row).unwrap().0.ids).collect::<Vec<_>>());
+        let inputs: Vec<Value> = rows.iter().map(|row| json!([row.text])).collect();
+        requests.push(json!({"folder": folder, "inputs": inputs, "max_length": 512}));
+    }
+    let Some(found) = in_transformers(home.path(), &json!(requests)) else { return };
+    for ((request, expected), found) in requests.iter().zip(&expected).zip(found.as_array().unwrap()) {
+        for ((row, expected), found) in rows.iter().zip(expected).zip(found.as_array().unwrap()) {
+            assert_eq!(&json!(expected), found, "{}: {row:?}", request["folder"]);
+        }
+    }
 }

@@ -2,12 +2,12 @@
 //! a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped with a message without it.
 
 use glue_tui::assets;
-use glue_tui::batch::{Batch, Encoded};
+use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::catalog::Labels;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, TensorSource};
+use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, StepInput, TensorSource};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
@@ -44,12 +44,17 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
     let logits =
         nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
     let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
-    let expected = folder.with_extension("json");
-    std::fs::write(&expected, json!({"texts": texts, "logits": logits, "max_length": 128}).to_string())
-        .unwrap();
+    load(python, folder, &json!({"texts": texts, "logits": logits, "max_length": 128}));
+}
+
+/// Loads `folder` in Transformers and compares the logits with those in `expected`, whose form
+/// `tests/transformers_load.py` describes.
+fn load(python: &Path, folder: &Path, expected: &serde_json::Value) {
+    let file = folder.with_extension("json");
+    std::fs::write(&file, expected.to_string()).unwrap();
     let output = Command::new(python)
         .arg("tests/transformers_load.py")
-        .args([folder, &expected])
+        .args([folder, &file])
         .env("HF_HUB_OFFLINE", "1")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -81,6 +86,58 @@ fn transformers_loads_exported_runs() {
 #[test]
 fn transformers_loads_a_distilbert() {
     check_distilbert(&vec!["no".to_string(), "maybe".into(), "yes".into()].into());
+}
+
+/// A trained model of each family.
+#[test]
+fn transformers_loads_every_family() {
+    let Some(python) = python() else { return };
+    let home = tempfile::tempdir().unwrap();
+    for name in
+        ["roberta", "xlm-roberta", "camembert", "electra", "electra-base", "albert", "albert-groups", "mpnet"]
+    {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
+        let folder = ModelFolder::on_disk(&source);
+        let labels: Labels = vec!["low".to_string(), "middle".into(), "high".into()].into();
+        let mut built = nn::build(&BuildOptions {
+            folder: &folder,
+            labels: &labels.names(),
+            problem_type: labels.problem_type(),
+            label_map: None,
+            seed: 3,
+            classifier_dropout: Some(0.1),
+            optimizer: OptimizerConfig::default(),
+            device: DeviceSpec::Cpu,
+            precision: Precision::F32,
+            engine: EngineChoice::Fast,
+            max_examples_per_pass: 8,
+            max_tokens_per_pass: None,
+            threads: None,
+            can_check_engine: false,
+        })
+        .unwrap();
+        assert!(
+            built.report.missing.is_empty() && built.report.unexpected.is_empty(),
+            "{name}: {:?}",
+            built.report
+        );
+        // The ids 1 and 4 are those of padding in some families.
+        let ids = [vec![3, 5, 1, 7, 4, 8, 60], vec![9], (2..60).collect::<Vec<u32>>()];
+        let rows = ids.clone().map(|ids| Encoded {
+            type_ids: vec![0; ids.len()],
+            ids,
+            label: Some(Label::Class(1)),
+        });
+        let batch = Batch::new(&rows);
+        built.engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-2 }).unwrap();
+        let saved = home.path().join(name);
+        std::fs::create_dir(&saved).unwrap();
+        let weights = TensorSource::from_engine(built.engine.as_ref(), ParamState::Weight, "");
+        nn::save_model(&saved, &built.config, &labels, &weights).unwrap();
+        let mut loaded = nn::for_inference(&ModelFolder::on_disk(&saved), DeviceSpec::Cpu, None).unwrap();
+        let logits = loaded.engine.logits(&batch).unwrap();
+        load(&python, &saved, &json!({"ids": ids, "logits": logits}));
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Classes of encoders by their number of parameters.
 
-use super::models::known_model;
 use serde::Deserialize;
 use std::fmt;
 
@@ -50,12 +49,8 @@ impl ModelSize {
         }
     }
 
-    /// The size of a model by its hub id or folder: that of a known model, or else by a word of the last part of its
-    /// name, such as `large`. `None` if the name does not reveal the size.
-    pub fn of_name(model: &str) -> Option<ModelSize> {
-        if let Some(known) = known_model(model) {
-            return Some(ModelSize::of_parameters((known.millions * 1e6) as u64));
-        }
+    /// The size of a model by a word of the last part of its name.
+    pub(super) fn of_words(model: &str) -> Option<ModelSize> {
         let name = model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next()?.to_lowercase();
         let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
         WORDS.iter().find(|(word, _)| words.contains(word)).map(|(_, size)| *size)
@@ -71,43 +66,5 @@ impl fmt::Display for ModelSize {
             ModelSize::Base => "base",
             ModelSize::Large => "large",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::MODELS;
-
-    #[test]
-    fn names_reveal_sizes() {
-        let sizes = [
-            ("demo", Some(ModelSize::Demo)),
-            ("google/bert_uncased_L-2_H-128_A-2", Some(ModelSize::Tiny)),
-            ("nreimers/MiniLM-L6-H384-uncased", Some(ModelSize::Small)),
-            ("/tmp/minilm/", Some(ModelSize::Small)),
-            ("microsoft/MiniLM-L12-H384-uncased", Some(ModelSize::Small)),
-            ("prajjwal1/bert-tiny", Some(ModelSize::Tiny)),
-            ("google-bert/bert-large-cased", Some(ModelSize::Large)),
-            ("large/roberta-base", Some(ModelSize::Base)),
-            ("distilbert-base-uncased-finetuned-sst-2-english", Some(ModelSize::Base)),
-            ("models/my-encoder", None),
-            ("", None),
-        ];
-        for (name, size) in sizes {
-            assert_eq!(ModelSize::of_name(name), size, "{name}");
-        }
-    }
-
-    #[test]
-    fn the_word_of_a_name_agrees_with_the_parameters_of_known_models() {
-        for model in MODELS {
-            let size = ModelSize::of_parameters((model.millions * 1e6) as u64);
-            assert_eq!(ModelSize::of_name(model.id), Some(size), "{}", model.id);
-            let name = model.id.rsplit('/').next().unwrap().to_lowercase();
-            let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
-            let by_word = WORDS.iter().find(|(word, _)| words.contains(word));
-            assert!(by_word.is_none_or(|(_, by_word)| *by_word == size), "{}", model.id);
-        }
     }
 }

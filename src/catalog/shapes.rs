@@ -36,6 +36,43 @@ pub static SHAPES: &[Shape] = &[
         )],
     },
     Shape {
+        name: "roberta-base",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "roberta", "vocab_size": 50265, "type_vocab_size": 1, "hidden_size": 768, "num_hidden_layers": 12,
+                 "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514,
+                 "layer_norm_eps": 1e-5, "pad_token_id": 1}"#,
+        )],
+    },
+    Shape {
+        name: "electra-base",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "electra", "vocab_size": 30522, "type_vocab_size": 2, "embedding_size": 768, "hidden_size": 768,
+                 "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+                 "max_position_embeddings": 512}"#,
+        )],
+    },
+    Shape {
+        name: "albert-base",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "albert", "vocab_size": 30000, "type_vocab_size": 2, "embedding_size": 128, "hidden_size": 768,
+                 "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+                 "max_position_embeddings": 512, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0,
+                 "attention_probs_dropout_prob": 0.0, "classifier_dropout_prob": 0.1}"#,
+        )],
+    },
+    Shape {
+        name: "mpnet-base",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "mpnet", "vocab_size": 30527, "hidden_size": 768, "num_hidden_layers": 12,
+                 "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514,
+                 "layer_norm_eps": 1e-5}"#,
+        )],
+    },
+    Shape {
         name: "bert-large",
         files: &[(
             "config.json",

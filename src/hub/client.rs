@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How the short ids of the supported families begin.
-const SHORT_ID_PREFIXES: [&str; 2] = ["bert-", "distilbert-"];
+const SHORT_ID_PREFIXES: [&str; 7] =
+    ["bert-", "distilbert-", "roberta-", "distilroberta-", "xlm-roberta-", "camembert-", "albert-"];
 
 /// The file of a model that has its shape.
 const CONFIG: &str = "config.json";

@@ -4,11 +4,15 @@ use crate::catalog::SplitSpec;
 use std::collections::BTreeSet;
 
 /// Files of a model besides the weights, all optional here.
-const MODEL_FILES: [&str; 6] = [
+const MODEL_FILES: [&str; 10] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
     "special_tokens_map.json",
     "added_tokens.json",
 ];
@@ -59,8 +63,16 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     if !has("config.json") {
         return Err("has no config.json and is not a Transformers model; choose another one".to_string());
     }
-    if !has("tokenizer.json") && !has("vocab.txt") {
-        return Err("has neither tokenizer.json nor vocab.txt; choose a model with one of them".to_string());
+    let vocabularies: [&[&str]; 5] = [
+        &["tokenizer.json"],
+        &["vocab.txt"],
+        &["vocab.json", "merges.txt"],
+        &["sentencepiece.bpe.model"],
+        &["spiece.model"],
+    ];
+    if !vocabularies.iter().any(|files| files.iter().all(|file| has(file))) {
+        let names = vocabularies.map(|files| files.join(" with ")).join(", ");
+        return Err(format!("has no vocabulary ({names}); choose a model with one of them"));
     }
     let mut files: Vec<String> =
         MODEL_FILES.iter().filter(|name| has(name)).map(ToString::to_string).collect();
@@ -216,6 +228,11 @@ mod tests {
             assert_eq!(with(&["tokenizer.json", index]).unwrap().last().unwrap(), index);
         }
         assert!(!is_index(WEIGHTS[0]) && !is_index("other.index.json"));
+        assert_eq!(
+            with(&["merges.txt", "vocab.json", "model.safetensors"]).unwrap(),
+            ["config.json", "vocab.json", "merges.txt", "model.safetensors"]
+        );
+        assert!(with(&["vocab.json", "model.safetensors"]).unwrap_err().contains("merges.txt"));
         assert!(with(&["model.safetensors"]).unwrap_err().contains("vocab.txt"));
         assert!(with(&["vocab.txt", "tf_model.h5"]).unwrap_err().contains("no weights"));
         assert!(model_files(&names(&["vocab.txt"])).unwrap_err().contains("config.json"));

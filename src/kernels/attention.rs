@@ -9,6 +9,7 @@ use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use super::{Cpu, Fma, LANES, dispatch, sum};
 use crate::dropout::{Site, attention_row, mask_row_bytes};
 use crate::op_cost::OpCost;
+use crate::relative_bias::RelativeBias;
 use std::ops::Range;
 
 /// Sizes that are the same for all examples.
@@ -42,6 +43,8 @@ pub struct AttentionBatch<'a> {
     pub examples: &'a [AttentionSpan],
     /// Dropout of the probabilities.
     pub dropout: Option<Site>,
+    /// Added to the scores, if the model has it.
+    pub bias: Option<RelativeBias<'a>>,
     /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
     pub token_indices: &'a [usize],
 }
@@ -60,6 +63,17 @@ pub struct Qkv<'a> {
     pub kv: &'a [f32],
     /// Biases of queries, keys and values: (3H)
     pub bias: &'a [f32],
+}
+
+/// The gradients that [`Attention::backward`] computes.
+#[derive(Debug)]
+pub struct AttentionGrads<'a> {
+    /// Of the queries, written: (rows, H)
+    pub d_q: &'a mut [f32],
+    /// Of keys and values, written: (tokens, 2H)
+    pub d_kv: &'a mut [f32],
+    /// Of the table of the bias, added to; empty without a bias: (buckets, heads)
+    pub d_bias: &'a mut [f32],
 }
 
 /// The attention kernel with its scratch memory.
@@ -134,7 +148,7 @@ impl AttentionBatch<'_> {
 }
 
 impl Attention {
-    /// `context` (rows, H) = dropout(softmax(q kᵀ / √head_size)) v. Saves the probabilities in `probs`.
+    /// `context` (rows, H) = dropout(softmax(q kᵀ / √head_size + bias)) v. Saves the probabilities in `probs`.
     pub fn forward(
         &mut self,
         cpu: Cpu,
@@ -149,20 +163,18 @@ impl Attention {
         });
     }
 
-    /// The backward pass: gradients of the projections from `d_context` (rows, H). Writes every element of `d_q`
-    /// (rows, H) and `d_kv` (tokens, 2H).
+    /// The backward pass: gradients of the projections and of the bias from `d_context` (rows, H).
     pub fn backward(
         &mut self,
         cpu: Cpu,
         batch: AttentionBatch<'_>,
         qkv: Qkv<'_>,
         (probs, d_context): (&[f32], &[f32]),
-        d_q: &mut [f32],
-        d_kv: &mut [f32],
+        grads: AttentionGrads<'_>,
     ) {
         let Attention { scratch, cost } = self;
         cost.measure(4 * batch.flops(), || {
-            dispatch!(cpu, backward_kernel(batch, qkv, scratch, probs, d_context, d_q, d_kv));
+            dispatch!(cpu, backward_kernel(batch, qkv, scratch, probs, d_context, grads));
         });
     }
 }
@@ -195,7 +207,13 @@ fn forward_kernel<F: Fma>(
             let rows = scratch.scores.chunks_exact_mut(shape.keys).zip(probs);
             let bytes = mask_row_bytes(keys);
             for (query, (scores, probs)) in rows.enumerate() {
-                softmax::<F>(scores, keys, scale);
+                match batch.bias {
+                    Some(bias) => {
+                        bias.add::<F>((query, keys), head, scale, scores);
+                        softmax::<F>(scores, keys, 1.0);
+                    }
+                    None => softmax::<F>(scores, keys, scale),
+                }
                 match batch.dropout {
                     Some(site) => {
                         let bits = &scratch.mask_bits[query * bytes..(query + 1) * bytes];
@@ -219,13 +237,14 @@ fn backward_kernel<F: Fma>(
     scratch: &mut Scratch,
     probs: &[f32],
     d_context: &[f32],
-    d_q: &mut [f32],
-    d_kv: &mut [f32],
+    AttentionGrads { d_q, d_kv, d_bias }: AttentionGrads<'_>,
 ) {
     let HeadShape { count, size, .. } = batch.heads;
     let hidden = count * size;
     let keep_scale = batch.dropout.map_or(1.0, |site| site.scale);
     let scale = 1.0 / (size as f32).sqrt();
+    // A bias is added to the scores after scaling.
+    let (softmax_scale, bias) = (if batch.bias.is_some() { 1.0 } else { scale }, batch.bias);
     for span in batch.examples {
         let shape = scratch.resize(span, batch.heads);
         let per_head = span.queries.len() * shape.keys;
@@ -247,9 +266,15 @@ fn backward_kernel<F: Fma>(
                 shape,
                 (span.keys.len(), size),
                 &probs[start..start + per_head],
-                (keep_scale, scale),
+                (keep_scale, softmax_scale),
             );
             let (queries, keys) = (span.queries.len(), span.keys.len());
+            if let Some(bias) = bias {
+                let rows = scratch.scores.chunks_exact_mut(shape.keys).take(queries);
+                for (query, d) in rows.enumerate() {
+                    bias.add_backward((query, keys), head, scale, d, d_bias);
+                }
+            }
             let (k_columns, v_columns) = (columns.clone(), hidden + columns.start..hidden + columns.end);
             let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, .. } = &mut *scratch;
             // d_v = dropped_probsᵀ d_context
@@ -265,7 +290,7 @@ fn backward_kernel<F: Fma>(
     }
 }
 
-/// From `d_context` to the gradient of the scores before scaling, in `scratch.scores`. Writes the probabilities after
+/// From `d_context` to the gradient of the scores before scaling by `scale`, in `scratch.scores`. Writes the probabilities after
 /// dropout to `scratch.dropped_probs`.
 #[inline(always)]
 fn d_scores<F: Fma>(

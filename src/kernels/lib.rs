@@ -23,6 +23,7 @@ pub mod norm;
 pub mod op_cost;
 #[cfg_attr(not(target_arch = "x86_64"), path = "packed/unsupported.rs")]
 pub mod packed;
+pub mod relative_bias;
 pub mod rng;
 #[cfg(test)]
 mod tests;

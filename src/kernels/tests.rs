@@ -3,7 +3,7 @@
 use super::Cpu;
 use super::activation::{activate, activate_backward};
 use super::adamw::{AdamWStep, ParamSlices, adamw, add_assign, sum_of_squares};
-use super::attention::{Attention, AttentionBatch, AttentionSpan, HeadShape, Qkv, padded};
+use super::attention::{Attention, AttentionBatch, AttentionGrads, AttentionSpan, HeadShape, Qkv, padded};
 use super::embedding::{gather, scatter_add};
 use super::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
@@ -11,6 +11,7 @@ use super::norm::{
 };
 use crate::activation::Activation;
 use crate::dropout::{Dropout, Site, attention, attention_row, state_offset};
+use crate::relative_bias::RelativeBias;
 use crate::rng::{Rng, Stream};
 
 fn cpus() -> [Cpu; 2] {
@@ -192,6 +193,7 @@ struct Expected {
     context: Vec<f64>,
     d_q: Vec<f64>,
     d_kv: Vec<f64>,
+    d_bias: Vec<f64>,
 }
 
 /// Attention and its gradients by the definition, in loops over queries and keys.
@@ -199,14 +201,21 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
     let HeadShape { count, size, max_positions } = batch.heads;
     let h = count * size;
     let (mut context, mut d_q, mut d_kv) = (vec![0.0; q.len()], vec![0.0; q.len()], vec![0.0; kv.len()]);
+    let mut d_bias = vec![0.0; batch.bias.map_or(0, |bias| bias.table.len())];
     let scale = 1.0 / (size as f64).sqrt();
     for (span, head) in batch.examples.iter().flat_map(|span| (0..count).map(move |head| (span, head))) {
         for query in span.queries.clone() {
             let (at, n) = (query * h + head * size, span.keys.len());
             let key = |key: usize| (span.keys.start + key) * 2 * h + head * size;
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            let scores: Vec<f64> =
-                (0..n).map(|j| scale * dot(&q[at..at + size], &kv[key(j)..key(j) + size])).collect();
+            let bias_index = |bias: RelativeBias<'_>, key: usize| {
+                let distance = key + bias.buckets.len() / 2 - (query - span.queries.start);
+                bias.buckets[distance] as usize * count + head
+            };
+            let bias =
+                |key: usize| batch.bias.map_or(0.0, |bias| f64::from(bias.table[bias_index(bias, key)]));
+            let score = |j: usize| bias(j) + scale * dot(&q[at..at + size], &kv[key(j)..key(j) + size]);
+            let scores: Vec<f64> = (0..n).map(score).collect();
             let sum: f64 = scores.iter().map(|s| s.exp()).sum();
             let p: Vec<f64> = scores.iter().map(|s| s.exp() / sum).collect();
             let mut mask = vec![1.0; n];
@@ -226,6 +235,9 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
             let mean_dp = dot(&dp, &p);
             for j in 0..n {
                 let ds = p[j] * (dp[j] - mean_dp) * scale;
+                if let Some(bias) = batch.bias {
+                    d_bias[bias_index(bias, j)] += ds / scale;
+                }
                 for i in 0..size {
                     context[at + i] += mask[j] * p[j] * kv[key(j) + h + i];
                     d_q[at + i] += ds * kv[key(j) + i];
@@ -235,13 +247,22 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
             }
         }
     }
-    Expected { context, d_q, d_kv }
+    Expected { context, d_q, d_kv, d_bias }
 }
 
 #[test]
 fn attention_forward_and_backward() {
     for (count, size) in [(1, 4), (3, 20), (2, 32)] {
-        for (cpu, dropout) in cpus().into_iter().flat_map(|cpu| [(cpu, None), (cpu, site())]) {
+        let table = random(5, 4 * count);
+        // Distances from −40 to 40 in four buckets.
+        let buckets: Vec<u32> = (0..81).map(|distance| distance / 21).collect();
+        let bias = RelativeBias { table: &table, buckets: &buckets, heads: count };
+        let cases = cpus().into_iter().flat_map(|cpu| {
+            [None, site()]
+                .into_iter()
+                .flat_map(move |dropout| [(cpu, dropout, None), (cpu, dropout, Some(bias))])
+        });
+        for (cpu, dropout, bias) in cases {
             let (h, heads) = (count * size, HeadShape { count, size, max_positions: 64 });
             let (lengths, mut spans, mut token, mut first) = ([1usize, 17, 33], vec![], 0, 0);
             for length in lengths {
@@ -258,7 +279,8 @@ fn attention_forward_and_backward() {
             last.queries.end = last.queries.start + 1;
             let (rows, tokens) = (last.queries.end, token);
             let token_indices: Vec<usize> = (5..5 + rows).collect();
-            let batch = AttentionBatch { heads, examples: &spans, dropout, token_indices: &token_indices };
+            let batch =
+                AttentionBatch { heads, examples: &spans, dropout, bias, token_indices: &token_indices };
             let (q, kv, biases) = (random(1, rows * h), random(2, tokens * 2 * h), random(3, 3 * h));
             let d_context = random(4, rows * h);
             let qkv = Qkv { q: &q, kv: &kv, bias: &biases };
@@ -277,7 +299,10 @@ fn attention_forward_and_backward() {
             attention.forward(cpu, batch, qkv, &mut probs, &mut context);
             assert_close("context", &context, &expected.context);
             let (mut d_q, mut d_kv) = (vec![7.0; rows * h], vec![7.0; tokens * 2 * h]);
-            attention.backward(cpu, batch, qkv, (&probs, &d_context), &mut d_q, &mut d_kv);
+            let mut d_bias = vec![0.0; expected.d_bias.len()];
+            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut d_bias };
+            attention.backward(cpu, batch, qkv, (&probs, &d_context), grads);
+            assert_close("d_bias", &d_bias, &expected.d_bias);
             assert_close("d_q", &d_q, &expected.d_q);
             assert_close("d_kv", &d_kv, &expected.d_kv);
         }

@@ -8,7 +8,7 @@ use super::error_text::list_names;
 use super::fast::FastEngine;
 use super::head::{Head, head_for};
 use super::load::{LoadReport, StoredModel, init_weights};
-use super::params::{CLASSIFIER, ParamSpec, param_specs};
+use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use super::self_check;
 use crate::catalog::{LabelMap, ProblemType};
@@ -171,7 +171,8 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         );
         Error::model(&folder.name, problem)
     };
-    let outputs = stored.head_outputs().ok_or_else(|| untrained(&format!("{CLASSIFIER}.weight")))?;
+    let classifier = config.architecture.names.classifier;
+    let outputs = stored.head_outputs().ok_or_else(|| untrained(&format!("{classifier}.weight")))?;
     let labels = config.id2label.for_outputs(outputs).map_err(|problem| {
         Error::model(&folder.name, format!("config.json: {problem}; correct the label names"))
     })?;

@@ -15,8 +15,8 @@ pub(crate) fn check_batch(config: &ModelConfig, batch: &Batch) -> Result<()> {
             "token id {id} is outside the vocabulary of {}; the tokenizer does not belong to this model",
             config.vocab_size
         )
-    } else if batch.longest() > config.max_positions {
-        let (longest, max) = (batch.longest(), config.max_positions);
+    } else if batch.longest() > config.max_tokens() {
+        let (longest, max) = (batch.longest(), config.max_tokens());
         format!(
             "an input has {longest} tokens, more than the maximum of {max}; set max_seq_length to {max} or less"
         )

@@ -4,96 +4,46 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+use super::architecture::{
+    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, LayerSharing, Names, PaddingKey, Positions,
+    UNSUPPORTED,
+};
 use super::error_text::shortened;
 use super::id2label::Id2Label;
+use super::relative_positions::RELATIVE_BUCKETS;
 use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use kernels::activation::Activation;
 use serde_json::{Map, Value, json};
 
-/// Supported architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// `BertForSequenceClassification`: with segment embeddings and a tanh pooler.
-    Bert,
-    /// `DistilBertForSequenceClassification`: no segment embeddings, a ReLU pre-classifier.
-    DistilBert,
-}
-
-/// Activation function of the linear layer between the first token's state and the classifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolerActivation {
-    /// tanh(x).
-    Tanh,
-    /// max(x, 0).
-    Relu,
-}
-
-impl Family {
-    /// All families.
-    pub const ALL: [Family; 2] = [Family::Bert, Family::DistilBert];
-
-    /// The value of `model_type`, also the prefix of the encoder's parameter names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Family::Bert => "bert",
-            Family::DistilBert => "distilbert",
-        }
-    }
-
-    /// The Transformers class that loads an exported folder.
-    pub fn architecture(self) -> &'static str {
-        match self {
-            Family::Bert => "BertForSequenceClassification",
-            Family::DistilBert => "DistilBertForSequenceClassification",
-        }
-    }
-
-    /// Activation function of the pooler.
-    pub fn pooler_activation(self) -> PoolerActivation {
-        match self {
-            Family::Bert => PoolerActivation::Tanh,
-            Family::DistilBert => PoolerActivation::Relu,
-        }
-    }
-
-    /// Whether dropout applies to the output projection of the attention.
-    pub fn has_attention_output_dropout(self) -> bool {
-        match self {
-            Family::Bert => true,
-            Family::DistilBert => false,
-        }
-    }
-
-    /// The key of the dropout rate before the classifier.
-    fn classifier_dropout_key(self) -> &'static str {
-        match self {
-            Family::Bert => "classifier_dropout",
-            Family::DistilBert => "seq_classif_dropout",
-        }
-    }
-}
-
 /// Configuration of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
     /// Name of the model, for error messages.
     pub model: String,
-    /// Architecture.
-    pub family: Family,
+    /// The family of the model.
+    pub architecture: &'static Architecture,
     /// Rows of the word embedding.
     pub vocab_size: usize,
+    /// Width of the embeddings, which a linear layer brings to the hidden size if the model has one.
+    pub embedding_size: usize,
     /// Width of a hidden state.
     pub hidden: usize,
-    /// Number of encoder layers.
+    /// Number of encoder layers, each time they are applied.
     pub layers: usize,
+    /// Which layers have the same parameters.
+    pub(crate) sharing: LayerSharing,
     /// Number of attention heads of a layer, a divisor of `hidden`.
     pub heads: usize,
     /// Width of the feed-forward network.
     pub intermediate: usize,
-    /// Maximum input length in tokens.
+    /// Rows of the position embedding.
     pub max_positions: usize,
+    /// Position of the first token of an example.
+    pub(crate) first_position: usize,
+    /// The id of the padding token, whose word embedding gets no gradient, as with `padding_idx` in PyTorch.
+    pub padding_id: Option<u32>,
     /// Rows of the segment embedding; 0 if the family has none.
     pub type_vocab: usize,
     /// Dropout rate of embeddings and layer outputs.
@@ -125,12 +75,9 @@ impl ModelConfig {
         let raw: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|e| Error::model(model, format!("config.json is not a JSON object: {e}")))?;
         let keys = Keys { model, raw: &raw };
-        let family = keys.family()?;
-        keys.check_supported()?;
-        let mut config = match family {
-            Family::Bert => keys.bert()?,
-            Family::DistilBert => keys.distilbert()?,
-        };
+        let architecture = keys.architecture()?;
+        keys.check_supported(architecture)?;
+        let mut config = keys.model(architecture)?;
         keys.check_heads(&config)?;
         config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
@@ -175,6 +122,30 @@ impl ModelConfig {
         self.hidden / self.heads
     }
 
+    /// Maximum input length in tokens.
+    pub fn max_tokens(&self) -> usize {
+        self.max_positions - self.first_position
+    }
+
+    /// Dropout rate at a site; 0 where the architecture has none.
+    pub(crate) fn dropout_rate(&self, site: DropoutSite) -> f64 {
+        if !self.architecture.dropout_sites.contains(&site) {
+            return 0.0;
+        }
+        match site {
+            DropoutSite::Embeddings | DropoutSite::AttentionOutput | DropoutSite::FeedForward => {
+                self.hidden_dropout
+            }
+            DropoutSite::Attention => self.attention_dropout,
+            DropoutSite::Pooler | DropoutSite::Classifier => self.classifier_dropout,
+        }
+    }
+
+    /// The names of the modules of the model.
+    pub(crate) fn names(&self) -> Names {
+        self.architecture.names(self.sharing, self.embedding_size == self.hidden)
+    }
+
     /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
     /// the head.
     pub fn to_json(&self, labels: &Labels) -> Value {
@@ -185,13 +156,15 @@ impl ModelConfig {
             labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
         let by_label: Map<String, Value> =
             labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
-        file.insert("architectures".into(), json!([self.family.architecture()]));
-        file.insert("model_type".into(), json!(self.family.name()));
+        file.insert("architectures".into(), json!([self.architecture.class]));
+        file.insert("model_type".into(), json!(self.architecture.model_type));
         file.insert("num_labels".into(), json!(labels.len()));
         file.insert("id2label".into(), Value::Object(by_id));
         file.insert("label2id".into(), Value::Object(by_label));
         file.insert("problem_type".into(), json!(problem_type.name()));
-        file.insert(self.family.classifier_dropout_key().into(), json!(self.classifier_dropout));
+        if let Some(key) = self.architecture.keys.classifier_dropout.0 {
+            file.insert(key.into(), json!(self.classifier_dropout));
+        }
         // Weights are always written in f32.
         for key in ["torch_dtype", "dtype"] {
             if file.contains_key(key) {
@@ -204,6 +177,9 @@ impl ModelConfig {
 
 /// Largest size that a configuration may have.
 const MAX_SIZE: u64 = u32::MAX as u64;
+
+/// Most layers of a model whose layers share their parameters; the number of tensors limits the layers of other models.
+const MAX_SHARED_LAYERS: usize = 1000;
 
 /// The keys of a `config.json`.
 struct Keys<'a> {
@@ -257,27 +233,29 @@ impl Keys<'_> {
         }
     }
 
-    /// The family. Old files have no `model_type`; other keys identify them.
-    fn family(&self) -> Result<Family> {
-        let names = Family::ALL.map(Family::name).join(" and ");
-        let supported = format!("supported are {names}");
+    /// The architecture. Old files have no `model_type`; other keys identify them.
+    fn architecture(&self) -> Result<&'static Architecture> {
+        let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.model_type).collect();
+        let supported = format!("supported are {}", names.join(", "));
         match self.find(&["model_type"]) {
-            Some((_, Value::String(name))) => Family::ALL
-                .into_iter()
-                .find(|family| family.name() == name)
-                .ok_or_else(|| self.error(format_args!("model_type is \"{name}\"; {supported}"))),
+            Some((_, Value::String(name))) => Architecture::of_model_type(name).ok_or_else(|| {
+                let known = UNSUPPORTED.iter().find(|(model_type, _)| model_type == name);
+                let missing = known.map_or(String::new(), |(_, missing)| format!(", which needs {missing}"));
+                self.error(format_args!("model_type is \"{name}\"{missing}; {supported}"))
+            }),
             Some((_, other)) => Err(self.error(format_args!("model_type is {other}; {supported}"))),
-            None if self.raw.contains_key("type_vocab_size") && self.raw.contains_key("hidden_size") => {
-                Ok(Family::Bert)
+            None => {
+                let is_identified = |architecture: &&&Architecture| {
+                    let keys = architecture.identifying_keys;
+                    keys.is_some_and(|keys| keys.iter().all(|key| self.raw.contains_key(*key)))
+                };
+                let found = ARCHITECTURES.iter().find(is_identified).copied();
+                found.ok_or_else(|| self.error(format_args!("key model_type is missing; {supported}")))
             }
-            None if self.raw.contains_key("dim") && self.raw.contains_key("n_heads") => {
-                Ok(Family::DistilBert)
-            }
-            None => Err(self.error(format_args!("key model_type is missing; {supported}"))),
         }
     }
 
-    fn check_supported(&self) -> Result<()> {
+    fn check_supported(&self, architecture: &Architecture) -> Result<()> {
         if let Some((name, value)) = self.find(&["position_embedding_type"])
             && value != "absolute"
         {
@@ -288,57 +266,129 @@ impl Keys<'_> {
                 return Err(self.error(format_args!("{name} is true; only encoders are supported")));
             }
         }
+        // Transformers creates a table of this size, but computes with 32 buckets.
+        if let AttentionBias::RelativeBuckets { size_key: name, .. } = architecture.attention_bias
+            && let Some((_, value)) = self.find(&[name])
+            && *value != RELATIVE_BUCKETS
+        {
+            return Err(
+                self.error(format_args!("{name} is {value}; only {RELATIVE_BUCKETS} buckets are supported"))
+            );
+        }
         Ok(())
     }
 
-    fn bert(&self) -> Result<ModelConfig> {
-        let hidden_dropout = self.rate(&["hidden_dropout_prob"], 0.1)?;
+    fn model(&self, architecture: &'static Architecture) -> Result<ModelConfig> {
+        let keys = &architecture.keys;
+        let hidden = self.size(keys.hidden)?;
+        let hidden_dropout = self.rate(&[keys.hidden_dropout.0], keys.hidden_dropout.1)?;
+        let (key, default) = keys.classifier_dropout;
+        let default = default.unwrap_or(hidden_dropout);
+        let sharing = self.sharing(architecture)?;
+        let vocab_size = self.size(&["vocab_size"])?;
+        let max_positions = self.size(&["max_position_embeddings"])?;
+        let padding_id = self.padding_id(keys.padding, vocab_size)?;
+        let has_segments = architecture.names.embeddings.segments.is_some();
         Ok(ModelConfig {
             model: self.model.to_owned(),
-            family: Family::Bert,
-            vocab_size: self.size(&["vocab_size"])?,
-            hidden: self.size(&["hidden_size"])?,
-            layers: self.size(&["num_hidden_layers"])?,
-            heads: self.size(&["num_attention_heads"])?,
-            intermediate: self.size(&["intermediate_size"])?,
-            max_positions: self.size(&["max_position_embeddings"])?,
-            type_vocab: self.size(&["type_vocab_size"])?,
+            architecture,
+            vocab_size,
+            embedding_size: match keys.embedding_size {
+                Some((key, default)) => self.size_or(key, default)?,
+                None => hidden,
+            },
+            hidden,
+            layers: sharing.layers(),
+            sharing,
+            heads: self.size(keys.heads)?,
+            intermediate: self.size(&[keys.intermediate])?,
+            max_positions,
+            first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
+            padding_id,
+            type_vocab: if has_segments { self.size(&["type_vocab_size"])? } else { 0 },
             hidden_dropout,
-            attention_dropout: self.rate(&["attention_probs_dropout_prob"], 0.1)?,
-            classifier_dropout: self.rate(&["classifier_dropout"], hidden_dropout)?,
-            activation: self.activation("hidden_act")?,
-            layer_norm_eps: self.number(&["layer_norm_eps"], 1e-12)?,
+            attention_dropout: self.rate(&[keys.attention_dropout.0], keys.attention_dropout.1)?,
+            classifier_dropout: key.map_or(Ok(default), |key| self.rate(&[key], default))?,
+            activation: self.activation(keys.activation)?,
+            layer_norm_eps: keys.layer_norm_eps.map_or(Ok(1e-12), |key| self.number(&[key], 1e-12))?,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
             id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
 
-    fn distilbert(&self) -> Result<ModelConfig> {
-        Ok(ModelConfig {
-            model: self.model.to_owned(),
-            family: Family::DistilBert,
-            vocab_size: self.size(&["vocab_size"])?,
-            hidden: self.size(&["dim", "hidden_size"])?,
-            layers: self.size(&["n_layers", "num_hidden_layers"])?,
-            heads: self.size(&["n_heads", "num_attention_heads"])?,
-            intermediate: self.size(&["hidden_dim"])?,
-            max_positions: self.size(&["max_position_embeddings"])?,
-            type_vocab: 0,
-            hidden_dropout: self.rate(&["dropout"], 0.1)?,
-            attention_dropout: self.rate(&["attention_dropout"], 0.1)?,
-            classifier_dropout: self.rate(&["seq_classif_dropout"], 0.2)?,
-            activation: self.activation("activation")?,
-            // A constant in Transformers, which ignores a key of this name.
-            layer_norm_eps: 1e-12,
-            initializer_range: self.number(&["initializer_range"], 0.02)?,
-            id2label: Id2Label::default(),
-            raw: Map::new(),
-        })
+    /// A size with a default.
+    fn size_or(&self, name: &str, default: usize) -> Result<usize> {
+        if self.find(&[name]).is_some() { self.size(&[name]) } else { Ok(default) }
     }
 
-    fn activation(&self, name: &str) -> Result<Activation> {
-        let Some((_, value)) = self.find(&[name]) else { return Ok(Activation::Gelu) };
+    fn sharing(&self, architecture: &Architecture) -> Result<LayerSharing> {
+        let layers = self.size(architecture.keys.layers)?;
+        let Some([groups_key, inner_key]) = architecture.keys.sharing else {
+            return Ok(LayerSharing::none(layers));
+        };
+        let (groups, inner) = (self.size_or(groups_key, 1)?, self.size_or(inner_key, 1)?);
+        let layers_key = architecture.keys.layers[0];
+        if groups > layers {
+            let problem = format!("{groups_key} is {groups}, more than {layers_key}, which is {layers}");
+            return Err(self.error(problem));
+        }
+        if layers.saturating_mul(inner) > MAX_SHARED_LAYERS {
+            return Err(self.error(format_args!(
+                "{layers_key} is {layers} and {inner_key} {inner}; at most {MAX_SHARED_LAYERS} layers are supported"
+            )));
+        }
+        Ok(LayerSharing::in_groups(layers, groups, inner))
+    }
+
+    /// The id of the padding token, as `torch.nn.Embedding` takes it: a negative one counts from the end.
+    fn padding_id(&self, key: PaddingKey, vocab_size: usize) -> Result<Option<u32>> {
+        let id = match (key, self.raw.get("pad_token_id")) {
+            (PaddingKey::Constant(id), _) | (PaddingKey::WithDefault(id), None) => i64::from(id),
+            (_, Some(Value::Null)) => return Ok(None),
+            (_, Some(value)) => match value.as_i64() {
+                Some(id) if id < 0 => id + vocab_size as i64,
+                Some(id) => id,
+                None => {
+                    return Err(self.error(format_args!("pad_token_id is {value}; expected a token id")));
+                }
+            },
+        };
+        match u32::try_from(id) {
+            Ok(id) if (id as usize) < vocab_size => Ok(Some(id)),
+            _ => Err(self.error(format_args!(
+                "pad_token_id is {id}, outside the vocabulary of {vocab_size} (vocab_size)"
+            ))),
+        }
+    }
+
+    /// The position of the first token.
+    fn first_position(
+        &self,
+        positions: Positions,
+        padding_id: Option<u32>,
+        max_positions: usize,
+    ) -> Result<usize> {
+        let first = match (positions, padding_id) {
+            (Positions::Absolute, _) => 0,
+            (Positions::AfterPadding, Some(id)) => id as usize + 1,
+            (Positions::AfterPadding, None) => {
+                return Err(
+                    self.error("pad_token_id is null, but positions are counted from it; set it to 1")
+                );
+            }
+        };
+        if first < max_positions {
+            Ok(first)
+        } else {
+            Err(self.error(format_args!(
+                "max_position_embeddings is {max_positions}, but the first position, pad_token_id + 1, is {first}"
+            )))
+        }
+    }
+
+    fn activation(&self, (name, default): (&str, Activation)) -> Result<Activation> {
+        let Some((_, value)) = self.find(&[name]) else { return Ok(default) };
         match value.as_str() {
             Some("gelu" | "gelu_python") => Ok(Activation::Gelu),
             Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh") => Ok(Activation::GeluTanh),
@@ -362,89 +412,4 @@ impl Keys<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BERT: &str = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 64, "type_vocab_size": 2,
-        "hidden_dropout_prob": 0.3, "odd_key": [1], "torch_dtype": "float16"}"#;
-
-    fn parse(text: &str) -> Result<ModelConfig> {
-        ModelConfig::parse("m", text.as_bytes())
-    }
-
-    fn message(text: &str) -> String {
-        parse(text).expect_err("an invalid configuration").to_string()
-    }
-
-    #[test]
-    fn defaults_match_transformers() {
-        let bert = parse(BERT).expect("a valid configuration");
-        assert_eq!((bert.classifier_dropout, bert.attention_dropout, bert.layer_norm_eps), (0.3, 0.1, 1e-12));
-        assert_eq!(bert.id2label.for_outputs(2).unwrap(), ["LABEL_0", "LABEL_1"]);
-        let with_key = parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\""))
-            .expect("a valid configuration");
-        assert_eq!(with_key.classifier_dropout, 0.5);
-        let distilbert = parse(
-            r#"{"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 1, "n_heads": 2,
-            "hidden_dim": 16, "max_position_embeddings": 5, "id2label": {"1": "b", "0": "a", "2": "c"}}"#,
-        )
-        .expect("a valid configuration");
-        assert_eq!((distilbert.classifier_dropout, distilbert.type_vocab), (0.2, 0));
-        assert_eq!(distilbert.id2label.for_outputs(3).unwrap(), ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn family_is_inferred_without_model_type() {
-        let text = BERT.replace("\"model_type\": \"bert\",", "");
-        assert_eq!(parse(&text).expect("a BERT").family, Family::Bert);
-        assert!(message("{}").contains("model_type is missing"));
-    }
-
-    #[test]
-    fn errors_name_the_model_and_the_key() {
-        let roberta = message(&BERT.replace("\"bert\"", "\"roberta\""));
-        assert!(roberta.starts_with("model m: ") && roberta.contains("\"roberta\""), "{roberta}");
-        assert!(roberta.contains("supported are bert and distilbert"), "{roberta}");
-        let cases = [
-            (BERT.replace("\"hidden_size\": 32", "\"a\": 1"), "key hidden_size is missing"),
-            (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 0"), "hidden_size is 0"),
-            (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 30"), "hidden size 30 is not divisible"),
-            (BERT.replace("\"odd_key\": [1]", "\"hidden_act\": \"silu\""), "hidden_act is \"silu\""),
-            (
-                BERT.replace("\"odd_key\": [1]", "\"position_embedding_type\": \"relative_key\""),
-                "position_embedding_type is \"relative_key\"",
-            ),
-            (BERT.replace("0.3", "1.0"), "hidden_dropout_prob is 1"),
-            (BERT.replace("\"odd_key\": [1]", "\"is_decoder\": true"), "is_decoder is true"),
-            ("[1]".to_owned(), "not a JSON object"),
-        ];
-        for (text, expected) in cases {
-            let found = message(&text);
-            assert!(found.contains(expected), "{found:?} has no {expected:?}");
-        }
-    }
-
-    #[test]
-    fn to_json_sets_the_head_and_keeps_other_keys() {
-        let config = parse(BERT).expect("a valid configuration");
-        let labels = ["negative", "neutral", "positive"].map(str::to_owned);
-        let file = config.to_json(&Labels::from(labels.to_vec()));
-        assert_eq!(file["odd_key"], json!([1]));
-        assert_eq!(file["architectures"], json!(["BertForSequenceClassification"]));
-        assert_eq!(file["id2label"]["2"], "positive");
-        assert_eq!(file["label2id"]["neutral"], 1);
-        assert_eq!(file["torch_dtype"], "float32");
-        let reread = parse(&file.to_string()).expect("a valid configuration");
-        assert_eq!(reread.id2label.for_outputs(3).unwrap(), labels);
-        assert_eq!(reread.classifier_dropout, config.classifier_dropout);
-        assert_eq!(file["problem_type"], "single_label_classification");
-        let regression = config.to_json(&Labels::Scale { low: 0.0, high: 5.0 });
-        assert_eq!(
-            (&regression["problem_type"], &regression["num_labels"]),
-            (&json!("regression"), &json!(1))
-        );
-        let reread = parse(&regression.to_string()).expect("a valid configuration");
-        assert_eq!(reread.id2label.for_outputs(1).unwrap(), ["LABEL_0"]);
-    }
-}
+mod tests;

@@ -3,9 +3,9 @@
 //! Checked once before the first step, because candle drops gradients silently where a fused operation has no
 //! backward pass, and the parameters before that operation would never change.
 
+use super::architecture::is_key_bias;
 use super::engine::{Array, Engine, StepInput};
 use super::error_text::list_names;
-use super::params::is_key_bias;
 use crate::error::{Error, Result};
 
 /// Which parameters receive a gradient.

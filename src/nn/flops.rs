@@ -10,7 +10,7 @@ use crate::batch::Batch;
 /// pass. For each of T tokens a layer multiplies by four matrices of (H, H) and two of (H, I). An example of n
 /// tokens has n² attention scores, and each is multiplied by a value vector; both take H multiply-adds per query
 /// and key. Only the first token's state of the last layer is used, so that layer needs keys and values of all
-/// tokens and everything else for one token per example.
+/// tokens and everything else for one token per example. Embeddings of another width than H are multiplied by a matrix.
 pub fn step_flops(config: &ModelConfig, labels: usize, batch: &Batch) -> f64 {
     let (h, i, layers) = (config.hidden as f64, config.intermediate as f64, config.layers as f64);
     let (t, examples) = (batch.tokens() as f64, batch.len() as f64);
@@ -20,5 +20,7 @@ pub fn step_flops(config: &ModelConfig, labels: usize, batch: &Batch) -> f64 {
     let layer = t * (keys_values + rest) + 2.0 * squares as f64 * h;
     let last = t * keys_values + examples * rest + 2.0 * t * h;
     let head = examples * h * (h + labels as f64);
-    3.0 * 2.0 * ((layers - 1.0) * layer + last + head)
+    let has_projection = config.names().projection.is_some();
+    let projection = if has_projection { t * config.embedding_size as f64 * h } else { 0.0 };
+    3.0 * 2.0 * (projection + (layers - 1.0) * layer + last + head)
 }

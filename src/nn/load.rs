@@ -3,11 +3,12 @@
 //! Names are normalized before they are matched: the prefix `module.` of data parallelism and the family's prefix are
 //! optional, and the old names `gamma` and `beta` of LayerNorm stand for `weight` and `bias`.
 
+use super::architecture::is_output_parameter;
 use super::config::ModelConfig;
 use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
 use super::head::Head;
-use super::params::{CLASSIFIER, Init, ParamSpec};
+use super::params::{Init, ParamSpec};
 use super::weight_files::{StoredTensor, stored_tensors};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
@@ -67,7 +68,7 @@ impl<'a> StoredModel<'a> {
     /// # Errors
     /// No weights; a damaged file; fewer tensors than `config` has layers.
     pub(crate) fn open(folder: &ModelFolder, config: &'a ModelConfig) -> Result<Self> {
-        let prefix = format!("{}.", config.family.name());
+        let prefix = format!("{}.", config.architecture.names.prefix);
         let (mut tensors, mut duplicates) = (BTreeMap::new(), Vec::new());
         for (name, tensor) in stored_tensors(folder)? {
             // A buffer of old checkpoints: the numbers 0, 1, 2, ….
@@ -79,8 +80,9 @@ impl<'a> StoredModel<'a> {
             }
         }
         // The list of parameters is as long as the number of layers, so that is checked first.
-        if config.layers > tensors.len() {
-            let (layers, found) = (config.layers, plural(tensors.len(), "tensor"));
+        let layers = config.sharing.parameter_sets();
+        if layers > tensors.len() {
+            let found = plural(tensors.len(), "tensor");
             let problem = format!("config.json implies {layers} layers, but the weights have only {found}");
             return Err(Error::model(&config.model, problem));
         }
@@ -89,7 +91,8 @@ impl<'a> StoredModel<'a> {
 
     /// The number of outputs of the classification head; `None` without one.
     pub(crate) fn head_outputs(&self) -> Option<usize> {
-        match self.tensors.get(&format!("{CLASSIFIER}.weight"))?.shape() {
+        let name = format!("{}.weight", self.config.architecture.names.classifier);
+        match self.tensors.get(&name)?.shape() {
             [outputs, hidden] if *hidden == self.config.hidden => Some(*outputs),
             _ => None,
         }
@@ -120,7 +123,7 @@ impl<'a> StoredModel<'a> {
         let read = |(spec, tensor): (&ParamSpec, StoredTensor)| {
             let mut array = tensor.read(&self.config.model)?;
             if let Head::Permute(outputs) = head
-                && spec.name.starts_with(CLASSIFIER)
+                && is_output_parameter(&spec.name)
             {
                 array = permuted_rows(&array, outputs);
             }
@@ -145,7 +148,7 @@ impl<'a> StoredModel<'a> {
         report: &mut LoadReport,
     ) -> Result<Option<StoredTensor>> {
         let model = &self.config.model;
-        let is_replaced = *head == Head::Replace && spec.name.starts_with(CLASSIFIER);
+        let is_replaced = *head == Head::Replace && is_output_parameter(&spec.name);
         match self.tensors.remove(&normalized_name(&spec.name, &self.prefix)) {
             Some(tensor) if tensor.shape() == spec.shape && !is_replaced => {
                 report.loaded.push(spec.name.clone());
@@ -204,7 +207,7 @@ pub fn permute_outputs(engine: &mut dyn Engine, order: &[usize]) -> Result<()> {
     }
     let mut weights = engine.weights()?;
     for (name, array) in &mut weights {
-        if name.starts_with(CLASSIFIER) {
+        if is_output_parameter(name) {
             *array = permuted_rows(array, order);
         }
     }

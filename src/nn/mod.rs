@@ -5,6 +5,7 @@
 //! an engine from a model folder, [`for_inference`] from the folder of a finished classifier, [`from_config`]
 //! from a configuration alone, with random weights.
 
+mod architecture;
 mod arena;
 mod blas_guard;
 mod build;
@@ -17,6 +18,7 @@ mod cuda;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda_requirements;
 mod device;
+mod encoder_layer;
 mod engine;
 mod engine_config;
 mod error_text;
@@ -30,13 +32,16 @@ mod loss;
 mod matmul_rate;
 mod params;
 mod plain;
+mod positions;
+mod relative_positions;
 mod save;
 mod self_check;
 mod weight_files;
 
+pub use architecture::{ARCHITECTURES, Architecture, is_key_bias};
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
 pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
-pub use config::{Family, ModelConfig};
+pub use config::ModelConfig;
 pub use device::{DeviceKind, devices, gpus};
 pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan,
@@ -49,5 +54,5 @@ pub use kernels::activation::Activation;
 pub use kernels::op_cost::OpCost;
 pub use load::{LoadReport, permute_outputs};
 pub use matmul_rate::{cached_matmul_rate, gemm_crate_rate, kernel_rates, matmul_rate, measure_matmul_rate};
-pub use params::{Init, ParamSpec, is_key_bias, param_specs};
+pub use params::{Init, ParamSpec, param_specs};
 pub use save::{TensorSource, read_arrays, save_model, write_arrays, write_tensors};

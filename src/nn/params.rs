@@ -1,9 +1,7 @@
 //! The parameters of a model: their names in Transformers, shapes, initialization and weight decay.
 
-use super::config::{Family, ModelConfig};
-
-/// Name of the module that computes the logits, the same in all families.
-pub(crate) const CLASSIFIER: &str = "classifier";
+use super::config::ModelConfig;
+use super::relative_positions::RELATIVE_BUCKETS;
 
 /// Initialization of a parameter that no file provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,106 +29,28 @@ pub struct ParamSpec {
     pub is_head: bool,
 }
 
-/// Names of the modules of an encoder layer; each has a `.weight` and a `.bias`.
-#[derive(Debug, Clone)]
-pub(crate) struct LayerNames {
-    pub(crate) query: String,
-    pub(crate) key: String,
-    pub(crate) value: String,
-    pub(crate) attention_out: String,
-    pub(crate) attention_norm: String,
-    pub(crate) up: String,
-    pub(crate) down: String,
-    pub(crate) output_norm: String,
-}
-
-/// Names of the modules of a model.
-#[derive(Debug, Clone)]
-pub(crate) struct Names {
-    pub(crate) words: String,
-    pub(crate) positions: String,
-    /// Segment embedding, if the family has one.
-    pub(crate) segments: Option<String>,
-    pub(crate) embedding_norm: String,
-    pub(crate) layers: Vec<LayerNames>,
-    /// The linear layer between the first token's state and the classifier.
-    pub(crate) pooler: String,
-    pub(crate) classifier: String,
-}
-
-impl Names {
-    pub(crate) fn of(config: &ModelConfig) -> Self {
-        match config.family {
-            Family::Bert => Self::bert(config.layers),
-            Family::DistilBert => Self::distilbert(config.layers),
-        }
-    }
-
-    fn bert(layers: usize) -> Self {
-        let layer = |i: usize| {
-            let module = |part: &str| format!("bert.encoder.layer.{i}.{part}");
-            LayerNames {
-                query: module("attention.self.query"),
-                key: module("attention.self.key"),
-                value: module("attention.self.value"),
-                attention_out: module("attention.output.dense"),
-                attention_norm: module("attention.output.LayerNorm"),
-                up: module("intermediate.dense"),
-                down: module("output.dense"),
-                output_norm: module("output.LayerNorm"),
-            }
-        };
-        Names {
-            words: "bert.embeddings.word_embeddings".into(),
-            positions: "bert.embeddings.position_embeddings".into(),
-            segments: Some("bert.embeddings.token_type_embeddings".into()),
-            embedding_norm: "bert.embeddings.LayerNorm".into(),
-            layers: (0..layers).map(layer).collect(),
-            pooler: "bert.pooler.dense".into(),
-            classifier: CLASSIFIER.into(),
-        }
-    }
-
-    fn distilbert(layers: usize) -> Self {
-        let layer = |i: usize| {
-            let module = |part: &str| format!("distilbert.transformer.layer.{i}.{part}");
-            LayerNames {
-                query: module("attention.q_lin"),
-                key: module("attention.k_lin"),
-                value: module("attention.v_lin"),
-                attention_out: module("attention.out_lin"),
-                attention_norm: module("sa_layer_norm"),
-                up: module("ffn.lin1"),
-                down: module("ffn.lin2"),
-                output_norm: module("output_layer_norm"),
-            }
-        };
-        Names {
-            words: "distilbert.embeddings.word_embeddings".into(),
-            positions: "distilbert.embeddings.position_embeddings".into(),
-            segments: None,
-            embedding_norm: "distilbert.embeddings.LayerNorm".into(),
-            layers: (0..layers).map(layer).collect(),
-            pooler: "pre_classifier".into(),
-            classifier: CLASSIFIER.into(),
-        }
-    }
-}
-
 /// Every parameter of a model with `labels` labels, in order from the input to the logits.
 ///
 /// The index of a parameter keys the random numbers of its initialization, so the order must not change: the same
 /// seed would give other weights.
 pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
-    let names = Names::of(config);
-    let (hidden, intermediate) = (config.hidden, config.intermediate);
+    let names = config.names();
+    let (hidden, intermediate, width) = (config.hidden, config.intermediate, config.embedding_size);
     let mut specs = Vec::new();
-    specs.push(embedding(&names.words, config.vocab_size, hidden));
-    specs.push(embedding(&names.positions, config.max_positions, hidden));
+    specs.push(embedding(&names.words, config.vocab_size, width));
+    specs.push(embedding(&names.positions, config.max_positions, width));
     if let Some(segments) = &names.segments {
-        specs.push(embedding(segments, config.type_vocab, hidden));
+        specs.push(embedding(segments, config.type_vocab, width));
     }
-    specs.extend(norm(&names.embedding_norm, hidden));
+    specs.extend(norm(&names.embedding_norm, width));
+    if let Some(projection) = &names.projection {
+        specs.extend(linear(projection, width, hidden, false));
+    }
+    if let Some(relative_bias) = &names.relative_bias {
+        let table = embedding(relative_bias, RELATIVE_BUCKETS, config.heads);
+        // Its name has the word that excludes biases in `transformers.Trainer.get_decay_parameter_names`.
+        specs.push(ParamSpec { has_weight_decay: false, ..table });
+    }
     for layer in &names.layers {
         specs.extend(linear(&layer.query, hidden, hidden, false));
         specs.extend(linear(&layer.key, hidden, hidden, false));
@@ -144,12 +64,6 @@ pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
     specs.extend(linear(&names.pooler, hidden, hidden, true));
     specs.extend(linear(&names.classifier, hidden, labels, true));
     specs
-}
-
-/// Whether `name` is the bias of a key projection. It adds a constant to all scores of a query, which softmax
-/// cancels, so its exact gradient is zero and a computed gradient is rounding error.
-pub fn is_key_bias(name: &str) -> bool {
-    name.ends_with(".attention.self.key.bias") || name.ends_with(".attention.k_lin.bias")
 }
 
 fn embedding(name: &str, rows: usize, width: usize) -> ParamSpec {
@@ -194,6 +108,7 @@ fn norm(name: &str, width: usize) -> [ParamSpec; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::is_key_bias;
 
     #[test]
     fn parameter_counts_match_the_published_models() {

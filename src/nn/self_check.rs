@@ -4,8 +4,8 @@
 //! training without an error. So `engine = "auto"` selects the fast engine only after this check.
 
 use super::ModelConfig;
+use super::architecture::is_key_bias;
 use super::engine::{Array, Engine, StepInput, StepReport, Weights};
-use super::params::is_key_bias;
 use crate::batch::{Batch, Encoded, Label};
 use crate::catalog::ProblemType;
 use crate::error::{Error, Result, catch_library_panic};
@@ -104,7 +104,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 fn batch(config: &ModelConfig, (problem_type, outputs): (ProblemType, usize)) -> Batch {
     let rng = Rng::new(0, Stream::Sample);
     let example = |(number, length): (usize, usize)| {
-        let length = length.min(config.max_positions);
+        let length = length.min(config.max_tokens());
         let id = |position: usize| {
             (rng.uniform(number as u32, 0, position as u64) * config.vocab_size as f64) as u32
         };

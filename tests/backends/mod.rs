@@ -54,3 +54,10 @@ pub(crate) fn all() -> Vec<Backend> {
 pub(crate) fn has_input_gradients(backend: Backend) -> bool {
     backend != ON_GPU[1]
 }
+
+/// Whether the engine supports models of that name or `model_type`. The fast engine of a GPU has only the parts of BERT and
+/// DistilBERT.
+#[allow(dead_code, reason = "not used by every test that includes this module")]
+pub(crate) fn supports(backend: Backend, model: &str) -> bool {
+    backend != ON_GPU[1] || model.starts_with("bert") || model.starts_with("distilbert")
+}

@@ -3,8 +3,8 @@
     python -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.23.0 safetensors
     venv/bin/python tests/reference/make_golden.py
 
-Creates a tiny random BERT and DistilBERT, each as a classifier and as a regression model, without
-dropout, with eager attention in f32. For each it computes logits, loss (for classifiers also with
+Creates tiny random models: BERT and DistilBERT, each as a classifier and as a regression model, and
+classifiers of the other families, without dropout, with eager attention in f32. For each it computes logits, loss (for classifiers also with
 label smoothing), the gradient of every tensor, ten AdamW steps with a linear schedule, warm-up,
 parameter groups and gradient clipping, and integrated gradients of the words. For the BERT
 classifier it also computes the losses of a multi-label classification and of weighted classes, in
@@ -21,10 +21,22 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
+    CamembertConfig,
+    CamembertForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    MPNetConfig,
+    MPNetForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
     get_linear_schedule_with_warmup,
 )
 from transformers.trainer_pt_utils import get_parameter_names
@@ -47,13 +59,65 @@ NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(
 
 
 def models():
-    """Yields folder, model and seed of a classifier and a regression model of each family."""
+    """Yields folder, model and seed of a classifier and a regression model of BERT and DistilBERT, and of a classifier of
+    each other family."""
     classifier = {"id2label": LABELS, "label2id": {v: k for k, v in LABELS.items()}}
     regression = {"num_labels": 1, "problem_type": "regression"}
     for name, head, seed in [("{}", classifier, 20), ("{}-regression", regression, 30)]:
         bert, distilbert = configurations(head)
         yield name.format("bert"), BertForSequenceClassification(bert), seed
         yield name.format("distilbert"), DistilBertForSequenceClassification(distilbert), seed + 1
+    for seed, (name, model_class, config_class, keys) in enumerate(OTHERS, start=40):
+        model = model_class(config_class(**{**SIZES, **keys}, **classifier))
+        yield name, model, seed
+
+
+# Sizes of the other families, smaller than those above, which keeps the files small.
+SIZES = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+    "type_vocab_size": 2,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "attn_implementation": "eager",
+}
+ROBERTA = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "max_position_embeddings": 66}
+OTHERS = [
+    ("roberta", RobertaForSequenceClassification, RobertaConfig, ROBERTA),
+    # Another id of the padding token moves all positions.
+    (
+        "xlm-roberta",
+        XLMRobertaForSequenceClassification,
+        XLMRobertaConfig,
+        {**ROBERTA, "pad_token_id": 4, "type_vocab_size": 2},
+    ),
+    ("camembert", CamembertForSequenceClassification, CamembertConfig, ROBERTA),
+    ("electra", ElectraForSequenceClassification, ElectraConfig, {"embedding_size": 16}),
+    ("electra-base", ElectraForSequenceClassification, ElectraConfig, {"embedding_size": 24}),
+    (
+        "albert",
+        AlbertForSequenceClassification,
+        AlbertConfig,
+        {"embedding_size": 12, "num_hidden_layers": 4, "classifier_dropout_prob": 0.0},
+    ),
+    (
+        "albert-groups",
+        AlbertForSequenceClassification,
+        AlbertConfig,
+        {
+            "embedding_size": 24,
+            "num_hidden_layers": 3,
+            "num_hidden_groups": 2,
+            "inner_group_num": 2,
+            "classifier_dropout_prob": 0.0,
+        },
+    ),
+    ("mpnet", MPNetForSequenceClassification, MPNetConfig, {"max_position_embeddings": 66}),
+]
 
 
 def configurations(head):
@@ -93,11 +157,12 @@ def randomize(model, generator):
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             norm = "LayerNorm" in name or "layer_norm" in name
+            embedding = "embeddings" in name or "relative_attention_bias" in name
             if norm and name.endswith("weight"):
                 parameter.copy_(1.0 + 0.3 * noise)
             elif parameter.dim() == 1:
                 parameter.copy_(0.2 * noise)
-            elif "embeddings" in name:
+            elif embedding and "project" not in name:
                 parameter.copy_(0.6 * noise)
             else:
                 parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)
@@ -107,22 +172,31 @@ def is_regression(model):
     return model.config.problem_type == "regression"
 
 
-def examples(generator, lengths, regression):
-    """Examples of the given lengths, some of them pairs. Padding, whose id is 0, does not occur in them."""
+def has_segments(model):
+    return getattr(model.config, "type_vocab_size", 1) > 1
+
+
+def padding_id(model):
+    return 1 if model.config.model_type == "mpnet" else model.config.pad_token_id
+
+
+def examples(generator, lengths, regression, vocab_size):
+    """Examples of the given lengths, some of them pairs. The id 0 does not occur in them; that of padding does if it is
+    another one."""
     batch = []
     for index, (first, second) in enumerate(lengths):
-        ids = torch.randint(1, 101, (first + second,), generator=generator).tolist()
+        ids = torch.randint(1, vocab_size, (first + second,), generator=generator).tolist()
         label = 0.25 * (7 * index % 21) if regression else index % 3
         batch.append({"ids": ids, "type_ids": [0] * first + [1] * second, "label": label})
     return batch
 
 
-def padded(batch):
+def padded(batch, padding=0):
     """The input tensors of a batch, padded to the longest example, and its labels."""
     longest = max(len(e["ids"]) for e in batch)
-    fill = lambda values: torch.tensor([v + [0] * (longest - len(v)) for v in values])
+    fill = lambda values, padding=0: torch.tensor([v + [padding] * (longest - len(v)) for v in values])
     return {
-        "input_ids": fill([e["ids"] for e in batch]),
+        "input_ids": fill([e["ids"] for e in batch], padding),
         "token_type_ids": fill([e["type_ids"] for e in batch]),
         "attention_mask": fill([[1] * len(e["ids"]) for e in batch]),
     }, torch.tensor([e["label"] for e in batch])
@@ -130,8 +204,8 @@ def padded(batch):
 
 def model_inputs(model, batch):
     """The arguments of the model, with labels."""
-    inputs, labels = padded(batch)
-    if model.config.model_type == "distilbert":
+    inputs, labels = padded(batch, padding_id(model))
+    if not has_segments(model):
         del inputs["token_type_ids"]
     return {**inputs, "labels": labels}
 
@@ -187,8 +261,12 @@ def explain(model, example):
     baseline = torch.zeros_like(ids)
     baseline[:, [0, -1]] = ids[:, [0, -1]]
     input_vectors, baseline_vectors = words[ids], words[baseline]
-    segments = {} if model.config.model_type == "distilbert" else {"token_type_ids": inputs["token_type_ids"]}
-    logit = lambda embedded: model(inputs_embeds=embedded, **segments).logits[0, explained["class"]]
+    others = {"token_type_ids": inputs["token_type_ids"]} if has_segments(model) else {}
+    if model.config.model_type in ["roberta", "xlm-roberta", "camembert", "mpnet"]:
+        # Without token ids, the model would count padding within the text.
+        is_token = ids.ne(padding_id(model)).int()
+        others["position_ids"] = torch.cumsum(is_token, dim=1) * is_token + padding_id(model)
+    logit = lambda embedded: model(inputs_embeds=embedded, **others).logits[0, explained["class"]]
     total = torch.zeros_like(input_vectors, dtype=torch.float64)
     for point, weight in zip(*numpy.polynomial.legendre.leggauss(EXPLAINED["points"])):
         embedded = (baseline_vectors + (input_vectors - baseline_vectors) * (point + 1) / 2).requires_grad_()
@@ -264,11 +342,17 @@ def main():
             [(5, 6), (3, 0), (30, 12), (2, 2)],
             [(9, 0), (9, 0), (8, 1)],
         ]
-        batches = [examples(generator, batch_lengths, is_regression(model)) for batch_lengths in lengths]
+        batches = [
+            examples(generator, batch_lengths, is_regression(model), model.config.vocab_size)
+            for batch_lengths in lengths
+        ]
+        if getattr(model.config, "type_vocab_size", 2) == 1:
+            for example in [example for batch in batches for example in batch]:
+                example["type_ids"] = [0] * len(example["ids"])
         folder = HERE / name
         folder.mkdir(exist_ok=True)
         model.save_pretrained(folder)
-        if not is_regression(model):
+        if name in ["bert", "distilbert"]:
             save_early(model, folder)
 
         if name == "bert":

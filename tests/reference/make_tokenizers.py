@@ -3,19 +3,23 @@
     python tests/reference/make_tokenizers.py
 
 The file has a vocabulary, texts, and folders. A folder is a map from file names to changes of a base file:
-a JSON merge patch (RFC 7396) for a `.json` file, `rename`, `set` and `newline` for `vocab.txt`, and a string for a
-file with that content. The encodings of a folder are indices into `encodings`, each a list of ids and, if one of them
+a JSON merge patch (RFC 7396) for a `.json` file, `rename`, `set` and `newline` for `vocab.txt`, and `append` for
+`merges.txt`; the content of a model of SentencePiece is that of the name in `sentencepiece`. `bpe/tokenizer.json` is a `tokenizer.json` with the vocabulary of `vocab.json` and these merges. The encodings of a folder are indices into `encodings`, each a list of ids and, if one of them
 is not 0, a list of type ids. A folder that Transformers refuses has `error`, a word of the message of glue-tui;
 one whose name starts with `unsupported-` is refused by glue-tui only. `tests/tokenizers.rs` builds the folders and
 compares. With an argument, the folders are also written to that directory.
 """
 
+import io
+import itertools
 import json
 import pathlib
 import sys
 import tempfile
 import warnings
 
+import sentencepiece
+import tokenizers
 import transformers
 from transformers import AutoTokenizer
 
@@ -109,6 +113,95 @@ def tokenizer_json(vocab):
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
         "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": ids},
     }
+
+
+def byte_pairs():
+    """Vocabulary and merges of a byte-level BPE that is trained on the texts, with the special tokens of RoBERTa."""
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    texts = [text for text in TEXTS for _ in range(2)] + [" not bad at all", " the music was good"] * 3
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(texts, vocab_size=380, min_frequency=2, special_tokens=special, show_progress=False)
+    model = json.loads(tokenizer.to_str())["model"]
+    vocab = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
+    return vocab | {"<mask>": len(vocab)}, [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+
+
+def sentencepiece_models(directory):
+    """Unigram models of SentencePiece, in hexadecimal: with the special tokens of XLM-RoBERTa, with those of ALBERT, and
+    with a map of characters and a user-defined symbol."""
+    rules = directory / "rules.tsv"
+    # Full-width and ligature letters, and blanks that are none.
+    rules.write_text("FF21\t41\nFB01\t66 69\n3000\t20\nA0\t20\n200B\t20\n", encoding="utf-8")
+    texts = [text.replace("\x00", "") for text in TEXTS if text.strip()] * 3
+    def train(**keys):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts), model_writer=model, model_type="unigram", vocab_size=260, hard_vocab_limit=False,
+            num_threads=1, normalization_rule_name="identity", minloglevel=2, **keys)
+        return model.getvalue().hex()
+    fairseq = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1}
+    return {
+        "fairseq": train(**fairseq),
+        "mapped": train(normalization_rule_tsv=str(rules), user_defined_symbols=["very good", "<ent>"], **fairseq),
+        "albert": train(
+            pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols=["[CLS]", "[SEP]"], user_defined_symbols=["[MASK]"],
+            normalization_rule_tsv=str(rules)),
+    }
+
+
+def sentencepiece_folders():
+    """Folders with models of SentencePiece."""
+    config = lambda **keys: {"tokenizer_config.json": keys}
+    of = lambda model_type: {"config.json": {"model_type": model_type, "vocab_size": 400, "pad_token_id": 1, "max_position_embeddings": 514}}
+    fairseq, mapped = {"sentencepiece.bpe.model": "fairseq"}, {"sentencepiece.bpe.model": "mapped"}
+    yield "xlm-roberta-sentencepiece", of("xlm-roberta") | fairseq
+    yield "xlm-roberta-sentencepiece-map", of("xlm-roberta") | mapped | config(tokenizer_class="XLMRobertaTokenizer", mask_token=tagged("<mask>", lstrip=True))
+    yield "camembert-sentencepiece", of("camembert") | fairseq
+    yield "camembert-sentencepiece-map", of("camembert") | mapped | config(additional_special_tokens=["[E1]"], add_prefix_space=False)
+    albert = {"config.json": {"model_type": "albert", "vocab_size": 400}, "spiece.model": "albert"}
+    yield "albert-sentencepiece", albert
+    yield "albert-sentencepiece-cased", albert | config(do_lower_case=False, keep_accents=True)
+    yield "unsupported-sentencepiece-damaged", of("xlm-roberta") | {"sentencepiece.bpe.model": "damaged"}, "sentencepiece.bpe.model"
+
+
+def byte_pair_json(vocab, merges):
+    """What Transformers writes for a RoBERTa, without the vocabulary."""
+    tokens = [(vocab[token], added(token)) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": numbered([*tokens, (vocab["<mask>"], added("<mask>", lstrip=True))]),
+        "normalizer": None,
+        "pre_tokenizer": byte_level,
+        "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", vocab["</s>"]], "cls": ["<s>", vocab["<s>"]], "trim_offsets": True, "add_prefix_space": False},
+        "decoder": byte_level,
+        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False, "ignore_merges": False},
+    }
+
+
+def byte_pair_folders(vocab):
+    """Folders of RoBERTa, whose vocabulary is `vocab`."""
+    n = len(vocab)
+    config = lambda **keys: {"tokenizer_config.json": keys}
+    model = {"config.json": {"model_type": "roberta", "vocab_size": n + 20, "pad_token_id": 1, "max_position_embeddings": 514}}
+    files, js = model | {"vocab.json": {}, "merges.txt": {}}, model | {"bpe/tokenizer.json": {}}
+    words = {"[E1]": n, "kettle-o-matic": n + 1}
+    yield "roberta-files", files
+    yield "roberta-files-prefix-space", files | config(add_prefix_space=True, tokenizer_class="RobertaTokenizer", model_max_length=512)
+    yield "roberta-files-names", files | config(tokenizer_class="RobertaTokenizerFast", mask_token=tagged("<mask>", lstrip=True), cls_token="<pad>", additional_special_tokens=["very good"])
+    yield "roberta-files-added", files | {"added_tokens.json": words, "special_tokens_map.json": {"cls_token": "<s>", "mask_token": added("<mask>", lstrip=True), "additional_special_tokens": ["[E1]"]}}
+    yield "roberta-files-unused-vocab-txt", files | {"vocab.txt": {}} | config(trim_offsets=False)
+    yield "roberta-json", js
+    yield "roberta-json-over-files", js | {"vocab.json": {"not": 5}, "merges.txt": {"append": ["x y z"]}}
+    yield "roberta-json-prefix-space", js | config(add_prefix_space=True, truncation_side="left")
+    yield "roberta-json-other-sections", model | {"bpe/tokenizer.json": {"normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": {"type": "BertProcessing", "sep": ["<mask>", 4], "cls": ["<pad>", 1]}}}
+    yield "roberta-json-added", model | {"bpe/tokenizer.json": {"added_tokens": numbered([(n, added("[E1]")), (n + 1, added("very good", special=False))])}}
+    yield "roberta-as-fast", js | config(tokenizer_class="PreTrainedTokenizerFast", pad_token="<pad>")
+    yield "error-roberta-without-merges", model | {"vocab.json": {}}, "merges.txt"
+    yield "error-roberta-merges", files | {"merges.txt": {"append": ["a b c"]}}, "merges.txt"
+    yield "error-roberta-unknown-merge", files | {"merges.txt": {"append": ["qq zz"]}}, "merges"
 
 
 def folders(vocab):
@@ -217,6 +310,29 @@ def folders(vocab):
     yield "xlm-roberta", xlm | config(tokenizer_class="XLMRobertaTokenizer", truncation_side="left", mask_token=tagged("<mask>", lstrip=True))
     yield "xlm-roberta-names", xlm | config(tokenizer_class="XLMRobertaTokenizerFast", cls_token="<pad>", sep_token="[E1]", additional_special_tokens=["very good"])
     yield "xlm-roberta-fast", xlm | config(tokenizer_class="PreTrainedTokenizerFast", unk_token="<unk>", bos_token="<s>")
+    of = lambda model_type, **keys: {"config.json": xlm["config.json"] | {"model_type": model_type, "max_position_embeddings": 514, **keys}}
+    yield "xlm-roberta-of-type", xlm | of("xlm-roberta")
+    yield "camembert", xlm | of("camembert")
+    yield "camembert-names", xlm | of("camembert") | config(tokenizer_class="CamembertTokenizerFast", additional_special_tokens=["very good"], add_prefix_space=False)
+    yield "camembert-decoder", xlm | of("camembert") | config(added_tokens_decoder={str(id): token for id, token in [*xlm_added, (len(pieces) + 1, added("<ent>"))]}, mask_token="<mask>")
+    # ALBERT: the same vocabulary with other special tokens, which are pieces too.
+    albert_special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    albert_pieces = [[token, 0.0] for token in albert_special] + pieces[4:]
+    albert_added = [(id, added(token, lstrip=token == "[MASK]")) for id, token in enumerate(albert_special)]
+    albert_template = tokenizer_json(SPECIAL)["post_processor"]
+    albert = {"config.json": {"model_type": "albert", "vocab_size": len(albert_pieces) + 20}, "tokenizer.json": {
+        "model": unigram | {"unk_id": 1, "vocab": albert_pieces}, "added_tokens": numbered(albert_added), "normalizer": {"type": "NFKC"},
+        "pre_tokenizer": space, "decoder": space, "post_processor": albert_template}}
+    yield "albert", albert
+    yield "albert-cased", albert | config(do_lower_case=False, keep_accents=True, tokenizer_class="AlbertTokenizer", model_max_length=512)
+    yield "albert-names", albert | config(tokenizer_class="AlbertTokenizerFast", mask_token=tagged("[MASK]", lstrip=True), additional_special_tokens=["very good"], add_prefix_space=False)
+    yield "albert-without-post-processor", albert | {"tokenizer.json": albert["tokenizer.json"] | {"post_processor": None}}
+    mpnet_names = {"[CLS]": "<s>", "[SEP]": "</s>", "[PAD]": "<pad>", "[MASK]": "<mask>"}
+    mpnet = {"vocab.txt": {"rename": mpnet_names}, "config.json": {"model_type": "mpnet", "max_position_embeddings": 514}}
+    yield "mpnet", mpnet
+    yield "mpnet-cased", mpnet | config(do_lower_case=False, tokenizer_class="MPNetTokenizerFast", mask_token="<mask>", strip_accents=False)
+    yield "mpnet-json", {"config.json": mpnet["config.json"], "tokenizer.json": {"added_tokens": numbered([(n, added("<s>")), (n + 1, added("</s>")), (n + 2, added("<pad>")), (n + 3, added("<mask>", lstrip=True))])}}
+    yield "electra-of-type", txt | {"config.json": {"model_type": "electra"}}
     yield "error-lower-case", txt | config(do_lower_case=None), "do_lower_case"
     yield "error-truncation-side", txt | config(truncation_side="middle"), "truncation_side"
     yield "error-padding-side", txt | config(padding_side="middle"), "padding_side"
@@ -253,11 +369,20 @@ def build(folder, files, base):
             renamed = change.get("rename", {})
             newline = change.get("newline", "\n")
             content = "".join(renamed.get(line, line) + newline for line in lines)
+        elif name == "merges.txt":
+            content = "".join(line + "\n" for line in ["#version: 0.2", *base["merges"], *change.get("append", [])])
+        elif name == "bpe/tokenizer.json":
+            file = merge_patch(base["files"][name], change)
+            file["model"] |= {"vocab": base["files"]["vocab.json"], "merges": base["merges"]}
+            content = json.dumps(file, ensure_ascii=False)
+        elif name.endswith(".model"):
+            (folder / name).write_bytes(bytes.fromhex(base["sentencepiece"][change]))
+            continue
         elif name in base["files"]:
             content = json.dumps(merge_patch(base["files"][name], change), ensure_ascii=False)
         else:
             content = json.dumps(change, ensure_ascii=False)
-        (folder / name).write_text(content, encoding="utf-8", newline="")
+        (folder / name.split("/")[-1]).write_text(content, encoding="utf-8", newline="")
 
 
 class Pool:
@@ -296,15 +421,21 @@ def main(directory):
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     vocab = vocabulary()
+    pair_vocab, merges = byte_pairs()
+    models = sentencepiece_models(directory)
     base = {
         "vocab": vocab,
+        "merges": merges,
+        "sentencepiece": models | {"damaged": models["fairseq"][:300]},
         "files": {
             "config.json": {"model_type": "bert", "vocab_size": len(vocab) + 20, "max_position_embeddings": 512},
             "tokenizer.json": tokenizer_json(vocab),
+            "vocab.json": pair_vocab,
+            "bpe/tokenizer.json": byte_pair_json(pair_vocab, merges),
         },
     }
     pool, cases = Pool(), []
-    for name, files, *error in folders(vocab):
+    for name, files, *error in itertools.chain(folders(vocab), byte_pair_folders(pair_vocab), sentencepiece_folders()):
         folder = directory / name
         build(folder, files, base)
         case = {"name": name, "files": files}

@@ -1,33 +1,24 @@
 //! A tokenizer from its vocabulary and its settings, as Transformers makes it.
 
+use super::bpe::roberta;
 use super::class::TokenizerClass;
+use super::components::{
+    BuiltTokenizer, Source, add_tokens, invalid_json, roberta_processing, sections_of, template,
+    vocab_of_json,
+};
 use super::settings::Settings;
-use super::token::Token;
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use super::unigram;
+use serde_json::Value;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{Model, ModelWrapper, Tokenizer, TruncationDirection};
+use tokenizers::{Model, ModelWrapper, Tokenizer};
 
 /// The ids of `[CLS]` and `[SEP]` in a template for a tokenizer without these tokens.
 const DEFAULT_IDS: (u32, u32) = (2, 3);
 /// The longest text that a replacement rule of a normalizer may make of one character.
 const MAX_GROWTH: usize = 1000;
-
-/// The files that a tokenizer is made from.
-pub(super) struct Source<'f> {
-    /// tokenizer.json, as bytes and parsed.
-    pub json: Option<(&'f [u8], &'f Value)>,
-    pub vocab: Option<&'f [u8]>,
-}
-
-/// A tokenizer, and the side of truncation that its tokenizer.json has.
-pub(super) struct BuiltTokenizer {
-    pub inner: Tokenizer,
-    pub truncation_side: Option<TruncationDirection>,
-}
 
 /// Makes a tokenizer. The error is a sentence that names the file at fault.
 pub(super) fn build(
@@ -39,12 +30,15 @@ pub(super) fn build(
         check_template(value.get("post_processor").unwrap_or(&Value::Null))?;
     }
     let mut built = match (class, source.json) {
-        (TokenizerClass::Bert { .. }, _) => bert(source, settings)?,
-        (TokenizerClass::XlmRoberta, Some((bytes, value))) => xlm_roberta(bytes, value, settings)?,
+        (TokenizerClass::Bert { .. } | TokenizerClass::Mpnet, _) => word_piece(source, settings, class)?,
+        (TokenizerClass::Roberta, _) => roberta(source, settings)?,
+        (TokenizerClass::XlmRoberta | TokenizerClass::Camembert | TokenizerClass::Albert, _) => {
+            unigram::build(source, settings, class)?
+        }
         (TokenizerClass::Fast, Some((bytes, value))) => fast(bytes, value, settings)?,
-        (TokenizerClass::XlmRoberta | TokenizerClass::Fast, None) => {
-            let problem =
-                "has no tokenizer.json, which its tokenizer_class requires; set it to \"BertTokenizer\"";
+        (TokenizerClass::Fast, None) => {
+            let problem = "has no tokenizer.json, which its tokenizer_class requires; save the tokenizer with \
+                           save_pretrained of Transformers";
             return Err(problem.into());
         }
     };
@@ -81,14 +75,15 @@ fn check_template(processor: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn invalid_json(e: &dyn std::fmt::Display) -> String {
-    format!("tokenizer.json cannot be used: {e}")
-}
-
-/// `BertTokenizer`: from tokenizer.json it takes the vocabulary, the added tokens and the side of truncation only.
-fn bert(source: &Source<'_>, settings: &Settings) -> Result<BuiltTokenizer, String> {
+/// `BertTokenizer` and `MPNetTokenizer`: from tokenizer.json they take the vocabulary, the added tokens and the side of
+/// truncation only.
+fn word_piece(
+    source: &Source<'_>,
+    settings: &Settings,
+    class: TokenizerClass,
+) -> Result<BuiltTokenizer, String> {
     let unknown = settings.named("unk_token").unwrap_or("None").to_string();
-    let (model, truncation_side) = match (source.json, source.vocab) {
+    let (model, truncation_side) = match (source.json, source.vocab_txt) {
         (Some((bytes, value)), _) => {
             let sections = sections_of(bytes, value)?;
             let side = sections.get_truncation().map(|section| section.direction);
@@ -119,8 +114,13 @@ fn bert(source: &Source<'_>, settings: &Settings) -> Result<BuiltTokenizer, Stri
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
     tokenizer.with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
     add_tokens(&mut tokenizer, settings)?;
-    let template = bert_template(&tokenizer, settings)?;
-    tokenizer.with_post_processor(Some(template));
+    if class == TokenizerClass::Mpnet {
+        let processing = roberta_processing(&tokenizer, settings)?;
+        tokenizer.with_post_processor(Some(processing));
+    } else {
+        let template = bert_template(&tokenizer, settings)?;
+        tokenizer.with_post_processor(Some(template));
+    }
     Ok(BuiltTokenizer { inner: tokenizer, truncation_side })
 }
 
@@ -139,106 +139,6 @@ fn bert_template(tokenizer: &Tokenizer, settings: &Settings) -> Result<TemplateP
     let single = format!("{}:0 $A:0 {}:0", cls.0, sep.0);
     let pair = format!("{single} $B:1 {}:1", sep.0);
     template(single, pair, vec![cls, sep])
-}
-
-/// tokenizer.json without vocabulary and added tokens, which is read for the sections that matter and to find mistakes
-/// in the other ones.
-fn sections_of(bytes: &[u8], value: &Value) -> Result<Tokenizer, String> {
-    let kind = value.get("model").and_then(|model| model.get("type")).and_then(Value::as_str);
-    if kind.is_none_or(|kind| kind == "Unigram") {
-        return Tokenizer::from_bytes(bytes).map_err(|e| invalid_json(&e));
-    }
-    let Some(file) = value.as_object() else { return Err(invalid_json(&"it is not an object")) };
-    // The vocabulary is not copied.
-    let mut sections: serde_json::Map<String, Value> = file
-        .iter()
-        .filter(|(key, _)| !["model", "added_tokens"].contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let model = file.get("model").and_then(Value::as_object);
-    let mut model: serde_json::Map<String, Value> = model
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| !["vocab", "merges"].contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    model.insert("vocab".into(), json!({}));
-    if kind == Some("BPE") {
-        model.insert("merges".into(), json!([]));
-    }
-    sections.insert("model".into(), Value::Object(model));
-    sections.insert("added_tokens".into(), json!([]));
-    serde_json::from_value(Value::Object(sections)).map_err(|e| invalid_json(&e))
-}
-
-/// The vocabulary of a tokenizer.json: a map from tokens to ids, or a list of tokens.
-fn vocab_of_json(file: &Value) -> Result<Vec<(String, u32)>, String> {
-    let in_vocab = |problem: &str| format!("model.vocab in tokenizer.json {problem}");
-    let id = |token: &str, id: Option<u64>| {
-        let id = id.and_then(|id| u32::try_from(id).ok());
-        id.map(|id| (token.to_string(), id))
-            .ok_or_else(|| in_vocab(&format!("has no valid id for {token:?}")))
-    };
-    match file.get("model").and_then(|model| model.get("vocab")) {
-        Some(Value::Object(vocab)) => vocab.iter().map(|(token, value)| id(token, value.as_u64())).collect(),
-        Some(Value::Array(tokens)) => (0_u64..)
-            .zip(tokens)
-            .map(|(index, token)| {
-                let token = token.as_array().and_then(|pair| pair.first()).unwrap_or(token);
-                let token = token.as_str().ok_or_else(|| in_vocab("has a token that is not a string"))?;
-                id(token, Some(index))
-            })
-            .collect(),
-        _ => Err(in_vocab("is neither a map from tokens to ids nor a list of tokens")),
-    }
-}
-
-/// `XLMRobertaTokenizer`: from tokenizer.json it takes the Unigram vocabulary, the map of characters, the added tokens and
-/// the side of truncation only.
-fn xlm_roberta(bytes: &[u8], value: &Value, settings: &Settings) -> Result<BuiltTokenizer, String> {
-    let sections = Tokenizer::from_bytes(bytes).map_err(|e| invalid_json(&e))?;
-    let vocab = value.pointer("/model/vocab").filter(|vocab| vocab.is_array());
-    let vocab = vocab.ok_or("model.vocab in tokenizer.json is not a list of tokens with their scores")?;
-    let normalizer = value.get("normalizer").unwrap_or(&Value::Null);
-    let all = normalizer.get("normalizers").and_then(Value::as_array);
-    let is_precompiled = |normalizer: &&Value| normalizer.get("precompiled_charsmap").is_some();
-    let precompiled = all.into_iter().flatten().chain([normalizer]).find(is_precompiled);
-    let scheme = if settings.add_prefix_space { "always" } else { "never" };
-    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
-    let rebuilt = json!({
-        "version": "1.0",
-        "added_tokens": [],
-        "normalizer": precompiled,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
-        "decoder": metaspace,
-        "model": {"type": "Unigram", "unk_id": 3, "vocab": vocab, "byte_fallback": false},
-    });
-    let mut tokenizer: Tokenizer = serde_json::from_value(rebuilt).map_err(|e| invalid_json(&e))?;
-    add_tokens(&mut tokenizer, settings)?;
-    let token = |name: &str| {
-        let content = settings.named(name).unwrap_or("None").to_string();
-        let id = tokenizer.token_to_id(&content);
-        id.map(|id| (content, id)).ok_or_else(|| format!("the special token {name} cannot be used; set it"))
-    };
-    let (bos, eos) = (token("bos_token")?, token("eos_token")?);
-    let single = format!("{} $A {}", bos.0, eos.0);
-    let pair = format!("{single} {} $B:0 {}", eos.0, eos.0);
-    tokenizer.with_post_processor(Some(template(single, pair, vec![bos, eos])?));
-    let truncation_side = sections.get_truncation().map(|section| section.direction);
-    Ok(BuiltTokenizer { inner: tokenizer, truncation_side })
-}
-
-/// The special tokens around texts.
-fn template(single: String, pair: String, tokens: Vec<(String, u32)>) -> Result<TemplateProcessing, String> {
-    let invalid = |e: &dyn std::fmt::Display| format!("the special tokens cannot be used: {e}");
-    TemplateProcessing::builder()
-        .try_single(single)
-        .map_err(|e| invalid(&e))?
-        .try_pair(pair)
-        .map_err(|e| invalid(&e))?
-        .special_tokens(tokens)
-        .build()
-        .map_err(|e| invalid(&e))
 }
 
 /// `TokenizersBackend`: tokenizer.json as it is, with further tokens from the other files.
@@ -273,11 +173,4 @@ fn check_growth(normalizer: &Value) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
-}
-
-fn add_tokens(tokenizer: &mut Tokenizer, settings: &Settings) -> Result<(), String> {
-    let existing: HashSet<String> =
-        tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
-    let tokens: Vec<_> = settings.tokens_to_add(&existing).iter().map(Token::to_added).collect();
-    tokenizer.add_tokens(tokens).map(|_| ()).map_err(|e| format!("the added tokens cannot be used: {e}"))
 }

@@ -2,20 +2,39 @@
 
 use serde_json::{Map, Value};
 
-/// How a tokenizer is made from its files.
+/// How a tokenizer is made from its files. All but [`TokenizerClass::Fast`] take the vocabulary from the files and
+/// everything else from the keys of tokenizer_config.json.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenizerClass {
-    /// `BertTokenizer`: the vocabulary is from the files, everything else from the keys of tokenizer_config.json.
+    /// `BertTokenizer`: word pieces.
     Bert {
         /// Whether the model gets `token_type_ids`; `DistilBertTokenizer` does not return them.
         type_ids: bool,
     },
-    /// `XLMRobertaTokenizer`, which multilingual BERTs have: a Unigram vocabulary from tokenizer.json.
+    /// `MPNetTokenizer`: word pieces with the special tokens of RoBERTa.
+    Mpnet,
+    /// `RobertaTokenizer`: byte-level BPE.
+    Roberta,
+    /// `XLMRobertaTokenizer`, which multilingual BERTs have too: a Unigram vocabulary.
     XlmRoberta,
+    /// `CamembertTokenizer`: the same with other special tokens.
+    Camembert,
+    /// `AlbertTokenizer`: a Unigram vocabulary with the special tokens of BERT.
+    Albert,
     /// `TokenizersBackend`, which was `PreTrainedTokenizerFast`: tokenizer.json as it is. It returns no
     /// `token_type_ids`.
     Fast,
 }
+
+/// The class of each `model_type`, if the files name none. That of other types is `BertTokenizer`.
+const BY_MODEL_TYPE: [(&str, &str); 6] = [
+    ("distilbert", "DistilBertTokenizer"),
+    ("roberta", "RobertaTokenizer"),
+    ("xlm-roberta", "XLMRobertaTokenizer"),
+    ("camembert", "CamembertTokenizer"),
+    ("albert", "AlbertTokenizer"),
+    ("mpnet", "MPNetTokenizer"),
+];
 
 impl TokenizerClass {
     /// The class that tokenizer_config.json names, or else config.json, or else that of the model type, with its name.
@@ -30,11 +49,11 @@ impl TokenizerClass {
             Some(name) => Some(name),
             None => named(config.get("tokenizer_class"), "config.json")?,
         };
-        let Some(name) = name else {
-            let is_distilbert = config["model_type"] == "distilbert";
-            let name = if is_distilbert { "DistilBertTokenizer" } else { "BertTokenizer" };
-            return Ok((TokenizerClass::Bert { type_ids: !is_distilbert }, name.into()));
-        };
+        let name = name.unwrap_or_else(|| {
+            let model_type = config["model_type"].as_str().unwrap_or_default();
+            let found = BY_MODEL_TYPE.iter().find(|(of, _)| *of == model_type);
+            found.map_or("BertTokenizer", |(_, name)| *name).to_owned()
+        });
         let class = match name.strip_suffix("Fast").unwrap_or(&name) {
             // The other classes are aliases of BertTokenizer.
             "BertTokenizer"
@@ -44,16 +63,57 @@ impl TokenizerClass {
             | "MobileBertTokenizer"
             | "SqueezeBertTokenizer" => TokenizerClass::Bert { type_ids: true },
             "DistilBertTokenizer" => TokenizerClass::Bert { type_ids: false },
+            "MPNetTokenizer" => TokenizerClass::Mpnet,
+            "RobertaTokenizer" => TokenizerClass::Roberta,
             "XLMRobertaTokenizer" => TokenizerClass::XlmRoberta,
+            "CamembertTokenizer" => TokenizerClass::Camembert,
+            "AlbertTokenizer" => TokenizerClass::Albert,
             "PreTrainedTokenizer" | "TokenizersBackend" => TokenizerClass::Fast,
             _ => {
                 return Err(format!(
                     "tokenizer_class {name} is not supported; use a model with BertTokenizer, DistilBertTokenizer, \
-                     XLMRobertaTokenizer or PreTrainedTokenizerFast"
+                     RobertaTokenizer, XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, MPNetTokenizer or \
+                     PreTrainedTokenizerFast"
                 ));
             }
         };
         Ok((class, name))
+    }
+
+    /// Whether the vocabulary is one of word pieces, with the keys of BERT for lower case, accents and Chinese characters.
+    pub(super) fn is_word_piece(self) -> bool {
+        matches!(self, TokenizerClass::Bert { .. } | TokenizerClass::Mpnet)
+    }
+
+    /// The default of `add_prefix_space`; `None` if the class has no such key.
+    pub(super) fn add_prefix_space(self) -> Option<bool> {
+        match self {
+            TokenizerClass::Roberta => Some(false),
+            TokenizerClass::XlmRoberta | TokenizerClass::Camembert | TokenizerClass::Albert => Some(true),
+            TokenizerClass::Bert { .. } | TokenizerClass::Mpnet | TokenizerClass::Fast => None,
+        }
+    }
+
+    /// Whether the mask token, where a file names it by its text alone, takes the blanks before it.
+    pub(super) fn has_stripping_mask(self) -> bool {
+        matches!(self, TokenizerClass::Mpnet | TokenizerClass::Camembert)
+    }
+
+    /// The model of SentencePiece that the vocabulary is from without tokenizer.json, if the class reads one.
+    pub(super) fn sentencepiece_file(self) -> Option<&'static str> {
+        match self {
+            TokenizerClass::XlmRoberta | TokenizerClass::Camembert => Some("sentencepiece.bpe.model"),
+            TokenizerClass::Albert => Some("spiece.model"),
+            _ => None,
+        }
+    }
+
+    /// The special tokens without a name, where no file has them.
+    pub(super) fn extra_tokens(self) -> &'static [&'static str] {
+        match self {
+            TokenizerClass::Camembert => &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
+            _ => &[],
+        }
     }
 
     /// Whether the model gets the segments of a pair, unless `model_input_names` says otherwise.
@@ -71,7 +131,7 @@ impl TokenizerClass {
                 ("cls_token", "[CLS]"),
                 ("mask_token", "[MASK]"),
             ],
-            TokenizerClass::XlmRoberta => &[
+            TokenizerClass::Roberta | TokenizerClass::XlmRoberta | TokenizerClass::Camembert => &[
                 ("bos_token", "<s>"),
                 ("eos_token", "</s>"),
                 ("sep_token", "</s>"),
@@ -79,6 +139,24 @@ impl TokenizerClass {
                 ("unk_token", "<unk>"),
                 ("pad_token", "<pad>"),
                 ("mask_token", "<mask>"),
+            ],
+            TokenizerClass::Mpnet => &[
+                ("bos_token", "<s>"),
+                ("eos_token", "</s>"),
+                ("sep_token", "</s>"),
+                ("cls_token", "<s>"),
+                ("unk_token", "[UNK]"),
+                ("pad_token", "<pad>"),
+                ("mask_token", "<mask>"),
+            ],
+            TokenizerClass::Albert => &[
+                ("bos_token", "[CLS]"),
+                ("eos_token", "[SEP]"),
+                ("sep_token", "[SEP]"),
+                ("cls_token", "[CLS]"),
+                ("unk_token", "<unk>"),
+                ("pad_token", "<pad>"),
+                ("mask_token", "[MASK]"),
             ],
             TokenizerClass::Fast => &[],
         }

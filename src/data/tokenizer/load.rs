@@ -1,8 +1,10 @@
 //! Loading of the tokenizer of a model.
 
-use super::build::{BuiltTokenizer, Source, build};
+use super::build::build;
 use super::class::TokenizerClass;
+use super::components::{BuiltTokenizer, Source};
 use super::encode::Tokenizer;
+use super::sentencepiece::SentencePieceModel;
 use super::settings::{ParsedFiles, Settings};
 use crate::data::truncating::TruncatingTokenizer;
 use crate::error::{Error, Result, catch_library_panic};
@@ -11,8 +13,17 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The files of a tokenizer in the Hugging Face layout.
-const FILES: [&str; 5] =
-    ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
+const FILES: [&str; 9] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
 
 /// The minimum of `max_seq_length`: the three special tokens of a pair, and a token of each text.
 const MIN_LENGTH: usize = 5;
@@ -56,6 +67,16 @@ fn parse_json(name: &str, bytes: Option<&[u8]>) -> Result<Value, String> {
     bytes.map_or(Ok(Value::Null), |bytes| {
         serde_json::from_slice(bytes).map_err(|e| format!("{name} is not valid JSON: {e}"))
     })
+}
+
+/// The number of positions before that of the first token: models like RoBERTa count from the id of the padding token.
+fn unused_positions(config: &Value) -> usize {
+    let padding = match config["model_type"].as_str() {
+        Some("mpnet") => 1,
+        Some("roberta" | "xlm-roberta" | "camembert") => config["pad_token_id"].as_u64().unwrap_or(1),
+        _ => return 0,
+    };
+    usize::try_from(padding).unwrap_or(usize::MAX).saturating_add(1)
 }
 
 impl Tokenizer {
@@ -103,7 +124,15 @@ impl Tokenizer {
         let tokenizer_config = files.object("tokenizer_config.json")?;
         let tokenizer_json = files.json("tokenizer.json")?;
         let (class, class_name) = TokenizerClass::of(&tokenizer_config, config)?;
+        let sentencepiece = match class.sentencepiece_file() {
+            Some(name) if tokenizer_json.is_null() => files
+                .get(name)
+                .map(|bytes| SentencePieceModel::parse(bytes).map_err(|problem| format!("{name} {problem}"))),
+            _ => None,
+        };
+        let sentencepiece = sentencepiece.transpose()?;
         let parsed = ParsedFiles {
+            sentencepiece: sentencepiece.as_ref(),
             tokenizer_config: &tokenizer_config,
             special_tokens_map: &files.object("special_tokens_map.json")?,
             added_tokens: &files.object("added_tokens.json")?,
@@ -111,11 +140,18 @@ impl Tokenizer {
         };
         let settings = Settings::resolve(&parsed, class)?;
         let json = files.get("tokenizer.json").map(|bytes| (bytes, &tokenizer_json));
-        let source = Source { json, vocab: files.get("vocab.txt") };
+        let source = Source {
+            json,
+            vocab_txt: files.get("vocab.txt"),
+            vocab_json: files.get("vocab.json"),
+            merges: files.get("merges.txt"),
+            sentencepiece: sentencepiece.as_ref(),
+        };
         let BuiltTokenizer { inner, truncation_side } = build(&source, &settings, class)?;
         let max_positions = config["max_position_embeddings"].as_u64();
         let max_positions = max_positions.and_then(|positions| usize::try_from(positions).ok());
-        let max_positions = max_positions.unwrap_or(DEFAULT_POSITIONS).max(MIN_LENGTH);
+        let max_positions = max_positions.unwrap_or(DEFAULT_POSITIONS);
+        let max_positions = max_positions.saturating_sub(unused_positions(config)).max(MIN_LENGTH);
         let max_length = max_length.or(settings.model_max_length).unwrap_or(usize::MAX).min(max_positions);
         let direction = settings.truncation_side.or(truncation_side).unwrap_or_default();
         Ok(Tokenizer {
@@ -129,8 +165,8 @@ impl Tokenizer {
             settings,
             original_config: tokenizer_config,
             vocab_txt: match files.get("tokenizer.json") {
-                Some(_) => None,
-                None => files.get("vocab.txt").map(<[u8]>::to_vec),
+                None if class.is_word_piece() => files.get("vocab.txt").map(<[u8]>::to_vec),
+                _ => None,
             },
         })
     }

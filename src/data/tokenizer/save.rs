@@ -43,10 +43,17 @@ impl Tokenizer {
         }
         let mut set = |key: &str, value: Value| config.insert(key.into(), value);
         set("tokenizer_class", json!(self.class_name));
-        if let TokenizerClass::Bert { .. } = self.class {
+        if self.class.is_word_piece() {
             set("do_lower_case", json!(self.settings.do_lower_case));
             set("strip_accents", json!(self.settings.strip_accents));
             set("tokenize_chinese_chars", json!(self.settings.tokenize_chinese_chars));
+        }
+        if self.class == TokenizerClass::Albert {
+            set("do_lower_case", json!(self.settings.do_lower_case));
+            set("keep_accents", json!(self.settings.keep_accents));
+        }
+        if self.class.add_prefix_space().is_some() {
+            set("add_prefix_space", json!(self.settings.add_prefix_space));
         }
         set("model_max_length", json!(self.max_length()));
         set("truncation_side", json!(self.truncation_side()));

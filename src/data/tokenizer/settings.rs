@@ -2,6 +2,7 @@
 //! (`PreTrainedTokenizerBase._from_pretrained` and the constructors of `BertTokenizer` and `TokenizersBackend`).
 
 use super::class::TokenizerClass;
+use super::sentencepiece::{Piece, PieceKind, SentencePieceModel};
 use super::token::{Token, marked_special};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,6 +36,8 @@ pub(super) struct ParsedFiles<'f> {
     pub special_tokens_map: &'f Map<String, Value>,
     pub added_tokens: &'f Map<String, Value>,
     pub tokenizer_json: &'f Value,
+    /// The model of SentencePiece, if the vocabulary is from it.
+    pub sentencepiece: Option<&'f SentencePieceModel>,
 }
 
 /// The keys of a tokenizer that change token ids or truncation.
@@ -49,6 +52,8 @@ pub(super) struct Settings {
     pub do_lower_case: bool,
     pub strip_accents: Option<bool>,
     pub tokenize_chinese_chars: bool,
+    /// `AlbertTokenizer` only.
+    pub keep_accents: bool,
     pub add_prefix_space: bool,
     pub split_special_tokens: bool,
     /// The number of tokens to truncate to, if the files have one.
@@ -66,18 +71,26 @@ impl Settings {
         reject_unsupported(&keys)?;
         side(&keys, "padding_side")?;
         let (specific, added) = merge_files(files, &mut keys)?;
-        let is_bert = matches!(class, TokenizerClass::Bert { .. });
+        let is_bert = class.is_word_piece();
+        let has_lower_case = is_bert || class == TokenizerClass::Albert;
         Ok(Settings {
-            named: named_tokens(&keys, &specific, &defaults(class, files.tokenizer_json), &added)?,
-            extra: extra_tokens(&keys)?,
+            named: named_tokens(&keys, &specific, class, &defaults(class, files.tokenizer_json), &added)?,
+            extra: match files.sentencepiece {
+                Some(model) if listed_extra(&keys).is_none() => tokens_of_pieces(model),
+                _ => extra_tokens(&keys, class)?,
+            },
             added: added.into_values().collect(),
-            do_lower_case: !is_bert || flag(&keys, "do_lower_case", true)?,
+            do_lower_case: !has_lower_case || flag(&keys, "do_lower_case", true)?,
             strip_accents: match keys.get("strip_accents") {
                 Some(value) if is_bert && !value.is_null() => Some(flag(&keys, "strip_accents", false)?),
                 _ => None,
             },
             tokenize_chinese_chars: !is_bert || flag(&keys, "tokenize_chinese_chars", true)?,
-            add_prefix_space: class != TokenizerClass::XlmRoberta || flag(&keys, "add_prefix_space", true)?,
+            keep_accents: class == TokenizerClass::Albert && flag(&keys, "keep_accents", false)?,
+            add_prefix_space: match class.add_prefix_space() {
+                Some(default) => flag(&keys, "add_prefix_space", default)?,
+                None => true,
+            },
             split_special_tokens: flag(&keys, "split_special_tokens", false)?,
             model_max_length: model_max_length(&keys)?,
             truncation_side: side(&keys, "truncation_side")?,
@@ -283,8 +296,8 @@ fn add_tokenizer_json(file: &Value, by_id: &mut AddedTokens) -> Result<(), Strin
 fn defaults(class: TokenizerClass, tokenizer_json: &Value) -> Vec<(&'static str, &str)> {
     let pad_token = tokenizer_json.pointer("/padding/pad_token").and_then(Value::as_str);
     match class {
-        TokenizerClass::Bert { .. } | TokenizerClass::XlmRoberta => class.special_tokens().to_vec(),
         TokenizerClass::Fast => pad_token.map(|token| ("pad_token", token)).into_iter().collect(),
+        _ => class.special_tokens().to_vec(),
     }
 }
 
@@ -292,6 +305,7 @@ fn defaults(class: TokenizerClass, tokenizer_json: &Value) -> Vec<(&'static str,
 fn named_tokens(
     keys: &Map<String, Value>,
     specific: &Map<String, Value>,
+    class: TokenizerClass,
     defaults: &[(&str, &str)],
     added: &AddedTokens,
 ) -> Result<Vec<(String, Option<Token>)>, String> {
@@ -303,14 +317,19 @@ fn named_tokens(
             None => Err(unsuitable(key)),
         },
     };
+    // A token that a key names by its text alone, or the default of a class.
+    let by_text = |key: &str, token: Token| {
+        if key == "mask_token" && class.has_stripping_mask() { token.stripping_left() } else { token }
+    };
     let mut named = Vec::new();
     for key in NAMED {
         let found = if let Some(value) = keys.get(key) {
-            token(key, value)?
-                .map(|token| known.get(token.content.as_str()).map_or(token, |found| (*found).clone()))
+            let found = token(key, value)?;
+            let found = if value.is_string() { found.map(|token| by_text(key, token)) } else { found };
+            found.map(|token| known.get(token.content.as_str()).map_or(token, |found| (*found).clone()))
         } else {
             let default = defaults.iter().find(|(name, _)| *name == key);
-            default.map(|(_, content)| Token::special(content))
+            default.map(|(_, content)| by_text(key, Token::special(content)))
         };
         named.push((key.to_string(), found));
     }
@@ -330,17 +349,33 @@ fn named_tokens(
     Ok(named)
 }
 
+/// The list of special tokens without a name, if the files have one.
+fn listed_extra(keys: &Map<String, Value>) -> Option<&Value> {
+    let listed = keys.get("extra_special_tokens").or_else(|| keys.get("additional_special_tokens"));
+    listed.filter(|value| !value.is_null())
+}
+
 /// The special tokens without a name; special_tokens_map.json may have them under the name in Transformers 4.
-fn extra_tokens(keys: &Map<String, Value>) -> Result<Vec<Token>, String> {
+fn extra_tokens(keys: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<Token>, String> {
     let invalid = || unsuitable("extra_special_tokens");
-    match keys.get("extra_special_tokens").or_else(|| keys.get("additional_special_tokens")) {
-        None | Some(Value::Null) => Ok(Vec::new()),
+    match listed_extra(keys) {
+        None => Ok(class.extra_tokens().iter().map(|content| Token::special(content)).collect()),
         Some(Value::Array(tokens)) => {
             let token = |value: &Value| Token::from_value(value).ok().flatten().ok_or_else(invalid);
             tokens.iter().map(token).collect()
         }
         Some(_) => Err(invalid()),
     }
+}
+
+/// The tokens that Transformers adds for a model of SentencePiece, unless the files list some.
+fn tokens_of_pieces(model: &SentencePieceModel) -> Vec<Token> {
+    let token = |piece: &Piece| match piece.kind {
+        PieceKind::Normal => None,
+        PieceKind::Control => Some(Token::of_piece(&piece.text, true)),
+        PieceKind::UserDefined => Some(Token::of_piece(&piece.text, false)),
+    };
+    model.pieces.iter().filter_map(token).collect()
 }
 
 /// The number of tokens that Transformers truncates to, unless the call has another one.

@@ -32,6 +32,16 @@ impl Token {
         }
     }
 
+    /// A token of a model of SentencePiece, which is matched in the text as it is.
+    pub(super) fn of_piece(content: &str, special: bool) -> Self {
+        Token { special, normalized: Some(false), ..Self::special(content) }
+    }
+
+    /// The token with the blanks before it.
+    pub(super) fn stripping_left(self) -> Self {
+        Token { lstrip: true, ..self }
+    }
+
     /// A token of added_tokens.json, which is matched in the normalized text unless it is special.
     pub(super) fn added(content: &str, special: bool) -> Self {
         Token { special, normalized: Some(!special), ..Self::special(content) }

@@ -5,9 +5,10 @@ use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
-use super::ops::{AdamWHyperparameters, Loss, LossFunction, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
+use super::ops::{AdamWHyperparameters, Loss, LossFunction, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
 use super::step_logits::StepLogits;
+use super::supported::check_supported;
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -205,7 +206,7 @@ impl<D: Device> CudaEngine<D> {
         let reserved = if is_training { training } else { inference };
         let workspace = &reserved.as_ref().expect("the workspace was reserved").workspace;
         let input = Input::new(bucket, workspace.input);
-        device.write(input.block, &pack(bucket, batch, scalars))?;
+        device.write(input.block, &pack(bucket, batch, config.padding_id, scalars))?;
         let model = Model {
             config,
             layout,
@@ -328,19 +329,6 @@ impl<D: Device> CudaEngine<D> {
             rows.map(|(m, v)| u32::from(m.iter().chain(v).any(|x| *x != 0.0))).collect();
         self.device.write(self.parameters.has_moments, &has_moments)
     }
-}
-
-/// Checks that the kernels support the model's sizes.
-fn check_supported(config: &ModelConfig) -> Result<()> {
-    let (hidden, head_size) = (config.hidden, config.head_size());
-    if hidden <= MAX_HIDDEN && head_size <= MAX_HEAD_SIZE {
-        return Ok(());
-    }
-    let problem = format!(
-        "engine = \"fast\" supports a hidden size of up to {MAX_HIDDEN} and a head size of up to {MAX_HEAD_SIZE} on a \
-         GPU, but this model has {hidden} and {head_size}; set engine to \"plain\""
-    );
-    Err(Error::model(&config.model, problem))
 }
 
 /// The error of a failed allocation of `needed` bytes.

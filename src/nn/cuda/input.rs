@@ -174,13 +174,13 @@ impl Input {
     }
 }
 
-/// The words of the input block for `batch`, padded to `bucket`.
+/// The words of the input block for `batch`, padded to `bucket`. The word `padding_id` gets no gradient.
 ///
 /// # Panics
 ///
 /// If the batch is larger than the bucket.
-pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u32> {
-    let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(&batch.ids);
+pub(super) fn pack(bucket: Bucket, batch: &Batch, padding_id: Option<u32>, scalars: StepScalars) -> Vec<u32> {
+    let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(&batch.ids, padding_id);
     let tiles = tiles(&batch.offsets);
     let mut block = Vec::with_capacity(Input::len(bucket));
     block.extend([batch.tokens(), batch.len(), words.len(), tiles.len()].map(|count| count as u32));
@@ -239,9 +239,10 @@ pub(in crate::nn) struct SortedTokens {
 }
 
 impl SortedTokens {
-    /// Sorts the tokens with these ids.
-    pub(in crate::nn) fn of(ids: &[u32]) -> Self {
-        let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
+    /// Sorts the tokens with these ids, but leaves those with the id `padding` out.
+    pub(in crate::nn) fn of(ids: &[u32], padding: Option<u32>) -> Self {
+        let has_gradient = |token: &u32| Some(ids[*token as usize]) != padding;
+        let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).filter(has_gradient).collect();
         tokens_by_word.sort_by_key(|token| ids[*token as usize]);
         let (mut words, mut word_starts) = (Vec::new(), Vec::new());
         for (index, token) in tokens_by_word.iter().enumerate() {
@@ -251,7 +252,7 @@ impl SortedTokens {
                 word_starts.push(index as u32);
             }
         }
-        word_starts.push(ids.len() as u32);
+        word_starts.push(tokens_by_word.len() as u32);
         SortedTokens { words, word_starts, tokens_by_word }
     }
 }
@@ -318,14 +319,18 @@ mod tests {
             word_starts: vec![0, 2, 4, 5],
             tokens_by_word: vec![1, 4, 0, 2, 3],
         };
-        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3]), expected);
+        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3], None), expected);
+        let without_7 =
+            SortedTokens { words: vec![3, 9], word_starts: vec![0, 2, 3], tokens_by_word: vec![1, 4, 3] };
+        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3], Some(7)), without_7);
     }
 
     #[test]
     fn pack_writes_sections_where_input_expects_them() {
         let batch = batch(&[2, 3]);
         let bucket = Bucket::of(&batch, 2);
-        let block = pack(bucket, &batch, StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() });
+        let block =
+            pack(bucket, &batch, None, StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() });
         assert_eq!(block.len(), Input::len(bucket));
         // The block starts at byte 256.
         let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
@@ -343,12 +348,12 @@ mod tests {
         assert_eq!(words(input.labels, 2), [1, 1]);
         assert_eq!(words(input.tiles, 2), [0, 1 << 16]);
         let values = Batch { labels: vec![Label::Value(2.5), Label::Value(-0.5)], ..batch };
-        let block = pack(bucket, &values, StepScalars::default());
+        let block = pack(bucket, &values, None, StepScalars::default());
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 2], [2.5f32.to_bits(), (-0.5f32).to_bits()]);
         let sets = Batch { labels: vec![Label::set([0, 33]), Label::set([2])], ..values };
         let bucket = Bucket::of(&sets, 40);
-        let block = pack(bucket, &sets, StepScalars::default());
+        let block = pack(bucket, &sets, None, StepScalars::default());
         let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 4], [1, 1 << 1, 1 << 2, 0]);

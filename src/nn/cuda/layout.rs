@@ -13,7 +13,7 @@
 
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::params::{Names, ParamSpec};
+use crate::nn::params::ParamSpec;
 use std::ops::Range;
 
 /// The range of each parameter of a layer. Matrices are (out_features, in_features).
@@ -59,7 +59,7 @@ impl Layout {
     /// The layout of the tensors in `specs`, which has every tensor of the configuration.
     pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
         let mut builder = ArenaBuilder::new(specs);
-        let names = Names::of(config);
+        let names = config.names();
         let words = builder.tensor(&names.words, "weight");
         let positions = builder.tensor(&names.positions, "weight");
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));

@@ -45,6 +45,7 @@ mod parameters;
 mod pass;
 mod staging;
 mod step_logits;
+mod supported;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use super::layout::Layout;
 use super::ops::DropoutSite;
 use super::tensor::PartialSums;
 use super::workspace::{Workspace, partial_stride};
+use crate::nn::architecture;
 use crate::nn::config::ModelConfig;
 use kernels::dropout;
 use std::ops::Range;
@@ -56,8 +57,9 @@ impl Model<'_> {
         }
     }
 
-    /// The dropout site `id` with probability `rate`; disabled in inference.
-    pub(super) fn dropout(&self, id: u32, rate: f64) -> DropoutSite {
+    /// The dropout site `id` with the rate of `site`; disabled in inference.
+    pub(super) fn dropout(&self, id: u32, site: architecture::DropoutSite) -> DropoutSite {
+        let rate = self.config.dropout_rate(site);
         if !self.is_training || rate == 0.0 {
             return DropoutSite::DISABLED;
         }

@@ -7,7 +7,7 @@ use super::ops::{DropoutSite, LayerNorm, Loss, NormColumns, Ops, Rows};
 use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;
-use crate::nn::config::PoolerActivation;
+use crate::nn::architecture::{self, PoolerActivation};
 use kernels::dropout;
 use std::ops::Range;
 
@@ -135,16 +135,17 @@ impl<'a> Model<'a> {
     }
 
     fn embedding_dropout(&self) -> DropoutSite {
-        self.dropout(dropout::EMBEDDINGS, self.config.hidden_dropout)
+        self.dropout(dropout::EMBEDDINGS, architecture::DropoutSite::Embeddings)
     }
 
     fn classifier_dropout(&self) -> DropoutSite {
-        self.dropout(dropout::classifier(self.config.layers), self.config.classifier_dropout)
+        let site = architecture::DropoutSite::Classifier;
+        self.dropout(dropout::classifier(self.config.layers), site)
     }
 
     /// Whether the pooler's activation is tanh; otherwise it is ReLU.
     fn is_tanh(&self) -> bool {
-        self.config.family.pooler_activation() == PoolerActivation::Tanh
+        self.config.architecture.pooler_activation == PoolerActivation::Tanh
     }
 
     /// A matrix of the head, whose GEMMs always read f32.

@@ -92,7 +92,10 @@ impl FastEngine {
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
-            word_grad: SparseEmbeddingGrad::new(config.vocab_size, config.hidden),
+            word_grad: SparseEmbeddingGrad::new(
+                (config.vocab_size, config.embedding_size),
+                config.padding_id,
+            ),
             shards: (0..threads.min(MAX_SHARDS)).map(|_| Shard::new(element_type)).collect(),
             updates: 0,
             word_grad_cost: OpCost::default(),
@@ -164,7 +167,6 @@ impl FastEngine {
             for shard in shards.iter() {
                 logits.extend_from_slice(&shard.logits);
             }
-            gradients.end_micro_batch();
         }
         pool.install(|| gradients.finish_step(*cpu, layout, shards));
         self.by_phase.forward += forward_seconds;
@@ -243,7 +245,8 @@ impl Pass<'_> {
         let seconds = forward.sum::<f64>() / batches.len() as f64;
         for index in (0..model.config.layers).rev() {
             shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
-            gradients.add_layer(model.layout, index, shards);
+            let set = model.config.sharing.parameter_set(index);
+            gradients.add_layer(model.layout, (index, set), shards);
         }
         shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
             shard.embed_backward(model, batch, dropout);

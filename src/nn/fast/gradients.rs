@@ -17,20 +17,23 @@ const CHUNK: usize = 1 << 14;
 pub(super) struct Gradients {
     pub(super) arena: Vec<f32>,
     pub(super) matmul: Matmul,
-    /// Whether the gradients of matrices hold the sum of earlier micro-batches of the same step.
-    accumulate: bool,
+    /// For each parameter set of the layers, whether the gradients of its matrices hold a sum of the same step: that of
+    /// earlier micro-batches, or of layers with the same parameters.
+    has_sum: Vec<bool>,
 }
 
 impl Gradients {
     /// Gradients for parameters of `layout`.
     pub(super) fn new(layout: &Layout, matmul: Matmul) -> Self {
-        Gradients { arena: zeros(layout.dense_len(), layout.dense_len()), matmul, accumulate: false }
+        let arena = zeros(layout.dense_len(), layout.dense_len());
+        Gradients { arena, matmul, has_sum: vec![false; layout.layers.len()] }
     }
 
-    /// Computes the gradients of the matrices of layer `index` after its backward pass: d_W = d_yᵀ x over the rows of
-    /// all shards. Threads divide the output, so the order of additions does not depend on their number.
-    pub(super) fn add_layer(&mut self, layout: &Layout, index: usize, shards: &[Shard]) {
-        let matrices = layout.layers[index].matrices();
+    /// Adds the gradients of the matrices of layer `index`, which has the parameters `set`, after its backward pass:
+    /// d_W += d_yᵀ x over the rows of all shards. Threads divide the output, so the order of additions does not depend
+    /// on their number.
+    pub(super) fn add_layer(&mut self, layout: &Layout, (index, set): (usize, usize), shards: &[Shard]) {
+        let matrices = layout.layers[set].matrices();
         let operands: Vec<_> = shards.iter().map(|shard| shard.weight_grad_operands(index)).collect();
         let mut rest = &mut self.arena[matrices[0].0.start..];
         let gradient = |(i, (range, outputs)): (usize, (&Range<usize>, usize))| WeightGrad {
@@ -40,12 +43,8 @@ impl Gradients {
             outputs,
         };
         let gradients = matrices.into_iter().enumerate().map(gradient).collect();
-        self.matmul.backward_weights(gradients, self.accumulate);
-    }
-
-    /// Marks the end of a micro-batch; the gradients of the next one are added.
-    pub(super) fn end_micro_batch(&mut self) {
-        self.accumulate = true;
+        let accumulate = std::mem::replace(&mut self.has_sum[set], true);
+        self.matmul.backward_weights(gradients, accumulate);
     }
 
     /// Ends a step: adds the vector gradients of all shards, in their order.
@@ -57,6 +56,6 @@ impl Gradients {
                 add_assign(cpu, sums, &shard.vector_grads[chunk * CHUNK..][..sums.len()]);
             }
         });
-        self.accumulate = false;
+        self.has_sum.fill(false);
     }
 }

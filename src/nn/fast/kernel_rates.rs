@@ -7,7 +7,7 @@ use crate::nn::engine::KernelRate;
 use kernels::Cpu;
 use kernels::activation::{activate, activate_backward};
 use kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
-use kernels::attention::{Attention, AttentionBatch, HeadShape, Qkv};
+use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
 use kernels::dropout::{Dropout, EMBEDDINGS};
 use kernels::element_type::ElementType;
 use kernels::embedding::{gather, scatter_add};
@@ -126,6 +126,7 @@ impl Bench<'_> {
             heads,
             examples: &rows.spans,
             dropout: site,
+            bias: None,
             token_indices: &rows.token_indices,
         };
         let (q, kv, bias) = (values(t * h), values(2 * t * h), values(3 * h));
@@ -138,7 +139,8 @@ impl Bench<'_> {
             attention.forward(cpu, batch, qkv, &mut probs, &mut context);
         });
         self.measure("attention, gradient", (traffic + 3 * t * h, 2 * flops), |cpu| {
-            attention.backward(cpu, batch, qkv, (&probs, &context), &mut d_q, &mut d_kv);
+            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut [] };
+            attention.backward(cpu, batch, qkv, (&probs, &context), grads);
         });
     }
 

@@ -1,24 +1,23 @@
-//! One encoder layer, forward and backward (Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>; post-LN as in
-//! BERT, Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>).
-//!
-//! Shapes: T tokens, R rows that the layer outputs (R = T but in the last layer), H hidden size, I intermediate size.
-//! Weights are (outputs, inputs), as PyTorch stores them. ⊙ is the element-wise product, mask a dropout mask with
-//! its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect to `x`.
+//! The operations of an encoder layer on the CPU; [`crate::nn::encoder_layer`] says in which order.
 
-use super::layout::{LayerRanges, WeightBias};
+use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
-use super::workspace::Workspace;
+use super::workspace::{GradBuffers, Workspace};
+use crate::nn::architecture::DropoutSite;
 use crate::nn::config::ModelConfig;
+use crate::nn::encoder_layer::{self, BackwardOps, Buffer, ForwardOps, Matrix, Norm, Store};
 use kernels::Cpu;
 use kernels::activation::{activate, activate_backward};
-use kernels::attention::{AttentionBatch, HeadShape, Qkv};
-use kernels::dropout::{self, Dropout};
-use kernels::matmul::WeightMatrix;
+use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
+use kernels::dropout::{self, Dropout, Site};
+use kernels::matmul::{Matmul, WeightMatrix};
 use kernels::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
     layer_norm_backward,
 };
+use kernels::relative_bias::RelativeBias;
+use std::convert::Infallible;
 use std::ops::Range;
 
 /// An encoder layer of a model.
@@ -28,6 +27,7 @@ pub(super) struct Layer<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) index: usize,
     pub(super) params: &'a LayerRanges,
+    pub(super) relative_bias: Option<&'a RelativeBiasRange>,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
     /// Dropout masks; `None` disables dropout.
@@ -42,41 +42,17 @@ impl Layer<'_> {
         rows: &RowSelection,
         tape: &mut LayerTape,
         workspace: &mut Workspace,
-        out: &mut [f32],
+        out: &mut Vec<f32>,
     ) {
         let (h, i) = (self.config.hidden, self.config.intermediate);
-        let (t, cpu, params) = (x.len() / h, self.cpu, self.params);
-        let Workspace { matmul, attention, .. } = workspace;
-        tape.resize(rows, (t, h, i));
-        let LayerTape { x_cls, q, kv, attn_probs, context, ln1_out, act_grad, ffn_act, .. } = tape;
-        let LayerTape { ln1_xhat, ln1_rstd, ln2_xhat, ln2_rstd, .. } = tape;
-
-        // Self-attention. Biases are added by the attention kernel.
-        let x_rows = rows.gather(x, h, x_cls); //           (R, H)   x of the output rows
-        matmul.forward(q, x_rows, self.query()); //         (R, H)   q = x_rows Wqᵀ
-        matmul.forward(kv, x, self.key_value()); //         (T, 2H)  k, v = x Wkvᵀ
-        let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
-        // (R, H)  context = dropout(softmax(q kᵀ / √head_size)) v
-        attention.forward(cpu, self.attention_batch(rows), qkv, attn_probs, context);
-        let proj = ln1_xhat; //                                      normalized in place below
-        matmul.forward(proj, context, self.attention_out()); // (R, H)  proj = context Woᵀ
-        let sum = (self.slice(&params.attention_out.bias), self.attention_mask(rows), x_rows);
-        // (R, H)  ln1_out = LayerNorm(mask ⊙ (proj + bo) + x_rows)
-        dropout_add_norm(cpu, proj, sum, self.layer_norm(&params.attention_norm), ln1_rstd, ln1_out);
-
-        // Feed-forward network.
-        let pre_act = act_grad; //                                   replaced by the derivative below
-        matmul.forward(pre_act, ln1_out, self.up()); //     (R, I)   pre_act = ln1_out Wupᵀ
-        // (R, I)  ffn_act = f(pre_act + bup), act_grad = f'(pre_act + bup)
-        activate(cpu, self.config.activation, pre_act, self.slice(&params.up.bias), ffn_act);
-        let ffn_out = ln2_xhat; //                                   normalized in place below
-        matmul.forward(ffn_out, ffn_act, self.down()); //   (R, H)   ffn_out = ffn_act Wdownᵀ
-        let sum = (self.slice(&params.down.bias), self.output_mask(rows), &**ln1_out);
-        // (R, H)  out = LayerNorm(mask ⊙ (ffn_out + bdown) + ln1_out)
-        dropout_add_norm(cpu, ffn_out, sum, self.layer_norm(&params.output_norm), ln2_rstd, out);
+        tape.resize(rows, (x.len() / h, h, i));
+        let Workspace { matmul, attention, grads } = workspace;
+        let buffers = Buffers { x, rows, h, i, tape, grads, out };
+        let mut ops = CpuOps { layer: self, matmul, attention, buffers, vector_grads: &mut [] };
+        let Ok(()) = encoder_layer::forward(&mut ops);
     }
 
-    /// The backward pass of [`Layer::forward`]. `workspace.grad_ping_pong[0]` holds the gradient of the output
+    /// The backward pass of [`Layer::forward`]. The first buffer of `grad_ping_pong` holds the gradient of the output
     /// (R, H) on entry and that of the input `x` (T, H) on return. Adds the gradients of biases and LayerNorms to
     /// `vector_grads`; [`weight_grad_operands`] gives the operands of the gradients of the matrices.
     pub(super) fn backward(
@@ -87,70 +63,34 @@ impl Layer<'_> {
         vector_grads: &mut [f32],
         workspace: &mut Workspace,
     ) {
-        let (h, i, r) = (self.config.hidden, self.config.intermediate, rows.len());
-        let (t, cpu, params) = (x.len() / h, self.cpu, self.params);
-        let Workspace { matmul, attention, d_context, d_ffn, d_q, d_kv, grad_ping_pong } = workspace;
-        let [d, d_x] = grad_ping_pong;
-        let (d, d_x, d_context) = (&mut d[..r * h], &mut d_x[..t * h], &mut d_context[..r * h]);
-        let (d_ffn, d_q, d_kv) = (&mut d_ffn[..r * i], &mut d_q[..r * h], &mut d_kv[..t * 2 * h]);
+        let (h, i) = (self.config.hidden, self.config.intermediate);
+        let Workspace { matmul, attention, grads } = workspace;
+        let buffers = Buffers { x, rows, h, i, tape, grads, out: &mut Vec::new() };
+        let mut ops = CpuOps { layer: self, matmul, attention, buffers, vector_grads };
+        let Ok(()) = encoder_layer::backward(&mut ops);
+    }
 
-        // Feed-forward network. d: gradient of `out`, then of the sum that ln2 normalizes.      (R, H)
-        self.layer_norm_backward(d, &tape.ln2_xhat, &tape.ln2_rstd, &params.output_norm, vector_grads);
-        let d_ffn_out = &mut tape.ln2_xhat; //                                    x̂ is no longer needed
-        let d_bias = &mut vector_grads[params.down.bias.clone()];
-        // d_ffn_out = mask ⊙ d, d_bdown += Σ_rows d_ffn_out
-        dropout_bias_backward(cpu, d, self.output_mask(rows), d_ffn_out, d_bias);
-        matmul.backward_input(d_ffn, d_ffn_out, self.down(), false); // (R, I)   d_ffn = d_ffn_out Wdown
-        // d_ffn = d_ffn ⊙ act_grad, d_bup += Σ_rows d_ffn
-        activate_backward(cpu, d_ffn, &tape.act_grad, &mut vector_grads[params.up.bias.clone()]);
-        matmul.backward_input(d, d_ffn, self.up(), true); //            (R, H)   d_ln1_out = d + d_ffn Wup
-
-        // Self-attention. d: gradient of `ln1_out`, then of the sum that ln1 normalizes.        (R, H)
-        self.layer_norm_backward(d, &tape.ln1_xhat, &tape.ln1_rstd, &params.attention_norm, vector_grads);
-        let d_proj = &mut tape.ln1_xhat; //                                       x̂ is no longer needed
-        let d_bias = &mut vector_grads[params.attention_out.bias.clone()];
-        // d_proj = mask ⊙ d, d_bo += Σ_rows d_proj
-        dropout_bias_backward(cpu, d, self.attention_mask(rows), d_proj, d_bias);
-        matmul.backward_input(d_context, d_proj, self.attention_out(), false); // (R, H)  d_context = d_proj Wo
-        let LayerTape { q, kv, attn_probs, .. } = tape;
-        let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
-        // (R, H), (T, 2H)  d_q, d_kv
-        attention.backward(cpu, self.attention_batch(rows), qkv, (attn_probs, d_context), d_q, d_kv);
-        let (d_q_bias, d_kv_bias) = vector_grads[params.qkv_bias.clone()].split_at_mut(h);
-        add_column_sums(cpu, d_q, d_q_bias); //                                   d_bq += Σ_rows d_q
-        add_column_sums(cpu, d_kv, d_kv_bias); //                                 d_bkv += Σ_rows d_kv
-        matmul.backward_input(d, d_q, self.query(), true); //           (R, H)   d_x_rows = d + d_q Wq
-        rows.scatter(d, h, d_x); //                                     (T, H)
-        matmul.backward_input(d_x, d_kv, self.key_value(), true); //    (T, H)   d_x = d_x_rows + d_kv Wkv
-        grad_ping_pong.swap(0, 1);
+    /// A matrix of the layer.
+    fn matrix(&self, matrix: Matrix) -> WeightMatrix<'_> {
+        let LayerRanges { attention_out, up, down, .. } = self.params;
+        match matrix {
+            Matrix::AttentionOut => self.weight(&attention_out.weight, self.config.hidden),
+            Matrix::Up => self.weight(&up.weight, self.config.hidden),
+            Matrix::Down => self.weight(&down.weight, self.config.intermediate),
+        }
     }
 
     /// (H, H)
     fn query(&self) -> WeightMatrix<'_> {
-        self.matrix(&self.params.query, self.config.hidden)
+        self.weight(&self.params.query, self.config.hidden)
     }
 
     /// (2H, H)
     fn key_value(&self) -> WeightMatrix<'_> {
-        self.matrix(&self.params.key_value, self.config.hidden)
+        self.weight(&self.params.key_value, self.config.hidden)
     }
 
-    /// (H, H)
-    fn attention_out(&self) -> WeightMatrix<'_> {
-        self.matrix(&self.params.attention_out.weight, self.config.hidden)
-    }
-
-    /// (I, H)
-    fn up(&self) -> WeightMatrix<'_> {
-        self.matrix(&self.params.up.weight, self.config.hidden)
-    }
-
-    /// (H, I)
-    fn down(&self) -> WeightMatrix<'_> {
-        self.matrix(&self.params.down.weight, self.config.intermediate)
-    }
-
-    fn matrix(&self, range: &Range<usize>, inputs: usize) -> WeightMatrix<'_> {
+    fn weight(&self, range: &Range<usize>, inputs: usize) -> WeightMatrix<'_> {
         WeightMatrix::new(self.slice(range), inputs)
     }
 
@@ -158,27 +98,26 @@ impl Layer<'_> {
         &self.weights[range.clone()]
     }
 
-    fn layer_norm(&self, params: &WeightBias) -> LayerNorm<'_> {
-        let (weight, bias) = (self.slice(&params.weight), self.slice(&params.bias));
-        LayerNorm { weight, bias, eps: self.config.layer_norm_eps }
+    /// The parameters of a LayerNorm, and the bias of what is added to its residual connection.
+    fn norm_params(&self, norm: Norm) -> (&WeightBias, &Range<usize>) {
+        let LayerRanges { attention_norm, attention_out, output_norm, down, .. } = self.params;
+        match norm {
+            Norm::Attention => (attention_norm, &attention_out.bias),
+            Norm::Output => (output_norm, &down.bias),
+        }
     }
 
-    fn layer_norm_backward(
-        &self,
-        d: &mut [f32],
-        xhat: &[f32],
-        rstd: &[f32],
-        params: &WeightBias,
-        vector_grads: &mut [f32],
-    ) {
-        let (weight, bias) = vector_grads[params.both()].split_at_mut(params.weight.len());
-        let grad = LayerNormGrad { weight, bias };
-        layer_norm_backward(self.cpu, d, xhat, rstd, self.slice(&params.weight), grad);
+    /// The dropout of what is added to the residual connection of a LayerNorm.
+    fn norm_mask<'r>(&self, norm: Norm, rows: &'r RowSelection) -> DropoutMask<'r> {
+        let site = match norm {
+            Norm::Attention => self.site(dropout::attention_output(self.index), DropoutSite::AttentionOutput),
+            Norm::Output => self.site(dropout::feed_forward(self.index), DropoutSite::FeedForward),
+        };
+        DropoutMask { site, row_indices: &rows.token_indices }
     }
 
-    fn attention_batch<'r>(&self, rows: &'r RowSelection) -> AttentionBatch<'r> {
+    fn attention_batch<'r>(&'r self, rows: &'r RowSelection) -> AttentionBatch<'r> {
         let config = self.config;
-        let site = dropout::attention(self.index);
         AttentionBatch {
             heads: HeadShape {
                 count: config.heads,
@@ -186,26 +125,230 @@ impl Layer<'_> {
                 max_positions: config.max_positions,
             },
             examples: &rows.spans,
-            dropout: self.dropout.and_then(|dropout| dropout.site(site, config.attention_dropout)),
+            dropout: self.site(dropout::attention(self.index), DropoutSite::Attention),
+            bias: self.relative_bias.map(|bias| RelativeBias {
+                table: self.slice(&bias.table),
+                buckets: &bias.buckets,
+                heads: config.heads,
+            }),
             token_indices: &rows.token_indices,
         }
     }
 
-    /// Dropout after the attention projection, which DistilBERT does not have.
-    fn attention_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let has_dropout = self.config.family.has_attention_output_dropout();
-        let rate = if has_dropout { self.config.hidden_dropout } else { 0.0 };
-        self.mask(dropout::attention_output(self.index), rate, rows)
+    /// The masks with that number, or `None` without dropout.
+    fn site(&self, number: u32, site: DropoutSite) -> Option<Site> {
+        self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
+    }
+}
+
+/// The buffers of a layer on the CPU: those of its tape, which are as long as the batch, and those of the workspace, which
+/// may be longer. The tape has fewer buffers than the layer: `Proj` and `FfnOut` become x̂ of their LayerNorms, which
+/// become `DProj` and `DFfnOut`; `PreAct` becomes the derivative of the activation function.
+struct Buffers<'b> {
+    /// (T, H)
+    x: &'b [f32],
+    rows: &'b RowSelection,
+    h: usize,
+    i: usize,
+    tape: &'b mut LayerTape,
+    grads: &'b mut GradBuffers,
+    out: &'b mut Vec<f32>,
+}
+
+impl Buffers<'_> {
+    fn vec(&mut self, buffer: Buffer) -> &mut Vec<f32> {
+        let Buffers { tape, grads, out, .. } = self;
+        match buffer {
+            Buffer::XRows => &mut tape.x_cls,
+            Buffer::Context => &mut tape.context,
+            Buffer::Proj | Buffer::DProj => &mut tape.ln1_xhat,
+            Buffer::Ln1Out => &mut tape.ln1_out,
+            Buffer::PreAct => &mut tape.act_grad,
+            Buffer::FfnAct => &mut tape.ffn_act,
+            Buffer::FfnOut | Buffer::DFfnOut => &mut tape.ln2_xhat,
+            Buffer::Out => out,
+            Buffer::D => &mut grads.ping_pong[0],
+            Buffer::DFfn => &mut grads.d_ffn,
+            Buffer::DContext => &mut grads.d_context,
+        }
     }
 
-    /// Dropout after the feed-forward network.
-    fn output_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
-        self.mask(dropout::feed_forward(self.index), self.config.hidden_dropout, rows)
+    fn len(&self, buffer: Buffer) -> usize {
+        let width =
+            if matches!(buffer, Buffer::PreAct | Buffer::FfnAct | Buffer::DFfn) { self.i } else { self.h };
+        self.rows.len() * width
     }
 
-    fn mask<'r>(&self, site: u32, rate: f64, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let site = self.dropout.and_then(|dropout| dropout.site(site, rate));
-        DropoutMask { site, row_indices: &rows.token_indices }
+    /// A buffer to read.
+    fn read(&self, buffer: Buffer) -> &[f32] {
+        let Buffers { tape, grads, .. } = self;
+        let whole: &[f32] = match buffer {
+            Buffer::XRows if self.rows.selected.is_none() => self.x,
+            Buffer::XRows => &tape.x_cls,
+            Buffer::Context => &tape.context,
+            Buffer::Proj | Buffer::DProj => &tape.ln1_xhat,
+            Buffer::Ln1Out => &tape.ln1_out,
+            Buffer::PreAct => &tape.act_grad,
+            Buffer::FfnAct => &tape.ffn_act,
+            Buffer::FfnOut | Buffer::DFfnOut => &tape.ln2_xhat,
+            Buffer::Out => self.out,
+            Buffer::D => &grads.ping_pong[0],
+            Buffer::DFfn => &grads.d_ffn,
+            Buffer::DContext => &grads.d_context,
+        };
+        &whole[..self.len(buffer)]
+    }
+
+    /// Runs `work` with a buffer to write and the other ones to read.
+    fn write(&mut self, buffer: Buffer, work: impl FnOnce(&mut [f32], &Self)) {
+        let mut taken = std::mem::take(self.vec(buffer));
+        work(&mut taken[..self.len(buffer)], self);
+        *self.vec(buffer) = taken;
+    }
+}
+
+/// What the operations of a layer read and write.
+struct CpuOps<'o, 'b> {
+    layer: &'o Layer<'o>,
+    matmul: &'o mut Matmul,
+    attention: &'o mut Attention,
+    buffers: Buffers<'b>,
+    vector_grads: &'o mut [f32],
+}
+
+impl ForwardOps for CpuOps<'_, '_> {
+    type Error = Infallible;
+
+    fn project_qkv(&mut self) -> Result<(), Infallible> {
+        let Buffers { x, rows, h, tape, .. } = &mut self.buffers;
+        let LayerTape { x_cls, q, kv, .. } = &mut **tape;
+        let x_rows = rows.gather(x, *h, x_cls);
+        self.matmul.forward(q, x_rows, self.layer.query()); //       (R, H)
+        self.matmul.forward(kv, x, self.layer.key_value()); //      (T, 2H)
+        Ok(())
+    }
+
+    fn attention(&mut self) -> Result<(), Infallible> {
+        let Buffers { rows, tape, .. } = &mut self.buffers;
+        let LayerTape { q, kv, attn_probs, context, .. } = &mut **tape;
+        let qkv = Qkv { q, kv, bias: self.layer.slice(&self.layer.params.qkv_bias) };
+        self.attention.forward(self.layer.cpu, self.layer.attention_batch(rows), qkv, attn_probs, context);
+        Ok(())
+    }
+
+    fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<(), Infallible> {
+        let CpuOps { layer, matmul, buffers, .. } = self;
+        buffers.write(y, |y, buffers| matmul.forward(y, buffers.read(x), layer.matrix(weight)));
+        Ok(())
+    }
+
+    fn add_norm(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<(), Infallible> {
+        let (layer, rows) = (self.layer, self.buffers.rows);
+        let (WeightBias { weight, bias }, added_bias) = layer.norm_params(norm);
+        let params = LayerNorm {
+            weight: layer.slice(weight),
+            bias: layer.slice(bias),
+            eps: layer.config.layer_norm_eps,
+        };
+        let mut rstd = std::mem::take(self.buffers.tape.rstd(norm));
+        let mut taken = std::mem::take(self.buffers.vec(x));
+        self.buffers.write(y, |y, buffers| {
+            let sum = (layer.slice(added_bias), layer.norm_mask(norm, rows), buffers.read(residual));
+            dropout_add_norm(layer.cpu, &mut taken, sum, params, &mut rstd, y);
+        });
+        *self.buffers.vec(x) = taken;
+        *self.buffers.tape.rstd(norm) = rstd;
+        Ok(())
+    }
+
+    fn activate(&mut self) -> Result<(), Infallible> {
+        let (layer, LayerTape { act_grad, ffn_act, .. }) = (self.layer, &mut *self.buffers.tape);
+        let bias = layer.slice(&layer.params.up.bias);
+        activate(layer.cpu, layer.config.activation, act_grad, bias, ffn_act);
+        Ok(())
+    }
+}
+
+impl BackwardOps for CpuOps<'_, '_> {
+    type Error = Infallible;
+
+    fn norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Infallible> {
+        let (layer, rows) = (self.layer, self.buffers.rows);
+        let (params, added_bias) = layer.norm_params(norm);
+        let rstd = std::mem::take(self.buffers.tape.rstd(norm));
+        let (weight, bias) = self.vector_grads[params.both()].split_at_mut(params.weight.len());
+        let grad = LayerNormGrad { weight, bias };
+        self.buffers.write(Buffer::D, |d, buffers| {
+            // x̂, which d_x replaces below.
+            let xhat = buffers.read(d_x);
+            layer_norm_backward(layer.cpu, d, xhat, &rstd, layer.slice(&params.weight), grad);
+        });
+        *self.buffers.tape.rstd(norm) = rstd;
+        let d_bias = &mut self.vector_grads[added_bias.clone()];
+        self.buffers.write(d_x, |d_x, buffers| {
+            let mask = layer.norm_mask(norm, rows);
+            dropout_bias_backward(layer.cpu, buffers.read(Buffer::D), mask, d_x, d_bias);
+        });
+        Ok(())
+    }
+
+    /// [`weight_grad_operands`] gives the operands to the gradients of all shards.
+    fn weight_grad(&mut self, _weight: Matrix, _d_y: Buffer, _x: Buffer) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn input_grad(
+        &mut self,
+        d_x: Buffer,
+        d_y: Buffer,
+        weight: Matrix,
+        store: Store,
+    ) -> Result<(), Infallible> {
+        let CpuOps { layer, matmul, buffers, .. } = self;
+        buffers.write(d_x, |d_x, buffers| {
+            matmul.backward_input(d_x, buffers.read(d_y), layer.matrix(weight), store == Store::Add);
+        });
+        Ok(())
+    }
+
+    fn activation_backward(&mut self) -> Result<(), Infallible> {
+        let layer = self.layer;
+        let d_bias = &mut self.vector_grads[layer.params.up.bias.clone()];
+        self.buffers.write(Buffer::DFfn, |d, buffers| {
+            activate_backward(layer.cpu, d, &buffers.tape.act_grad, d_bias);
+        });
+        Ok(())
+    }
+
+    fn attention_backward(&mut self) -> Result<(), Infallible> {
+        let CpuOps { layer, attention, buffers, vector_grads, .. } = self;
+        let (t, r) = (buffers.x.len(), buffers.len(Buffer::D));
+        let GradBuffers { d_context, d_q, d_kv, .. } = &mut *buffers.grads;
+        let (d_context, d_q, d_kv) = (&d_context[..r], &mut d_q[..r], &mut d_kv[..2 * t]);
+        let LayerTape { q, kv, attn_probs, .. } = &*buffers.tape;
+        let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
+        let d_bias = layer.relative_bias.map_or(0..0, |bias| bias.table.clone());
+        let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias] };
+        let batch = layer.attention_batch(buffers.rows);
+        attention.backward(layer.cpu, batch, qkv, (attn_probs, d_context), grads);
+        let (d_q_bias, d_kv_bias) =
+            vector_grads[layer.params.qkv_bias.clone()].split_at_mut(layer.config.hidden);
+        add_column_sums(layer.cpu, d_q, d_q_bias); //                d_bq += Σ_rows d_q
+        add_column_sums(layer.cpu, d_kv, d_kv_bias); //              d_bkv += Σ_rows d_kv
+        Ok(())
+    }
+
+    fn qkv_backward(&mut self) -> Result<(), Infallible> {
+        let CpuOps { layer, matmul, buffers, .. } = self;
+        let (t, r) = (buffers.x.len(), buffers.len(Buffer::D));
+        let GradBuffers { d_q, d_kv, ping_pong, .. } = &mut *buffers.grads;
+        let [d, d_x] = ping_pong;
+        let (d, d_x) = (&mut d[..r], &mut d_x[..t]);
+        matmul.backward_input(d, &d_q[..r], layer.query(), true); //           (R, H)  d_x_rows = D + d_q Wq
+        buffers.rows.scatter(d, layer.config.hidden, d_x); //                  (T, H)
+        matmul.backward_input(d_x, &d_kv[..2 * t], layer.key_value(), true); // (T, H)  d_x = d_x_rows + d_kv Wkv
+        ping_pong.swap(0, 1);
+        Ok(())
     }
 }
 
@@ -220,11 +363,12 @@ pub(super) fn weight_grad_operands<'a>(
     let (r, t) = (tape.ln1_out.len(), x.len());
     let x_rows = if rows.selected.is_some() { &tape.x_cls } else { x };
     let (d_proj, d_ffn_out) = (&tape.ln1_xhat, &tape.ln2_xhat);
+    let GradBuffers { d_q, d_kv, d_ffn, .. } = &workspace.grads;
     [
-        (&workspace.d_q[..r], x_rows), //                             Wq:    (R, H),  (R, H)
-        (&workspace.d_kv[..2 * t], x), //                             Wkv:   (T, 2H), (T, H)
-        (d_proj, &tape.context),       //                                   Wo:    (R, H),  (R, H)
-        (&workspace.d_ffn[..tape.ffn_act.len()], &tape.ln1_out), //   Wup:   (R, I),  (R, H)
-        (d_ffn_out, &tape.ffn_act),    //                                Wdown: (R, H),  (R, I)
+        (&d_q[..r], x_rows),     //                             Wq:    (R, H),  (R, H)
+        (&d_kv[..2 * t], x),     //                             Wkv:   (T, 2H), (T, H)
+        (d_proj, &tape.context), //                         Wo:    (R, H),  (R, H)
+        (&d_ffn[..tape.ffn_act.len()], &tape.ln1_out), //   Wup:   (R, I),  (R, H)
+        (d_ffn_out, &tape.ffn_act), //                      Wdown: (R, H),  (R, I)
     ]
 }

@@ -3,16 +3,18 @@
 //! All arenas have the same layout. Parameters are grouped by how their gradients are computed:
 //!
 //! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, biases,
-//!    LayerNorms, and the small matrices of the head;
+//!    LayerNorms, and the small matrices of the embeddings and of the head;
 //! 2. the matrices of the encoder layers, whose gradients are matrix products over the rows of all shards;
 //! 3. the word embedding, of which a batch uses few rows.
 //!
 //! Queries, keys and values of a layer are adjacent: their biases form one vector (3H), and the weights of keys and
 //! values one matrix (2H, H).
 
+use crate::nn::architecture::LayerNames;
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::params::{LayerNames, Names, ParamSpec};
+use crate::nn::params::ParamSpec;
+use crate::nn::relative_positions::relative_buckets;
 use std::ops::Range;
 
 /// Weight and bias of a linear layer or of a LayerNorm.
@@ -60,6 +62,14 @@ impl LayerRanges {
     }
 }
 
+/// The table of relative positions: (buckets, heads), and the bucket of each distance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RelativeBiasRange {
+    pub(super) table: Range<usize>,
+    /// As in [`kernels::relative_bias::RelativeBias`].
+    pub(super) buckets: Vec<u32>,
+}
+
 /// All parameters of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -69,6 +79,10 @@ pub(super) struct Layout {
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
     pub(super) embedding_norm: WeightBias,
+    /// From the embedding size to the hidden size: (H, E)
+    pub(super) projection: Option<WeightBias>,
+    pub(super) relative_bias: Option<RelativeBiasRange>,
+    /// By parameter set.
     pub(super) layers: Vec<LayerRanges>,
     pub(super) pooler: WeightBias,
     pub(super) classifier: WeightBias,
@@ -78,10 +92,15 @@ impl Layout {
     /// The layout of the parameters `specs`, which must be those of `config`.
     pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
         let mut builder = ArenaBuilder::new(specs);
-        let names = Names::of(config);
+        let names = config.names();
         let positions = builder.tensor(&names.positions, "weight");
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let embedding_norm = weight_bias(&mut builder, &names.embedding_norm);
+        let projection = names.projection.as_ref().map(|name| weight_bias(&mut builder, name));
+        let relative_bias = names.relative_bias.as_ref().map(|name| RelativeBiasRange {
+            table: builder.tensor(name, "weight"),
+            buckets: relative_buckets(config.max_tokens()),
+        });
         let vectors: Vec<_> =
             names.layers.iter().map(|layer| LayerVectors::append(&mut builder, layer)).collect();
         let pooler = weight_bias(&mut builder, &names.pooler);
@@ -90,7 +109,18 @@ impl Layout {
             names.layers.iter().zip(vectors).map(|(names, v)| v.with_matrices(&mut builder, names)).collect();
         let words = builder.tensor(&names.words, "weight");
         let params = builder.finish();
-        Layout { params, words, positions, segments, embedding_norm, layers, pooler, classifier }
+        Layout {
+            params,
+            words,
+            positions,
+            segments,
+            embedding_norm,
+            projection,
+            relative_bias,
+            layers,
+            pooler,
+            classifier,
+        }
     }
 
     /// Number of elements of an arena.

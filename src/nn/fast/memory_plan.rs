@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
-use super::workspace::Workspace;
+use super::workspace::GradBuffers;
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::MemoryPlan;
@@ -40,7 +40,9 @@ fn activations(config: &ModelConfig, shard: &Batch) -> usize {
     let other_layers = config.layers.saturating_sub(1);
     let tapes = other_layers * tape(&RowSelection::all(shard, config.heads))
         + tape(&RowSelection::first_tokens(shard, config.heads));
-    // x̂ and 1/σ of the embeddings, and the input of each layer.
-    let states = t * (h + 1) + config.layers * t * h;
-    tapes + states + Workspace::lengths((t, h, i)).iter().sum::<usize>()
+    // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
+    let width = config.embedding_size;
+    let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
+    let states = t * (width + 1) + projected + config.layers * t * h;
+    tapes + states + GradBuffers::lengths((t, h, i)).iter().sum::<usize>()
 }

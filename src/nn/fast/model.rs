@@ -31,7 +31,8 @@ impl Model<'_> {
             cpu: self.cpu,
             config: self.config,
             index,
-            params: &self.layout.layers[index],
+            params: &self.layout.layers[self.config.sharing.parameter_set(index)],
+            relative_bias: self.layout.relative_bias.as_ref(),
             weights: self.weights,
             dropout,
         }
@@ -90,9 +91,4 @@ impl Model<'_> {
         tables.push((self.slice(&self.layout.positions), positions));
         tables
     }
-}
-
-/// Position of each token in its example.
-pub(super) fn positions(batch: &Batch) -> Vec<u32> {
-    batch.offsets.windows(2).flat_map(|bounds| 0..(bounds[1] - bounds[0]) as u32).collect()
 }

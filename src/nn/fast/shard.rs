@@ -3,12 +3,15 @@
 use super::layer::weight_grad_operands;
 use super::layout::Layout;
 use super::loss::{LossConfig, binary_cross_entropy, cross_entropy, one_hot, squared_error};
-use super::model::{Model, positions};
+use super::model::Model;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::Workspace;
 use crate::batch::{Batch, Label};
-use crate::nn::config::{ModelConfig, PoolerActivation};
+use crate::nn::architecture::{DropoutSite, PoolerActivation};
+use crate::nn::config::ModelConfig;
+use crate::nn::positions::{padding_position, positions};
+use kernels::activation::{Activation, activate};
 use kernels::dropout::{self, Dropout};
 use kernels::element_type::ElementType;
 use kernels::embedding::{alpha_grads, gather, interpolate, scatter_add};
@@ -39,20 +42,27 @@ pub(super) struct ShardCosts {
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) workspace: Workspace,
-    /// For the head, which has few rows and always uses f32.
-    head_gemm: Matmul,
+    /// For the head, which has few rows, and the projection of the embeddings; always in f32.
+    f32_gemm: Matmul,
     pub(super) costs: ShardCosts,
-    /// Normalized sum of the embeddings, x̂: (T, H)
+    /// Normalized sum of the embeddings, x̂: (T, E)
     embedding_xhat: Vec<f32>,
     /// 1/σ of the embeddings: (T)
     embedding_rstd: Vec<f32>,
+    /// Embeddings before their projection to the hidden size, and the gradient of these; empty without a projection:
+    /// (T, E) each
+    projected: [Vec<f32>; 2],
     /// Inputs of the layers, (T, H) each, and the output of the last layer, (R, H).
     hidden_states: Vec<Vec<f32>>,
     tapes: Vec<LayerTape>,
     /// Output rows of all layers but the last, and of the last.
     rows: [RowSelection; 2],
-    /// Output of the pooler after tanh or ReLU: (examples, H)
+    /// First tokens' states after dropout: (examples, H)
+    pooler_input: Vec<f32>,
+    /// Output of the pooler after its activation function: (examples, H)
     pooled: Vec<f32>,
+    /// Derivative of that function: (examples, H)
+    pooled_grad: Vec<f32>,
     /// The same after dropout: (examples, H)
     dropped: Vec<f32>,
     /// (examples, labels)
@@ -69,14 +79,17 @@ impl Shard {
     pub(super) fn new(element_type: ElementType) -> Self {
         Shard {
             workspace: Workspace::new(Matmul::new(MatmulBackend::fastest(element_type))),
-            head_gemm: Matmul::new(MatmulBackend::fastest(ElementType::F32)),
+            f32_gemm: Matmul::new(MatmulBackend::fastest(ElementType::F32)),
             costs: ShardCosts::default(),
             embedding_xhat: Vec::new(),
             embedding_rstd: Vec::new(),
+            projected: Default::default(),
             hidden_states: Vec::new(),
             tapes: Vec::new(),
             rows: Default::default(),
+            pooler_input: Vec::new(),
             pooled: Vec::new(),
+            pooled_grad: Vec::new(),
             dropped: Vec::new(),
             logits: Vec::new(),
             alpha_grads: Vec::new(),
@@ -89,21 +102,23 @@ impl Shard {
     #[cfg(test)]
     pub(super) fn activations(&mut self) -> usize {
         let tapes = self.tapes.iter_mut().flat_map(LayerTape::buffers);
-        let buffers = tapes.chain(self.workspace.buffers()).map(|buffer| buffer.len()).sum::<usize>();
+        let buffers = tapes.chain(self.workspace.grads.buffers()).map(|buffer| buffer.len()).sum::<usize>();
         // The output of the last layer is not counted: it belongs to the head, as do the logits.
         let states = self.hidden_states[..self.tapes.len()].iter().map(Vec::len).sum::<usize>();
-        buffers + states + self.embedding_xhat.len() + self.embedding_rstd.len()
+        let projected = self.projected.iter().map(Vec::len).sum::<usize>();
+        buffers + states + projected + self.embedding_xhat.len() + self.embedding_rstd.len()
     }
 
     /// Sets the number of threads of a matrix product.
     pub(super) fn set_threads(&mut self, threads: usize) {
         self.workspace.matmul.threads = threads;
-        self.head_gemm.threads = threads;
+        self.f32_gemm.threads = threads;
     }
 
-    /// The gradient of each token's word embedding, after [`Shard::embed_backward`]: (T, H)
+    /// The gradient of each token's word embedding, after [`Shard::embed_backward`]: (T, E)
     pub(super) fn word_grads(&self) -> &[f32] {
-        &self.workspace.grad_ping_pong[0]
+        let [_, d_embedded] = &self.projected;
+        if d_embedded.is_empty() { &self.workspace.grads.ping_pong[0] } else { d_embedded }
     }
 
     /// Resets the loss and the vector gradients before a step.
@@ -142,9 +157,11 @@ impl Shard {
             self.layer_backward(model, index, None);
         }
         self.embed_backward(model, batch, None);
-        let (h, words) = (model.config.hidden, model.slice(&model.layout.words));
-        let d_words = &self.workspace.grad_ping_pong[0][..batch.tokens() * h];
-        alpha_grads(d_words, words, &batch.ids, interpolation.0, h, &mut self.alpha_grads);
+        let (width, words) = (model.config.embedding_size, model.slice(&model.layout.words));
+        let mut grads = std::mem::take(&mut self.alpha_grads);
+        let d_words = &self.word_grads()[..batch.tokens() * width];
+        alpha_grads(d_words, words, &batch.ids, interpolation.0, width, &mut grads);
+        self.alpha_grads = grads;
     }
 
     /// From the embeddings to the logits.
@@ -170,8 +187,8 @@ impl Shard {
         self.costs.head.add_time_since(start);
     }
 
-    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)), with interpolated words if
-    /// `interpolation` is given.
+    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)) Wpᵀ + bp, with interpolated words if
+    /// `interpolation` is given. Without a projection, E is H and the product is left out.
     fn embed(
         &mut self,
         model: Model<'_>,
@@ -181,60 +198,100 @@ impl Shard {
     ) {
         let start = Instant::now();
         let (config, cpu) = (model.config, model.cpu);
-        let (t, h) = (batch.tokens(), config.hidden);
+        let (t, width) = (batch.tokens(), config.embedding_size);
         self.hidden_states.resize_with((config.layers + 1).max(2), Vec::new);
-        self.embedding_xhat.resize(t * h, 0.0);
+        self.embedding_xhat.resize(t * width, 0.0);
         self.embedding_rstd.resize(t, 0.0);
-        let x = &mut self.hidden_states[0];
-        x.resize(t * h, 0.0);
-        let positions = positions(batch);
+        let [embedded, _] = &mut self.projected;
+        let has_projection = model.layout.projection.is_some();
+        let x = if has_projection { embedded } else { &mut self.hidden_states[0] };
+        x.resize(t * width, 0.0);
+        let positions = positions(config, batch);
         let sum = &mut self.embedding_xhat; // normalized in place below
-        gather(&model.embedding_tables(batch, &positions), h, sum);
+        gather(&model.embedding_tables(batch, &positions), width, sum);
         if let Some(interpolation) = interpolation {
-            interpolate(model.slice(&model.layout.words), &batch.ids, interpolation, h, sum);
+            interpolate(model.slice(&model.layout.words), &batch.ids, interpolation, width, sum);
         }
         layer_norm(cpu, sum, model.embedding_norm(), &mut self.embedding_rstd, x);
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
-        apply_dropout(cpu, x, h, embedding_mask(config, dropout, &tokens));
+        apply_dropout(cpu, x, width, embedding_mask(config, dropout, &tokens));
+        if let Some(projection) = &model.layout.projection {
+            let [embedded, _] = &self.projected;
+            model.linear(&mut self.f32_gemm, embedded, projection, &mut self.hidden_states[0]);
+        }
         self.costs.embedding.add_time_since(start);
     }
 
     /// The backward pass of [`Shard::embed`]: from the gradient of the first layer's input to that of the word
-    /// embeddings, see [`Shard::word_grads`]. Adds the gradients of the LayerNorm and of the other embeddings.
+    /// embeddings, see [`Shard::word_grads`]. Adds the gradients of projection and LayerNorm and of the other embeddings.
     pub(super) fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>) {
         let start = Instant::now();
         let (config, layout, cpu) = (model.config, model.layout, model.cpu);
-        let h = config.hidden;
-        let d = &mut self.workspace.grad_ping_pong[0][..batch.tokens() * h];
-        let tokens: Vec<usize> = (batch.first_token..batch.first_token + batch.tokens()).collect();
-        apply_dropout(cpu, d, h, embedding_mask(config, dropout, &tokens));
-        let vector_grads = &mut self.vector_grads;
-        let (weight, bias) = vector_grads[layout.embedding_norm.both()].split_at_mut(h);
+        let (t, width) = (batch.tokens(), config.embedding_size);
+        let Shard { workspace, f32_gemm, projected: [embedded, d_embedded], vector_grads, .. } = self;
+        let d_x = &mut workspace.grads.ping_pong[0][..t * config.hidden];
+        let d = match &layout.projection {
+            Some(projection) => {
+                d_embedded.resize(t * width, 0.0);
+                model.linear_backward(f32_gemm, (embedded, d_x), projection, vector_grads, d_embedded);
+                &mut d_embedded[..]
+            }
+            None => d_x,
+        };
+        let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
+        apply_dropout(cpu, d, width, embedding_mask(config, dropout, &tokens));
+        let (weight, bias) = vector_grads[layout.embedding_norm.both()].split_at_mut(width);
         let grad = LayerNormGrad { weight, bias };
         let scale = model.embedding_norm().weight;
         layer_norm_backward(cpu, d, &self.embedding_xhat, &self.embedding_rstd, scale, grad);
-        scatter_add(d, &positions(batch), h, &mut vector_grads[layout.positions.clone()]);
+        let d_positions = &mut vector_grads[layout.positions.clone()];
+        scatter_add(d, &positions(config, batch), width, d_positions);
+        if let Some(padding) = padding_position(config) {
+            d_positions[padding as usize * width..][..width].fill(0.0);
+        }
         if let Some(segments) = &layout.segments {
-            scatter_add(d, &batch.type_ids, h, &mut vector_grads[segments.clone()]);
+            scatter_add(d, &batch.type_ids, width, &mut vector_grads[segments.clone()]);
         }
         self.costs.embedding.add_time_since(start);
     }
 
-    /// logits = dropout(f(x Wpᵀ + bp)) Wcᵀ + bc for the first tokens' states x = hidden_states[`last`], where f is
-    /// tanh (BERT) or ReLU (DistilBERT).
+    /// logits = dropout(f(dropout(x) Wpᵀ + bp)) Wcᵀ + bc for the first tokens' states x = hidden_states[`last`], where f
+    /// is the activation function of the pooler.
     fn head(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>, last: usize) {
-        let config = model.config;
-        model.linear(&mut self.head_gemm, &self.hidden_states[last], &model.layout.pooler, &mut self.pooled);
-        for x in &mut self.pooled {
-            *x = match config.family.pooler_activation() {
-                PoolerActivation::Tanh => x.tanh(),
-                PoolerActivation::Relu => x.max(0.0),
-            };
-        }
-        self.dropped.clone_from(&self.pooled);
+        let (config, cpu) = (model.config, model.cpu);
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
-        apply_dropout(model.cpu, &mut self.dropped, config.hidden, head_mask(config, dropout, &examples));
-        model.linear(&mut self.head_gemm, &self.dropped, &model.layout.classifier, &mut self.logits);
+        let masks = HeadMasks::new(config, dropout, &examples);
+        self.pooler_input.clone_from(&self.hidden_states[last]);
+        apply_dropout(cpu, &mut self.pooler_input, config.hidden, masks.pooler);
+        model.linear(&mut self.f32_gemm, &self.pooler_input, &model.layout.pooler, &mut self.pooled);
+        self.activate_pooled(model);
+        self.dropped.clone_from(&self.pooled);
+        apply_dropout(cpu, &mut self.dropped, config.hidden, masks.classifier);
+        model.linear(&mut self.f32_gemm, &self.dropped, &model.layout.classifier, &mut self.logits);
+    }
+
+    /// Applies the activation function of the pooler to `pooled` and writes its derivative to `pooled_grad`.
+    fn activate_pooled(&mut self, model: Model<'_>) {
+        let Shard { pooled, pooled_grad, .. } = self;
+        let mut map = |f: fn(f32) -> (f32, f32)| {
+            pooled_grad.resize(pooled.len(), 0.0);
+            for (x, derivative) in pooled.iter_mut().zip(&mut *pooled_grad) {
+                (*x, *derivative) = f(*x);
+            }
+        };
+        match model.config.architecture.pooler_activation {
+            PoolerActivation::Tanh => map(|x| {
+                let tanh = x.tanh();
+                (tanh, 1.0 - tanh * tanh)
+            }),
+            PoolerActivation::Relu => map(|x| (x.max(0.0), f32::from(u8::from(x > 0.0)))),
+            PoolerActivation::Gelu => {
+                pooled_grad.clone_from(pooled);
+                // `pooled` has the bias already.
+                let no_bias = vec![0.0; model.config.hidden];
+                activate(model.cpu, Activation::Gelu, pooled_grad, &no_bias, pooled);
+            }
+        }
     }
 
     /// Starts the backward pass of a [`Shard::forward`] in training: computes the gradient of the last layer's
@@ -247,7 +304,7 @@ impl Shard {
         objective: Objective<'_>,
     ) {
         let start = Instant::now();
-        self.workspace.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
+        self.workspace.grads.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
         let labels = model.layout.labels();
         let d_logits = match objective {
             Objective::Loss(config) => self.loss_backward(labels, &batch.labels, config),
@@ -279,27 +336,19 @@ impl Shard {
         dropout: Option<Dropout>,
         d_logits: &[f32],
     ) {
-        let (config, layout) = (model.config, model.layout);
-        let Shard { head_gemm, dropped, vector_grads, .. } = self;
-        let mut d_pooled = vec![0.0; batch.len() * config.hidden];
-        model.linear_backward(
-            head_gemm,
-            (dropped, d_logits),
-            &layout.classifier,
-            vector_grads,
-            &mut d_pooled,
-        );
+        let (config, layout, cpu) = (model.config, model.layout, model.cpu);
+        let Shard { f32_gemm, dropped, pooler_input, vector_grads, .. } = self;
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
-        apply_dropout(model.cpu, &mut d_pooled, config.hidden, head_mask(config, dropout, &examples));
-        for (d, pooled) in d_pooled.iter_mut().zip(&self.pooled) {
-            *d *= match config.family.pooler_activation() {
-                PoolerActivation::Tanh => 1.0 - pooled * pooled,
-                PoolerActivation::Relu => f32::from(u8::from(*pooled > 0.0)),
-            };
+        let masks = HeadMasks::new(config, dropout, &examples);
+        let mut d_pooled = vec![0.0; batch.len() * config.hidden];
+        model.linear_backward(f32_gemm, (dropped, d_logits), &layout.classifier, vector_grads, &mut d_pooled);
+        apply_dropout(cpu, &mut d_pooled, config.hidden, masks.classifier);
+        for (d, derivative) in d_pooled.iter_mut().zip(&self.pooled_grad) {
+            *d *= derivative;
         }
-        let x = &self.hidden_states[config.layers];
-        let d_x = &mut self.workspace.grad_ping_pong[0][..batch.len() * config.hidden];
-        model.linear_backward(head_gemm, (x, &d_pooled), &layout.pooler, vector_grads, d_x);
+        let d_x = &mut self.workspace.grads.ping_pong[0][..batch.len() * config.hidden];
+        model.linear_backward(f32_gemm, (pooler_input, &d_pooled), &layout.pooler, vector_grads, d_x);
+        apply_dropout(cpu, d_x, config.hidden, masks.pooler);
     }
 
     /// The backward pass of layer `index`, after that of the next layer. Adds the gradients of biases and
@@ -326,12 +375,26 @@ fn embedding_mask<'t>(
     dropout: Option<Dropout>,
     tokens: &'t [usize],
 ) -> DropoutMask<'t> {
-    let site = dropout.and_then(|dropout| dropout.site(dropout::EMBEDDINGS, config.hidden_dropout));
+    let rate = config.dropout_rate(DropoutSite::Embeddings);
+    let site = dropout.and_then(|dropout| dropout.site(dropout::EMBEDDINGS, rate));
     DropoutMask { site, row_indices: tokens }
 }
 
-fn head_mask<'t>(config: &ModelConfig, dropout: Option<Dropout>, examples: &'t [usize]) -> DropoutMask<'t> {
-    let number = dropout::classifier(config.layers);
-    let site = dropout.and_then(|dropout| dropout.site(number, config.classifier_dropout));
-    DropoutMask { site, row_indices: examples }
+/// The dropout masks of the head.
+struct HeadMasks<'t> {
+    pooler: DropoutMask<'t>,
+    classifier: DropoutMask<'t>,
+}
+
+impl<'t> HeadMasks<'t> {
+    fn new(config: &ModelConfig, dropout: Option<Dropout>, examples: &'t [usize]) -> Self {
+        let mask = |number: u32, site: DropoutSite| DropoutMask {
+            site: dropout.and_then(|dropout| dropout.site(number, config.dropout_rate(site))),
+            row_indices: examples,
+        };
+        HeadMasks {
+            pooler: mask(dropout::pooler(config.layers), DropoutSite::Pooler),
+            classifier: mask(dropout::classifier(config.layers), DropoutSite::Classifier),
+        }
+    }
 }

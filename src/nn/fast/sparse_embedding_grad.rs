@@ -13,7 +13,9 @@ const BLOCK_ROWS: usize = 256;
 #[derive(Debug)]
 pub(super) struct SparseEmbeddingGrad {
     width: usize,
-    /// (vocabulary, H); rows that are not touched are zero.
+    /// The word whose row gets no gradient.
+    padding_id: Option<u32>,
+    /// (vocabulary, E); rows that are not touched are zero.
     pub(super) sums: Vec<f32>,
     /// Rows that have a gradient in this step: (vocabulary)
     is_touched: Vec<bool>,
@@ -23,9 +25,9 @@ pub(super) struct SparseEmbeddingGrad {
 
 impl SparseEmbeddingGrad {
     /// The gradient of an embedding of shape (`rows`, `width`).
-    pub(super) fn new(rows: usize, width: usize) -> Self {
-        let sums = vec![0.0; rows * width];
-        SparseEmbeddingGrad { width, sums, is_touched: vec![false; rows], has_moments: vec![false; rows] }
+    pub(super) fn new((rows, width): (usize, usize), padding_id: Option<u32>) -> Self {
+        let (sums, flags) = (vec![0.0; rows * width], vec![false; rows]);
+        SparseEmbeddingGrad { width, padding_id, sums, is_touched: flags.clone(), has_moments: flags }
     }
 
     /// Adds the gradients of the word embeddings of all shards, in the order of the batch. `batches` are the parts
@@ -35,7 +37,8 @@ impl SparseEmbeddingGrad {
         // (word id, shard, token), sorted, so that the additions to a row have a fixed order.
         let mut occurrences: Vec<(u32, usize, usize)> = Vec::new();
         for (shard, batch) in batches.iter().enumerate() {
-            occurrences.extend(batch.ids.iter().enumerate().map(|(token, id)| (*id, shard, token)));
+            let ids = batch.ids.iter().enumerate().filter(|(_, id)| Some(**id) != self.padding_id);
+            occurrences.extend(ids.map(|(token, id)| (*id, shard, token)));
         }
         occurrences.sort_unstable();
         for (id, ..) in &occurrences {
@@ -103,7 +106,7 @@ impl SparseEmbeddingGrad {
         );
     }
 
-    /// Takes the whole gradient, (vocabulary, H), and resets it to zero.
+    /// Takes the whole gradient, (vocabulary, E), and resets it to zero.
     pub(super) fn take(&mut self) -> Vec<f32> {
         self.is_touched.fill(false);
         let zeros = vec![0.0; self.sums.len()];

@@ -11,32 +11,32 @@ use kernels::matmul::Matmul;
 pub(super) struct Workspace {
     pub(super) matmul: Matmul,
     pub(super) attention: Attention,
+    pub(super) grads: GradBuffers,
+}
+
+/// Buffers of the backward pass.
+#[derive(Debug, Default)]
+pub(super) struct GradBuffers {
     /// Gradient of the attention context: (T, H)
     pub(super) d_context: Vec<f32>,
-    /// Gradient of the input of the activation function: (T, I)
+    /// Gradient of the output of the activation function, then of its input: (T, I)
     pub(super) d_ffn: Vec<f32>,
     /// Gradient of the queries: (T, H)
     pub(super) d_q: Vec<f32>,
     /// Gradient of keys and values: (T, 2H)
     pub(super) d_kv: Vec<f32>,
     /// Gradient of a layer's output and of its input, swapped after each layer: (T, H) each.
-    pub(super) grad_ping_pong: [Vec<f32>; 2],
+    pub(super) ping_pong: [Vec<f32>; 2],
 }
 
 impl Workspace {
     pub(super) fn new(matmul: Matmul) -> Self {
-        Workspace {
-            matmul,
-            attention: Attention::default(),
-            d_context: Vec::new(),
-            d_ffn: Vec::new(),
-            d_q: Vec::new(),
-            d_kv: Vec::new(),
-            grad_ping_pong: [Vec::new(), Vec::new()],
-        }
+        Workspace { matmul, attention: Attention::default(), grads: GradBuffers::default() }
     }
+}
 
-    /// Elements of each buffer for `t` tokens, in the order of [`Workspace::buffers`].
+impl GradBuffers {
+    /// Elements of each buffer for `t` tokens, in the order of [`GradBuffers::buffers`].
     pub(super) fn lengths((t, h, i): (usize, usize, usize)) -> [usize; 6] {
         [t * h, t * i, t * h, t * 2 * h, t * h, t * h]
     }
@@ -48,9 +48,9 @@ impl Workspace {
         }
     }
 
-    /// In the order of [`Workspace::lengths`].
+    /// In the order of [`GradBuffers::lengths`].
     pub(super) fn buffers(&mut self) -> [&mut Vec<f32>; 6] {
-        let Workspace { d_context, d_ffn, d_q, d_kv, grad_ping_pong: [d, dx], .. } = self;
-        [d_context, d_ffn, d_q, d_kv, d, dx]
+        let GradBuffers { d_context, d_ffn, d_q, d_kv, ping_pong: [d, d_x] } = self;
+        [d_context, d_ffn, d_q, d_kv, d, d_x]
     }
 }

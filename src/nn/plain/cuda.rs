@@ -87,7 +87,7 @@ pub(super) struct SortedIds {
 
 impl SortedIds {
     pub(super) fn new(ids: &[u32], rows: usize, device: &Device) -> Result<Self> {
-        let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(ids);
+        let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(ids, None);
         let tensor = |ids: Vec<u32>| Tensor::new(ids, device);
         Ok(SortedIds {
             words: tensor(words)?,

@@ -1,4 +1,4 @@
-//! The forward pass of BERT and DistilBERT, from tokens to logits.
+//! The forward pass of an encoder, from tokens to logits.
 //!
 //! Shapes: *tokens* are the real tokens of all examples, concatenated; (examples, longest) is the padded layout that
 //! only attention uses.
@@ -7,8 +7,10 @@ use super::dropout::{apply_to_rows, attention_mask};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use super::rows::{self, RowSelection};
 use crate::batch::Batch;
-use crate::nn::config::{Family, ModelConfig, PoolerActivation};
-use crate::nn::params::{LayerNames, Names};
+use crate::nn::architecture::{DropoutSite, LayerNames, PoolerActivation};
+use crate::nn::config::ModelConfig;
+use crate::nn::positions::{padding_position, positions};
+use crate::nn::relative_positions::relative_buckets;
 use candle_core::{DType, Device, Result, Tensor};
 use kernels::activation::Activation;
 use kernels::dropout::{self, Dropout};
@@ -16,21 +18,19 @@ use kernels::dropout::{self, Dropout};
 /// The model as tensors. An engine has two: one of variables for training, and one of detached tensors over the same
 /// storage, so that inference records no graph.
 pub(crate) struct Encoder {
-    family: Family,
-    heads: usize,
-    head_size: usize,
-    max_positions: usize,
-    hidden_dropout: f64,
-    attention_dropout: f64,
-    classifier_dropout: f64,
-    activation: Activation,
-    /// (vocabulary, hidden)
+    config: ModelConfig,
+    /// (vocabulary, embedding size)
     words: Tensor,
-    /// (positions, hidden)
+    /// (positions, embedding size)
     positions: Tensor,
-    /// (segments, hidden)
+    /// (segments, embedding size)
     segments: Option<Tensor>,
     embedding_norm: LayerNorm,
+    /// From the embedding size to the hidden size.
+    projection: Option<Linear>,
+    /// Added to the attention scores, by bucket of distances: (buckets, heads)
+    relative_bias: Option<Tensor>,
+    /// By parameter set.
     layers: Vec<Layer>,
     pooler: Linear,
     classifier: Linear,
@@ -58,7 +58,8 @@ struct Padding {
     token_of_position: RowSelection,
     /// Padded position of each token: (tokens)
     position_of_token: RowSelection,
-    /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest)
+    /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest).
+    /// With a bias of relative positions, the sum of both: (examples, heads, longest, longest)
     mask: Tensor,
 }
 
@@ -71,15 +72,15 @@ impl Encoder {
         operand_dtype: DType,
         tensor: impl Fn(&str) -> Tensor,
     ) -> Self {
-        let names = Names::of(config);
+        let names = config.names();
         let embedding = |name: &str| tensor(&format!("{name}.weight"));
-        let linear_of = |name: &String, operand_dtype| Linear {
+        let linear_of = |name: &str, operand_dtype| Linear {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
             operand_dtype,
         };
-        let linear = |name: &String| linear_of(name, operand_dtype);
-        let norm = |name: &String| LayerNorm {
+        let linear = |name: &str| linear_of(name, operand_dtype);
+        let norm = |name: &str| LayerNorm {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
             eps: config.layer_norm_eps,
@@ -95,18 +96,13 @@ impl Encoder {
             output_norm: norm(&names.output_norm),
         };
         Encoder {
-            family: config.family,
-            heads: config.heads,
-            head_size: config.head_size(),
-            max_positions: config.max_positions,
-            hidden_dropout: config.hidden_dropout,
-            attention_dropout: config.attention_dropout,
-            classifier_dropout: config.classifier_dropout,
-            activation: config.activation,
+            config: config.clone(),
             words: embedding(&names.words),
             positions: embedding(&names.positions),
             segments: names.segments.as_deref().map(embedding),
             embedding_norm: norm(&names.embedding_norm),
+            projection: names.projection.as_deref().map(|name| linear_of(name, DType::F32)),
+            relative_bias: names.relative_bias.as_deref().map(embedding),
             layers: names.layers.iter().map(layer).collect(),
             pooler: linear_of(&names.pooler, DType::F32),
             classifier: linear_of(&names.classifier, DType::F32),
@@ -132,9 +128,9 @@ impl Encoder {
         self.logits_from_embeddings((baseline + difference.broadcast_mul(alphas)?)?, batch, None)
     }
 
-    /// (tokens, hidden)
+    /// (tokens, embedding size)
     fn word_embeddings(&self, ids: &[u32]) -> Result<Tensor> {
-        rows::embedding(&self.words, ids)
+        embedding_with_padding(&self.words, ids, self.config.padding_id)
     }
 
     fn logits_from_embeddings(
@@ -143,34 +139,48 @@ impl Encoder {
         batch: &Batch,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let padding = Padding::new(batch, &self.device)?;
+        let mut padding = Padding::new(batch, &self.device)?;
+        if let Some(table) = &self.relative_bias {
+            padding.mask = padding.mask.broadcast_add(&relative_bias(table, padding.longest)?)?;
+        }
         let mut x = self.embed(words, batch, dropout)?;
-        for (index, layer) in self.layers.iter().enumerate() {
+        for index in 0..self.config.layers {
+            let layer = &self.layers[self.config.sharing.parameter_set(index)];
             x = self.layer(layer, index, &x, batch, &padding, dropout)?;
         }
         let first: Vec<u32> = batch.offsets[..batch.len()].iter().map(|offset| *offset as u32).collect();
         let first = RowSelection::new(first, batch.tokens(), &self.device)?.select(&x)?; // (examples, hidden)
+        let layers = self.config.layers;
+        let dropped = |x: Tensor, number: u32, site: DropoutSite| match dropout {
+            Some(masks) => {
+                apply_to_rows(masks, &x, number, self.config.dropout_rate(site), batch.first_example)
+            }
+            None => Ok(x),
+        };
+        let first = dropped(first, dropout::pooler(layers), DropoutSite::Pooler)?;
         let pooled = self.pooler.forward(&first)?;
-        let pooled = match self.family.pooler_activation() {
+        let pooled = match self.config.architecture.pooler_activation {
             PoolerActivation::Tanh => pooled.tanh()?,
             PoolerActivation::Relu => relu(&pooled)?,
+            PoolerActivation::Gelu => activate(&pooled, Activation::Gelu)?,
         };
-        let site = dropout::classifier(self.layers.len());
-        let pooled = match dropout {
-            Some(masks) => apply_to_rows(masks, &pooled, site, self.classifier_dropout, batch.first_example)?,
-            None => pooled,
-        };
+        let pooled = dropped(pooled, dropout::classifier(layers), DropoutSite::Classifier)?;
         self.classifier.forward(&pooled)
     }
 
-    /// dropout(LayerNorm(word + segment + position)): (tokens, hidden)
+    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size: (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             x = (x + rows::small_embedding(segments, &batch.type_ids)?)?;
         }
-        let positions: Vec<u32> = batch.offsets.windows(2).flat_map(|w| 0..(w[1] - w[0]) as u32).collect();
-        x = (x + rows::embedding(&self.positions, &positions)?)?;
-        self.dropout(&self.embedding_norm.forward(&x)?, dropout::EMBEDDINGS, batch, dropout)
+        let positions = positions(&self.config, batch);
+        x = (x + embedding_with_padding(&self.positions, &positions, padding_position(&self.config))?)?;
+        let x = self.embedding_norm.forward(&x)?;
+        let x = self.dropout(&x, dropout::EMBEDDINGS, DropoutSite::Embeddings, batch, dropout)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&x),
+            None => Ok(x),
+        }
     }
 
     /// One encoder layer: (tokens, hidden) → (tokens, hidden)
@@ -183,15 +193,14 @@ impl Encoder {
         padding: &Padding,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let mut attention = self.attention(layer, index, x, batch, padding, dropout)?;
-        // DistilBERT has no dropout after the attention output.
-        if self.family.has_attention_output_dropout() {
-            attention = self.dropout(&attention, dropout::attention_output(index), batch, dropout)?;
-        }
+        let attention = self.attention(layer, index, x, batch, padding, dropout)?;
+        let number = dropout::attention_output(index);
+        let attention = self.dropout(&attention, number, DropoutSite::AttentionOutput, batch, dropout)?;
         let x = layer.attention_norm.forward(&(attention + x)?)?;
-        let ffn_act = activate(&layer.up.forward(&x)?, self.activation)?; // (tokens, intermediate)
+        let ffn_act = activate(&layer.up.forward(&x)?, self.config.activation)?; // (tokens, intermediate)
         let output = layer.down.forward(&ffn_act)?;
-        let output = self.dropout(&output, dropout::feed_forward(index), batch, dropout)?;
+        let number = dropout::feed_forward(index);
+        let output = self.dropout(&output, number, DropoutSite::FeedForward, batch, dropout)?;
         layer.output_norm.forward(&(output + x)?)
     }
 
@@ -208,18 +217,19 @@ impl Encoder {
         let query = self.split_heads(&layer.query.forward(x)?, padding)?;
         let key = self.split_heads(&layer.key.forward(x)?, padding)?;
         let value = self.split_heads(&layer.value.forward(x)?, padding)?;
-        let scale = 1.0 / (self.head_size as f64).sqrt();
+        let scale = 1.0 / (self.config.head_size() as f64).sqrt();
         let scores = (query.matmul(&key.t()?)? * scale)?; // (examples, heads, longest, longest)
         let mut probs = (self.softmax)(&scores.broadcast_add(&padding.mask)?)?;
         if let Some(masks) = dropout {
-            let sizes = (self.heads, self.max_positions);
-            let mask = attention_mask(masks, index, self.attention_dropout, batch, sizes, &self.device)?;
+            let sizes = (self.config.heads, self.config.max_positions);
+            let rate = self.config.dropout_rate(DropoutSite::Attention);
+            let mask = attention_mask(masks, index, rate, batch, sizes, &self.device)?;
             if let Some(mask) = mask {
                 probs = (probs * mask)?;
             }
         }
         let context = probs.matmul(&value)?.transpose(1, 2)?; // (examples, longest, heads, head size)
-        let context = context.reshape((padding.examples * padding.longest, self.heads * self.head_size))?;
+        let context = context.reshape((padding.examples * padding.longest, self.config.hidden))?;
         layer.attention_out.forward(&padding.position_of_token.select(&context)?)
     }
 
@@ -229,18 +239,47 @@ impl Encoder {
         padding
             .token_of_position
             .select(&Tensor::cat(&[x, &zeros], 0)?)?
-            .reshape((padding.examples, padding.longest, self.heads, self.head_size))?
+            .reshape((padding.examples, padding.longest, self.config.heads, self.config.head_size()))?
             .transpose(1, 2)?
             .contiguous()
     }
 
-    /// Applies hidden dropout to `x` (tokens, hidden).
-    fn dropout(&self, x: &Tensor, site: u32, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
+    /// Applies the mask with that number to `x` (tokens, width).
+    fn dropout(
+        &self,
+        x: &Tensor,
+        number: u32,
+        site: DropoutSite,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
         match dropout {
-            Some(masks) => apply_to_rows(masks, x, site, self.hidden_dropout, batch.first_token),
+            Some(masks) => apply_to_rows(masks, x, number, self.config.dropout_rate(site), batch.first_token),
             None => Ok(x.clone()),
         }
     }
+}
+
+/// The rows of an embedding whose row `padding` gets no gradient: (words, width) → (ids, width)
+fn embedding_with_padding(table: &Tensor, ids: &[u32], padding: Option<u32>) -> Result<Tensor> {
+    let rows = rows::embedding(table, ids)?;
+    if !ids.iter().any(|id| Some(*id) == padding) {
+        return Ok(rows);
+    }
+    let is_padding: Vec<f32> = ids.iter().map(|id| f32::from(u8::from(Some(*id) == padding))).collect();
+    let is_padding = Tensor::from_vec(is_padding, (ids.len(), 1), table.device())?;
+    let without_padding = rows.broadcast_mul(&(1.0 - &is_padding)?)?;
+    without_padding + rows.detach().broadcast_mul(&is_padding)?
+}
+
+/// The bias of each pair of positions, from the rows of its bucket: (buckets, heads) → (1, heads, longest, longest)
+fn relative_bias(table: &Tensor, longest: usize) -> Result<Tensor> {
+    let buckets = relative_buckets(longest);
+    // The distance key − query is entry `key - query + longest - 1`.
+    let pairs = (0..longest).flat_map(|query| &buckets[longest - 1 - query..2 * longest - 1 - query]);
+    let pairs: Vec<u32> = pairs.copied().collect();
+    let heads = table.dim(1)?;
+    rows::small_embedding(table, &pairs)?.t()?.contiguous()?.reshape((1, heads, longest, longest))
 }
 
 impl Padding {

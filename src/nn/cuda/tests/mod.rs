@@ -101,7 +101,7 @@ impl<D: Device> Fixture<D> {
 
     fn input_for(&mut self, batch: &Batch, outputs: usize, scalars: StepScalars) -> Input {
         let bucket = Bucket::of(batch, outputs);
-        Input::new(bucket, self.u32s(&pack(bucket, batch, scalars)))
+        Input::new(bucket, self.u32s(&pack(bucket, batch, None, scalars)))
     }
 
     fn partial_sums(&mut self, stride: usize) -> PartialSums {

@@ -50,7 +50,7 @@ fn embedding_gradient_adds_the_tokens_of_each_word<D: Device>(open: impl Fn() ->
     for (ids, rows, width) in [(vec![3, 0, 3, 3, 7, 0], 9, 5), (vec![2; 40], 3, 300), (vec![1], 2, 257)] {
         let mut fixture = Fixture::new(open());
         let d = random(1, ids.len() * width);
-        let (sorted, d_slice) = (SortedTokens::of(&ids), fixture.f32s(&d));
+        let (sorted, d_slice) = (SortedTokens::of(&ids, None), fixture.f32s(&d));
         let gradient = fixture.allocate(rows * width);
         let slices = [&sorted.words, &sorted.word_starts, &sorted.tokens_by_word].map(|x| fixture.u32s(x));
         let launch: Launch = embedding_gradient(slices, d_slice, width, gradient);

@@ -1,0 +1,129 @@
+//! What families of encoders differ in.
+
+use super::names::{ModuleNames, Names};
+use super::sharing::LayerSharing;
+use kernels::activation::Activation;
+
+/// A family of encoders. Its layers are those of BERT (post-LN, with biases, Devlin et al. 2018,
+/// <https://arxiv.org/abs/1810.04805>); the fields are what differs between families.
+#[derive(Debug, PartialEq)]
+pub struct Architecture {
+    /// Value of `model_type` in `config.json`.
+    pub model_type: &'static str,
+    /// The Transformers class of a classifier.
+    pub class: &'static str,
+    /// Two keys that identify a `config.json` without `model_type`, as early files are.
+    pub(crate) identifying_keys: Option<[&'static str; 2]>,
+    pub(crate) keys: ConfigKeys,
+    pub(crate) positions: Positions,
+    /// What is added to the scores of attention.
+    pub(crate) attention_bias: AttentionBias,
+    /// Where dropout applies.
+    pub(crate) dropout_sites: &'static [DropoutSite],
+    /// Activation function of the linear layer between the first token's state and the classifier.
+    pub(crate) pooler_activation: PoolerActivation,
+    pub(crate) names: ModuleNames,
+}
+
+/// The keys of a `config.json`, and the defaults of the Transformers class.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ConfigKeys {
+    /// Hidden size; the first key that is present counts.
+    pub(crate) hidden: &'static [&'static str],
+    /// Number of layers.
+    pub(crate) layers: &'static [&'static str],
+    /// Number of attention heads.
+    pub(crate) heads: &'static [&'static str],
+    /// Width of the feed-forward network.
+    pub(crate) intermediate: &'static str,
+    /// Width of the embeddings and its default, if it is not the hidden size.
+    pub(crate) embedding_size: Option<(&'static str, usize)>,
+    /// Number of groups of layers with the same parameters, and of layers in a group.
+    pub(crate) sharing: Option<[&'static str; 2]>,
+    /// Id of the padding token, whose word embedding has no gradient.
+    pub(crate) padding: PaddingKey,
+    /// Dropout rate of embeddings and layer outputs.
+    pub(crate) hidden_dropout: (&'static str, f64),
+    /// Dropout rate of attention probabilities.
+    pub(crate) attention_dropout: (&'static str, f64),
+    /// Dropout rate before the classifier; without a key or a value, it is that of hidden states.
+    pub(crate) classifier_dropout: (Option<&'static str>, Option<f64>),
+    /// Activation function of the feed-forward network.
+    pub(crate) activation: (&'static str, Activation),
+    /// Added to the variance in LayerNorm; without a key it is 1e-12.
+    pub(crate) layer_norm_eps: Option<&'static str>,
+}
+
+/// Where the id of the padding token is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PaddingKey {
+    /// The key `pad_token_id`, with this default.
+    WithDefault(u32),
+    /// A constant of the Transformers class, which ignores the key.
+    Constant(u32),
+}
+
+/// How the tokens of an example are numbered for the position embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Positions {
+    /// 0, 1, 2, ….
+    Absolute,
+    /// From the id of the padding token plus 1. A padding token in the text has this id as its position and is not
+    /// counted; the embedding of that position has no gradient.
+    AfterPadding,
+}
+
+/// What is added to the scores of attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AttentionBias {
+    /// Nothing.
+    None,
+    /// A number for each head and bucket of distances between query and key, the same in all layers (Raffel et al. 2019,
+    /// <https://arxiv.org/abs/1910.10683>).
+    RelativeBuckets {
+        /// The embedding of the buckets, without prefix.
+        module: &'static str,
+        /// The key of their number. Transformers computes with 32, whatever the value.
+        size_key: &'static str,
+    },
+}
+
+/// A place in the model where dropout applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DropoutSite {
+    /// The embeddings, after their LayerNorm.
+    Embeddings,
+    /// The attention probabilities of a layer.
+    Attention,
+    /// The output projection of the attention of a layer.
+    AttentionOutput,
+    /// The output of the feed-forward network of a layer.
+    FeedForward,
+    /// The first token's state, before the pooler.
+    Pooler,
+    /// The output of the pooler, before the classifier.
+    Classifier,
+}
+
+/// Activation function of the linear layer between the first token's state and the classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoolerActivation {
+    /// tanh(x).
+    Tanh,
+    /// max(x, 0).
+    Relu,
+    /// x Φ(x).
+    Gelu,
+}
+
+impl Architecture {
+    /// The names of the modules of a model with these layers. `has_equal_sizes` says that its embeddings have the hidden
+    /// size.
+    pub(crate) fn names(&self, sharing: LayerSharing, has_equal_sizes: bool) -> Names {
+        let relative_bias = match self.attention_bias {
+            AttentionBias::None => None,
+            AttentionBias::RelativeBuckets { module, .. } => Some(module),
+        };
+        self.names.of_model(sharing, has_equal_sizes, relative_bias)
+    }
+}

@@ -1,0 +1,17 @@
+//! Encoder architectures as data: the keys of their `config.json`, what their models compute, and the names of their
+//! tensors. Engines read the data and know no family; [`families`] has a description for each.
+
+mod description;
+mod families;
+mod lookup;
+mod names;
+mod sharing;
+
+pub use description::Architecture;
+pub(crate) use description::{AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions};
+pub use families::ARCHITECTURES;
+pub(crate) use families::UNSUPPORTED;
+pub use lookup::is_key_bias;
+pub(crate) use lookup::is_output_parameter;
+pub(crate) use names::{LayerNames, Names};
+pub(crate) use sharing::LayerSharing;

@@ -1,0 +1,119 @@
+//! Keys, defaults and errors of `config.json`.
+
+use super::*;
+
+const BERT: &str = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 64, "type_vocab_size": 2,
+    "hidden_dropout_prob": 0.3, "odd_key": [1], "torch_dtype": "float16"}"#;
+
+fn parse(text: &str) -> Result<ModelConfig> {
+    ModelConfig::parse("m", text.as_bytes())
+}
+
+fn message(text: &str) -> String {
+    parse(text).expect_err("an invalid configuration").to_string()
+}
+
+#[test]
+fn defaults_match_transformers() {
+    let bert = parse(BERT).expect("a valid configuration");
+    assert_eq!((bert.classifier_dropout, bert.attention_dropout, bert.layer_norm_eps), (0.3, 0.1, 1e-12));
+    assert_eq!(bert.id2label.for_outputs(2).unwrap(), ["LABEL_0", "LABEL_1"]);
+    let with_key = parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\""))
+        .expect("a valid configuration");
+    assert_eq!(with_key.classifier_dropout, 0.5);
+    let distilbert = parse(
+        r#"{"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 1, "n_heads": 2,
+        "hidden_dim": 16, "max_position_embeddings": 5, "id2label": {"1": "b", "0": "a", "2": "c"}}"#,
+    )
+    .expect("a valid configuration");
+    assert_eq!((distilbert.classifier_dropout, distilbert.type_vocab), (0.2, 0));
+    assert_eq!(distilbert.id2label.for_outputs(3).unwrap(), ["a", "b", "c"]);
+}
+
+#[test]
+fn family_is_inferred_without_model_type() {
+    let text = BERT.replace("\"model_type\": \"bert\",", "");
+    assert_eq!(parse(&text).expect("a BERT").architecture.model_type, "bert");
+    assert!(message("{}").contains("model_type is missing"));
+}
+
+#[test]
+fn errors_name_the_model_and_the_key() {
+    let gpt = message(&BERT.replace("\"bert\"", "\"gpt2\""));
+    assert!(gpt.starts_with("model m: ") && gpt.contains("\"gpt2\""), "{gpt}");
+    assert!(gpt.contains("supported are bert, distilbert, roberta, "), "{gpt}");
+    let modern = message(&BERT.replace("\"bert\"", "\"modernbert\""));
+    assert!(modern.contains("\"modernbert\", which needs rotary positions"), "{modern}");
+    let cases = [
+        (BERT.replace("\"hidden_size\": 32", "\"a\": 1"), "key hidden_size is missing"),
+        (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 0"), "hidden_size is 0"),
+        (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 30"), "hidden size 30 is not divisible"),
+        (BERT.replace("\"odd_key\": [1]", "\"hidden_act\": \"silu\""), "hidden_act is \"silu\""),
+        (
+            BERT.replace("\"odd_key\": [1]", "\"position_embedding_type\": \"relative_key\""),
+            "position_embedding_type is \"relative_key\"",
+        ),
+        (BERT.replace("0.3", "1.0"), "hidden_dropout_prob is 1"),
+        (BERT.replace("\"odd_key\": [1]", "\"is_decoder\": true"), "is_decoder is true"),
+        ("[1]".to_owned(), "not a JSON object"),
+    ];
+    for (text, expected) in cases {
+        let found = message(&text);
+        assert!(found.contains(expected), "{found:?} has no {expected:?}");
+    }
+}
+
+const SIZES: &str = r#""vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 6, "num_attention_heads": 4,
+    "intermediate_size": 64, "max_position_embeddings": 40, "type_vocab_size": 1"#;
+
+#[test]
+fn keys_of_each_family_are_read_or_rejected() {
+    let of = |model_type: &str, keys: &str| format!(r#"{{"model_type": "{model_type}", {SIZES}{keys}}}"#);
+    let config = |model_type: &str, keys: &str| parse(&of(model_type, keys)).expect("a configuration");
+    let roberta = config("roberta", "");
+    assert_eq!((roberta.padding_id, roberta.max_tokens()), (Some(1), 38));
+    assert_eq!(config("xlm-roberta", r#", "pad_token_id": 9"#).max_tokens(), 30);
+    assert_eq!(config("bert", r#", "pad_token_id": -1"#).padding_id, Some(49));
+    assert_eq!(config("bert", r#", "pad_token_id": null"#).padding_id, None);
+    assert_eq!(config("mpnet", r#", "pad_token_id": null"#).max_tokens(), 38);
+    let electra = config("electra", r#", "embedding_size": 32"#);
+    assert!(electra.names().projection.is_none() && config("electra", "").embedding_size == 128);
+    let albert = config("albert", r#", "num_hidden_groups": 2, "inner_group_num": 2"#);
+    assert_eq!((albert.layers, albert.names().layers.len()), (12, 4));
+    assert_eq!((albert.hidden_dropout, albert.classifier_dropout), (0.0, 0.1));
+    assert_eq!(albert.dropout_rate(DropoutSite::FeedForward), 0.0);
+    let cases = [
+        (of("roberta", r#", "pad_token_id": null"#), "pad_token_id is null"),
+        (of("roberta", r#", "pad_token_id": 39"#), "the first position, pad_token_id + 1, is 40"),
+        (of("bert", r#", "pad_token_id": 50"#), "pad_token_id is 50, outside the vocabulary of 50"),
+        (of("bert", r#", "pad_token_id": "x""#), "pad_token_id is \"x\""),
+        (of("albert", r#", "num_hidden_groups": 7"#), "num_hidden_groups is 7, more than num_hidden_layers"),
+        (of("albert", r#", "inner_group_num": 500"#), "at most 1000 layers"),
+        (of("mpnet", r#", "relative_attention_num_buckets": 64"#), "relative_attention_num_buckets is 64"),
+    ];
+    for (text, expected) in cases {
+        let found = message(&text);
+        assert!(found.contains(expected), "{found:?} has no {expected:?}");
+    }
+}
+
+#[test]
+fn to_json_sets_the_head_and_keeps_other_keys() {
+    let config = parse(BERT).expect("a valid configuration");
+    let labels = ["negative", "neutral", "positive"].map(str::to_owned);
+    let file = config.to_json(&Labels::from(labels.to_vec()));
+    assert_eq!(file["odd_key"], json!([1]));
+    assert_eq!(file["architectures"], json!(["BertForSequenceClassification"]));
+    assert_eq!(file["id2label"]["2"], "positive");
+    assert_eq!(file["label2id"]["neutral"], 1);
+    assert_eq!(file["torch_dtype"], "float32");
+    let reread = parse(&file.to_string()).expect("a valid configuration");
+    assert_eq!(reread.id2label.for_outputs(3).unwrap(), labels);
+    assert_eq!(reread.classifier_dropout, config.classifier_dropout);
+    assert_eq!(file["problem_type"], "single_label_classification");
+    let regression = config.to_json(&Labels::Scale { low: 0.0, high: 5.0 });
+    assert_eq!((&regression["problem_type"], &regression["num_labels"]), (&json!("regression"), &json!(1)));
+    let reread = parse(&regression.to_string()).expect("a valid configuration");
+    assert_eq!(reread.id2label.for_outputs(1).unwrap(), ["LABEL_0"]);
+}

@@ -1,0 +1,156 @@
+//! One encoder layer, forward and backward, over the operations of an engine (Vaswani et al. 2017,
+//! <https://arxiv.org/abs/1706.03762>; post-LN as in BERT, Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>).
+//!
+//! Shapes: T tokens, R rows that the layer outputs (R = T but in the last layer, which computes the first token of each
+//! example), H hidden size, I intermediate size. Weights are (outputs, inputs), as PyTorch stores them. ⊙ is the
+//! element-wise product, mask a dropout mask with its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect
+//! to `x`.
+
+use Buffer::{Context, D, DContext, DFfn, DFfnOut, DProj, FfnAct, FfnOut, Ln1Out, Out, PreAct, Proj, XRows};
+use Matrix::{AttentionOut, Down, Up};
+
+/// A buffer of a layer, with one meaning. An engine may keep several in the same memory if no step needs both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Buffer {
+    /// The rows of the input that the layer computes an output for: (R, H)
+    XRows,
+    /// Output of the attention, before its projection: (R, H)
+    Context,
+    /// Projected output of the attention, without bias: (R, H)
+    Proj,
+    /// Output of the attention LayerNorm: (R, H)
+    Ln1Out,
+    /// Input of the activation function, without bias: (R, I)
+    PreAct,
+    /// Output of the activation function: (R, I)
+    FfnAct,
+    /// Output of the feed-forward network, without bias: (R, H)
+    FfnOut,
+    /// Output of the layer: (R, H)
+    Out,
+    /// The gradient of the residual stream: of `Out`, of `Ln1Out`, and of what is normalized: (R, H)
+    D,
+    /// Gradient of `FfnOut`: (R, H)
+    DFfnOut,
+    /// Gradient of `FfnAct`, then of `PreAct`: (R, I)
+    DFfn,
+    /// Gradient of `Proj`: (R, H)
+    DProj,
+    /// Gradient of `Context`: (R, H)
+    DContext,
+}
+
+/// A matrix of a layer, except those of queries, keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matrix {
+    /// Wo: (H, H)
+    AttentionOut,
+    /// Wup: (I, H)
+    Up,
+    /// Wdown: (H, I)
+    Down,
+}
+
+/// A LayerNorm of a layer, with the bias and the dropout of what is added to its residual connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Norm {
+    /// After the attention.
+    Attention,
+    /// After the feed-forward network.
+    Output,
+}
+
+/// What becomes of the earlier content of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// It is overwritten.
+    Write,
+    /// The result is added to it.
+    Add,
+}
+
+/// The operations of the forward pass, which know the buffers and parameters of a layer.
+pub(crate) trait ForwardOps {
+    /// Why an operation can fail.
+    type Error;
+
+    /// q (R, H), k and v (T, H) = x Wqᵀ, x Wkᵀ, x Wvᵀ, without biases. Fills `XRows`.
+    fn project_qkv(&mut self) -> Result<(), Self::Error>;
+
+    /// Context = dropout(softmax((q + bq) (k + bk)ᵀ / √head_size + bias)) (v + bv)
+    fn attention(&mut self) -> Result<(), Self::Error>;
+
+    /// y = x Wᵀ
+    fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<(), Self::Error>;
+
+    /// y = LayerNorm(mask ⊙ (x + bias) + residual). Consumes `x`.
+    fn add_norm(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<(), Self::Error>;
+
+    /// FfnAct = f(PreAct + bup). Consumes `PreAct`.
+    fn activate(&mut self) -> Result<(), Self::Error>;
+}
+
+/// The operations of the backward pass.
+pub(crate) trait BackwardOps {
+    /// Why an operation can fail.
+    type Error;
+
+    /// The backward pass of [`ForwardOps::add_norm`]: `D` becomes the gradient of the sum that is normalized,
+    /// d_x = mask ⊙ D. Adds to the gradients of norm and bias.
+    fn norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Self::Error>;
+
+    /// d_W = d_yᵀ x, once all rows of the batch are known.
+    fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<(), Self::Error>;
+
+    /// d_x = d_y W, written or added.
+    fn input_grad(
+        &mut self,
+        d_x: Buffer,
+        d_y: Buffer,
+        weight: Matrix,
+        store: Store,
+    ) -> Result<(), Self::Error>;
+
+    /// DFfn ← DFfn ⊙ f'(PreAct + bup), d_bup += Σ_rows DFfn
+    fn activation_backward(&mut self) -> Result<(), Self::Error>;
+
+    /// From `DContext` to d_q (R, H), d_k and d_v (T, H), and the gradients of their biases.
+    fn attention_backward(&mut self) -> Result<(), Self::Error>;
+
+    /// d_x (T, H) = D + d_q Wq on the output rows + d_k Wk + d_v Wv, and the gradients of these matrices.
+    fn qkv_backward(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Computes `Out` from the input x (T, H).
+pub(crate) fn forward<O: ForwardOps>(ops: &mut O) -> Result<(), O::Error> {
+    // Self-attention.
+    ops.project_qkv()?; //                                    q (R, H), k and v (T, H)
+    ops.attention()?; //                                      (R, H)  Context
+    ops.linear(Proj, Context, AttentionOut)?; //              (R, H)  Proj = Context Woᵀ
+    ops.add_norm(Norm::Attention, Proj, XRows, Ln1Out)?; //   (R, H)  Ln1Out = LayerNorm(mask ⊙ (Proj + bo) + XRows)
+
+    // Feed-forward network.
+    ops.linear(PreAct, Ln1Out, Up)?; //                       (R, I)  PreAct = Ln1Out Wupᵀ
+    ops.activate()?; //                                       (R, I)  FfnAct = f(PreAct + bup)
+    ops.linear(FfnOut, FfnAct, Down)?; //                     (R, H)  FfnOut = FfnAct Wdownᵀ
+    ops.add_norm(Norm::Output, FfnOut, Ln1Out, Out) //        (R, H)  Out = LayerNorm(mask ⊙ (FfnOut + bdown) + Ln1Out)
+}
+
+/// The backward pass of [`forward`]: from the gradient of `Out` in `D` to that of the input x (T, H), with the gradients of
+/// all parameters.
+pub(crate) fn backward<O: BackwardOps>(ops: &mut O) -> Result<(), O::Error> {
+    // Feed-forward network.
+    ops.norm_backward(Norm::Output, DFfnOut)?; //             (R, H)  DFfnOut = mask ⊙ D
+    ops.weight_grad(Down, DFfnOut, FfnAct)?; //               (H, I)  d_Wdown = DFfnOutᵀ FfnAct
+    ops.input_grad(DFfn, DFfnOut, Down, Store::Write)?; //    (R, I)  DFfn = DFfnOut Wdown
+    ops.activation_backward()?; //                            (R, I)  DFfn ← DFfn ⊙ f'
+    ops.weight_grad(Up, DFfn, Ln1Out)?; //                    (I, H)  d_Wup = DFfnᵀ Ln1Out
+    ops.input_grad(D, DFfn, Up, Store::Add)?; //              (R, H)  D ← D + DFfn Wup, the gradient of Ln1Out
+
+    // Self-attention.
+    ops.norm_backward(Norm::Attention, DProj)?; //            (R, H)  DProj = mask ⊙ D
+    ops.weight_grad(AttentionOut, DProj, Context)?; //        (H, H)  d_Wo = DProjᵀ Context
+    ops.input_grad(DContext, DProj, AttentionOut, Store::Write)?; // (R, H)  DContext = DProj Wo
+    ops.attention_backward()?; //                             d_q (R, H), d_k and d_v (T, H)
+    ops.qkv_backward() //                                     (T, H)  d_x
+}
