@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long eight short trainings may take.
-const TIMEOUT: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 fn train(home: &Path, learning_rate: &str) {
     let set = ["task=demo", "max_steps=3", "max_train_samples=64", "device=cpu", learning_rate];

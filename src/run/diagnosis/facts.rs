@@ -1,6 +1,6 @@
 //! The numbers of a training that diagnoses are made from.
 
-use crate::catalog::{ModelSize, recommended};
+use crate::catalog::{ModelSize, known_model, recommended};
 use crate::event::{Eval, Scores, Started, Step};
 use std::collections::VecDeque;
 
@@ -181,7 +181,9 @@ impl Facts {
 
     /// The recommended value of a key for this model and data.
     pub(super) fn recommended(&self, key: &str) -> Option<&'static str> {
-        let size = ModelSize::of_parameters(self.started.trainable_parameters);
+        // The parameters of a known model do not always reveal its size: the layers of ALBERT share theirs.
+        let known = known_model(&self.started.spec.model).map(|model| model.size);
+        let size = known.unwrap_or_else(|| ModelSize::of_parameters(self.started.trainable_parameters));
         let rows = self.started.rows[0] as u64;
         recommended(size, self.started.spec.task(), Some(rows)).get(key).map(|setting| setting.value)
     }
