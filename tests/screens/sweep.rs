@@ -179,7 +179,7 @@ fn the_winner_is_trained_with_new_seeds() {
 fn sweeps_are_enqueued_and_their_trials_found() {
     let mut app = tuned(120, 40);
     let resume = Effect::Enqueue(TrainRequest::ResumeSweep(NAME.into()));
-    assert_eq!(press_keys(&mut app, "a"), [resume.clone()]);
+    assert_eq!(press_keys(&mut app, "a"), std::slice::from_ref(&resume));
     press_keys(&mut app, "<esc>");
     let trials = |app: &App| app.runs.visible_runs().filter(|run| run.trial.is_some()).count();
     assert_eq!(trials(&app), 1, "only the one that is being trained");
