@@ -192,7 +192,8 @@ fn run_of_another_process_is_followed() {
         &[],
         (110, 30),
     );
-    plain.wait_for("tiny: demo on demo, seed 42;");
+    // A fast training scrolls the line off the screen at once.
+    wait_for_output(&mut plain, "tiny: demo on demo, seed 42;");
     trainer.send("xx");
     trainer.wait_for("stopped;");
     plain.wait_for("stopped; the run can be resumed");
@@ -202,9 +203,10 @@ fn run_of_another_process_is_followed() {
     assert_eq!(trainer.end().exit_code(), 0);
 }
 
-/// Waits for a notification, which is not drawn but written after the frame that shows its reason.
+/// Waits for a text in the output, which need not be on the screen: a notification is not drawn but written after the frame that
+/// shows its reason.
 #[track_caller]
-fn wait_for_notification(terminal: &mut Terminal, text: &str) {
+fn wait_for_output(terminal: &mut Terminal, text: &str) {
     terminal.wait_until(text, |terminal| String::from_utf8_lossy(&terminal.raw).contains(text));
 }
 
@@ -259,7 +261,7 @@ fn paused_run_can_be_changed_and_resumed() {
     terminal.send("xx");
     terminal.wait_for("stopped;");
     // The notification is for a user of another window.
-    wait_for_notification(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
+    wait_for_output(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.assert_restored();
@@ -311,7 +313,7 @@ fn queue_survives_a_kill_and_continues() {
     terminal.send("x");
     terminal.wait_for("start the next queued run");
     terminal.send("x");
-    wait_for_notification(&mut terminal, "the queue is done: 3 runs, 0 failed");
+    wait_for_output(&mut terminal, "the queue is done: 3 runs, 0 failed");
     // The worker that changes the file may still be writing.
     let queue = || std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
     terminal.wait("empty queue", |_| !queue().contains("[[run]]"));
