@@ -16,7 +16,7 @@ pub fn experiments(folder: &Path, data: &[u8]) {
             check_text(&spec);
         }
         if let Ok(changed) = experiments.with_changes(name, &[("seed", "7".to_owned())]) {
-            assert_eq!(changed.seed, 7);
+            assert_eq!(changed.spec().seed, 7);
         }
     }
 }
