@@ -2,6 +2,7 @@
 //! one, commands are executed, and errors are recorded.
 
 mod predictions;
+mod probes;
 
 use glue_tui::catalog::Metric;
 use glue_tui::error::Error;

@@ -1,12 +1,12 @@
-//! The schema in the footer of a file. It states how many children each group has, for which the library allocates memory
-//! at once, and which it reads recursively.
+//! The footer of a file. The library reads a field whatever its type is. The schema states how many children each group
+//! has, for which the library allocates memory at once, and which it reads recursively.
 //!
 //! A footer is a struct in the compact protocol of Thrift, followed by its length and `PAR1`; see `parquet.thrift` of the
 //! Parquet format.
 
 use super::file_error::damaged;
 use super::format::FILE_META_DATA;
-use super::thrift::{Compact, I32, LIST, STRUCT};
+use super::thrift::{Compact, I32, LIST};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,7 +18,8 @@ const MAX_DEPTH: usize = 64;
 const END: u64 = 8;
 const MAGIC: &[u8] = b"PAR1";
 
-/// Checks that the schema has the children that its groups state, and is not too deep.
+/// Checks that all fields have the types of the format, that the schema has the children that its groups state, and that it is
+/// not too deep.
 ///
 /// # Errors
 /// [`Error::Data`] otherwise, and for a footer that is not valid. A file that ends in another way than with a footer is
@@ -55,9 +56,9 @@ fn children(footer: &[u8]) -> Option<Vec<i64>> {
         number = next;
         match (number, kind) {
             (2, LIST) => {
-                let (count, kind) = reader.list()?;
+                let (count, _) = reader.list()?;
                 for _ in 0..count {
-                    children.push((kind == STRUCT).then(|| children_of_element(&mut reader))??);
+                    children.push(children_of_element(&mut reader)?);
                 }
             }
             _ => reader.skip(kind, 0)?,
@@ -105,6 +106,7 @@ fn check_schema(children: &[i64]) -> std::result::Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::thrift::STRUCT;
     use super::*;
 
     /// A footer with a version, a schema of elements with a name and these children, and a number of rows.

@@ -1,27 +1,15 @@
 //! Probes with the demo task and model: each evaluation classifies them, and training gives the same weights.
 
+use super::spec;
 use glue_tui::event::{Command, Event, ProbePrediction, ProbeResult, SplitName};
 use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
 use glue_tui::probes::{self, MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, RunSpec};
 use glue_tui::train::control;
 use std::path::Path;
-
-/// A run of six steps, four an epoch.
-fn spec() -> RunSpec {
-    RunSpec {
-        max_train_samples: Some(32),
-        max_eval_samples: Some(24),
-        per_device_train_batch_size: 8,
-        max_steps: Some(6),
-        learning_rate: 1e-3,
-        device: DeviceSpec::Cpu,
-        ..built_in("tiny")
-    }
-}
 
 fn probe(text: &str, pair: Option<&str>) -> Probe {
     Probe { text: text.into(), text_pair: pair.map(str::to_string) }
