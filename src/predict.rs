@@ -26,9 +26,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 /// Examples of a forward pass of an evaluation.
-const BATCH_SIZE: usize = 64;
-/// Inputs that are tokenized together, on all cores.
-const INPUTS: usize = 128;
+const EVAL_BATCH_SIZE: usize = 64;
+/// Inputs that [`Predictor::predict_all`] tokenizes together, on all cores.
+pub const PREDICT_BATCH_SIZE: usize = 128;
 /// Largest number of tokens in a forward pass of several inputs. Many short inputs divide into equal parts for the
 /// threads; few long ones need little memory.
 const MAX_TOKENS: usize = 4096;
@@ -139,7 +139,7 @@ impl Predictor {
             device,
             precision: Precision::Auto,
             engine: EngineChoice::Auto,
-            max_examples_per_pass: BATCH_SIZE,
+            max_examples_per_pass: PREDICT_BATCH_SIZE,
             max_tokens_per_pass: None,
             threads: None,
             can_check_engine: false,
@@ -213,7 +213,7 @@ impl Predictor {
     /// [`Error::Usage`] for a single text where a pair is expected or the reverse; errors of the engine.
     pub fn predict_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Prediction>> {
         let mut predictions = Vec::with_capacity(inputs.len());
-        for chunk in inputs.chunks(INPUTS) {
+        for chunk in inputs.chunks(PREDICT_BATCH_SIZE) {
             let example = |(text, text_pair): &(String, Option<String>)| {
                 self.check_pair(text_pair.is_some())?;
                 Ok(Example { text: text.clone(), text_pair: text_pair.clone(), label: None })
@@ -222,7 +222,7 @@ impl Predictor {
             let rows = self.tokenizer.encode_all(&examples)?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
             let mut rows = rows.iter();
-            for batch in batch.micro_batches(INPUTS, MAX_TOKENS) {
+            for batch in batch.micro_batches(PREDICT_BATCH_SIZE, MAX_TOKENS) {
                 for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&mut rows) {
                     predictions.push(self.prediction(logits, encoded.ids.len(), *truncated)?);
                 }
@@ -425,7 +425,7 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
-        let predictions = evaluate(self.engine.as_mut(), &encoded, &labels, BATCH_SIZE, &mut on_batch)?;
+        let predictions = evaluate(self.engine.as_mut(), &encoded, &labels, EVAL_BATCH_SIZE, &mut on_batch)?;
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
         let confidence_intervals = score_intervals(task, &predictions);

@@ -32,26 +32,21 @@ fn text(comparison: &Comparison) -> String {
 
 /// `A  demo-fast: 3 seeds (42, 43, 44)`.
 fn side(letter: &str, side: &Side) -> String {
-    let mut numbers: Vec<u64> = side.seeds.iter().map(|seed| seed.seed).collect();
-    numbers.sort_unstable();
-    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    let numbers: Vec<String> = side.seeds.iter().map(|seed| seed.seed.to_string()).collect();
     format!("{letter}  {}: {} ({})", side.name, plural(side.seeds.len(), "seed"), numbers.join(", "))
 }
 
 fn cells(comparison: &MetricComparison) -> Vec<String> {
     let MetricComparison { metric, a, b, difference, .. } = comparison;
     let interval = difference.confidence_interval;
-    let value = difference_text(*metric, difference.value, interval);
-    let points = |text: String| text.trim_end_matches(" points").to_owned();
     let mut cells = vec![metric.name().to_owned()];
     for side in [a, b] {
         cells.extend([score(*metric, side), score_interval(*metric, side)]);
     }
-    let p = p_text(difference.p_value);
     cells.extend([
-        points(value),
-        points(difference_interval(*metric, interval)),
-        p.trim_start_matches("p ").trim_start_matches("= ").to_owned(),
+        difference_text(*metric, difference.value, interval),
+        difference_interval(*metric, interval),
+        p_text(difference.p_value),
         difference.test.title().to_owned(),
     ]);
     cells

@@ -6,16 +6,15 @@ use super::lock::is_training;
 use super::log_state::LogState;
 use super::measured_speed::MeasuredSpeed;
 use super::notes::RunNotes;
-use super::repeats::{Repeats, RepeatsSummary};
+use super::repeats::RepeatsSummary;
 use super::row::{RunRow, RunStatus};
 use super::setting_change::SettingChange;
 use super::sweep::Trial;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
-use crate::event::{Scores, Status};
+use crate::event::Status;
 use crate::spec::RunSpec;
-use crate::stats::{ConfidenceInterval, mean_interval};
-use crate::train::{Summary, score_interval, within_range};
+use crate::train::{Summary, score_interval};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,8 +136,13 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
         (_, None) => seeds.status(&spec),
     };
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(last.best);
-    let confidence_interval =
-        best.and_then(|(metric, _)| interval(metric, last.best_scores.as_ref()?, repeats));
+    let confidence_interval = best.and_then(|(metric, _)| {
+        let scores = last.best_scores.as_ref()?;
+        match repeats.filter(|repeats| repeats.count > 1) {
+            Some(repeats) => repeats.confidence_interval(metric, scores),
+            None => score_interval(scores, metric),
+        }
+    });
     let scores = last
         .best_scores
         .iter()
@@ -185,15 +189,6 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
         measured_speed: summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec)),
         spec: Some(Arc::new(spec)),
     })
-}
-
-/// The interval of the best score, or with several seeds that of their mean, from the scores of a seed.
-fn interval(metric: Metric, scores: &Scores, repeats: Option<Repeats>) -> Option<ConfidenceInterval> {
-    let of_rows = score_interval(scores, metric)?;
-    let Some(Repeats { count, mean, sd }) = repeats.filter(|repeats| repeats.count > 1) else {
-        return Some(of_rows);
-    };
-    Some(within_range(metric, mean_interval(mean, sd, count, of_rows.half_width())?))
 }
 
 /// The trainings of the seeds of a run that have started, with their directories.

@@ -1,7 +1,9 @@
 //! Statistics over the seeds of one experiment.
 
+use crate::catalog::Metric;
 use crate::event::{Scores, Status};
-use crate::train::{Best, Summary};
+use crate::stats::{ConfidenceInterval, mean_interval};
+use crate::train::{Best, Summary, score_interval, within_range};
 use serde::{Deserialize, Serialize};
 
 /// Best validation scores over the seeds of one experiment.
@@ -27,6 +29,14 @@ impl Repeats {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let sd = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
         Some(Repeats { count: count as u64, mean, sd })
+    }
+
+    /// The 95 % interval of the mean for the seeds and the rows as samples, given all `scores` of one of the seeds. `None`
+    /// for one seed, and for metrics whose interval needs the predictions.
+    pub fn confidence_interval(&self, metric: Metric, scores: &Scores) -> Option<ConfidenceInterval> {
+        let of_rows = score_interval(scores, metric)?;
+        let of_mean = mean_interval(self.mean, self.sd, self.count, of_rows.half_width())?;
+        Some(within_range(metric, of_mean))
     }
 }
 

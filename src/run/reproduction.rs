@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::event::{SplitName, Status};
 use crate::format;
 use crate::spec::{Experiments, RunSpec, differences};
+use crate::stats::{SIGNIFICANCE_LEVEL, t_critical};
 use crate::train::Summary;
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -64,9 +64,9 @@ impl Difference {
     /// therefore add no variance.
     pub fn of(ours: Repeats, published: f64, runs: u32) -> Self {
         let error = ours.sd * (1.0 / ours.count as f64 + 1.0 / f64::from(runs.max(1))).sqrt();
-        // Not defined for 0 degrees of freedom.
-        let t = StudentsT::new(0.0, 1.0, ours.count.saturating_sub(1) as f64).ok();
-        let noise = t.map(|t| t.inverse_cdf(0.975) * error);
+        let degrees_of_freedom = ours.count.saturating_sub(1);
+        let noise = (degrees_of_freedom > 0)
+            .then(|| t_critical(SIGNIFICANCE_LEVEL, degrees_of_freedom as f64) * error);
         Difference { value: ours.mean - published, noise }
     }
 

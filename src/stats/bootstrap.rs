@@ -8,6 +8,11 @@ use super::interval::ConfidenceInterval;
 use super::level::CONFIDENCE_LEVEL;
 use kernels::rng::{Rng, Stream};
 
+/// The seed of the resamples, so that the same predictions always have the same intervals.
+pub const SEED: u64 = 25;
+/// A statistic may be undefined in some resamples, which are left out, but it has to be defined in this share of them.
+const MIN_DEFINED: f64 = 0.95;
+
 /// Draws resamples, which depend only on the seed and on their number.
 #[derive(Debug, Clone, Copy)]
 pub struct Resampler {
@@ -22,13 +27,29 @@ impl Resampler {
     }
 
     /// Fills `indices` with the rows of resample number `number`, as many as the sample has.
-    pub fn draw(&self, number: u32, indices: &mut Vec<u32>) {
+    pub(super) fn draw(&self, number: u32, indices: &mut Vec<u32>) {
         indices.clear();
         let blocks = u64::from(self.rows).div_ceil(4);
         // The product of a word and the number of rows, divided by 2³², is uniform up to rows/2³².
         let row = |word: u32| ((u64::from(word) * u64::from(self.rows)) >> 32) as u32;
         indices.extend((0..blocks).flat_map(|block| self.rng.block(number, 0, block)).map(row));
         indices.truncate(self.rows as usize);
+    }
+
+    /// The values of a statistic in `count` resamples, given the rows of each. Resamples in which it is undefined are left
+    /// out; `None` if more than 5 % are.
+    pub fn replicates<T>(
+        &self,
+        count: u32,
+        mut statistic: impl FnMut(&[u32]) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut rows = Vec::new();
+        let value = |number| {
+            self.draw(number, &mut rows);
+            statistic(&rows)
+        };
+        let values: Vec<T> = (0..count).filter_map(value).collect();
+        (values.len() as f64 >= MIN_DEFINED * f64::from(count)).then_some(values)
     }
 }
 

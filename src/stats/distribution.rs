@@ -2,12 +2,12 @@
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// Degrees of freedom from which the normal distribution stands for Student's t.
+/// Degrees of freedom from which the normal distribution is used in place of Student's t.
 const NORMAL_FROM: f64 = 1e6;
 
-/// Down to this level, the quantile of statrs is used.
+/// The smallest level for which the quantile of statrs is used.
 const MIN_LEVEL: f64 = 1e-3;
-/// No critical value is sought above exp of this.
+/// The logarithm of the largest critical value that is not infinite.
 const MAX_LOG_T: f64 = 100.0;
 /// Halvings of the interval of the logarithm of a critical value.
 const HALVINGS: usize = 60;
@@ -33,7 +33,7 @@ fn student(df: f64) -> Option<StudentsT> {
 }
 
 /// The t with P(|T| > t) = `level` for `df` degrees of freedom; infinite for a level of 0.
-pub(super) fn t_critical(level: f64, df: f64) -> f64 {
+pub fn t_critical(level: f64, df: f64) -> f64 {
     let Some(student) = student(df) else { return normal_critical(level) };
     if level >= MIN_LEVEL {
         return -student.inverse_cdf(level / 2.0);

@@ -3,7 +3,8 @@
 //! | question | function |
 //! | --- | --- |
 //! | interval of a proportion | [`wilson`] |
-//! | interval of a correlation | [`pearson_interval`], [`spearman_interval`] |
+//! | correlation of two columns | [`pearson`], [`spearman`] |
+//! | its interval | [`pearson_interval`], [`spearman_interval`] |
 //! | standard error of a function of counts | [`jackknife_error`] |
 //! | do two classifiers differ on the same rows? | [`McNemar`] |
 //! | do two models differ in any metric on the same rows? | [`bootstrap`] |
@@ -27,7 +28,8 @@ mod proportion;
 mod random_effects;
 
 pub use alpha_spending::spending_levels;
-pub use correlation::{pearson_interval, spearman_interval};
+pub use correlation::{pearson, pearson_interval, spearman, spearman_interval};
+pub use distribution::t_critical;
 pub use interval::{ConfidenceInterval, mean_interval, normal_interval};
 pub use jackknife::jackknife_error;
 pub use level::{CONFIDENCE_LEVEL, SIGNIFICANCE_LEVEL};

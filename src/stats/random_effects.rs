@@ -13,8 +13,8 @@
 //! where s² is the sample variance of the scores of the seeds, which contains V₁ − C₂ already. This is the model of
 //! Obuchowski and Rockette for readers (here seeds) and cases (here rows), with readers nested in modalities. The
 //! interval has the half-width √(t²·V_seeds + t'²·V_rows), where t has Welch's degrees of freedom and t' those of the
-//! rows. For independent normal parts, its coverage is at least nominal (Banerjee), also for two or three seeds, where
-//! Satterthwaite's approximation for the sum is not.
+//! rows. For independent normal components, its coverage is at least nominal (Banerjee), also for two or three seeds. That
+//! of Satterthwaite's approximation for the sum is below nominal there.
 //!
 //! Sources: Obuchowski and Rockette, "Hypothesis testing of diagnostic accuracy for multiple readers and multiple
 //! tests" (1995); Hillis, "A marginal-mean ANOVA approach for analyzing multireader multicase radiological imaging
@@ -30,7 +30,7 @@ use serde::Serialize;
 
 /// Halvings of the interval of a p-value.
 const HALVINGS: usize = 60;
-/// The z-score of the smallest p-value that is told apart, about 1e-15.
+/// The z-score of the smallest p-value that is resolved, about 1e-15.
 const MAX_Z: f64 = 8.0;
 
 /// The scores of the seeds of a side.
@@ -51,8 +51,8 @@ impl SeedScores<'_> {
         self.values.len() as f64
     }
 
-    /// V₁ − C₂, divided by the number of seeds: the part of the variance over the rows of the mean that is not shared
-    /// by the seeds. 0 for one seed, where it cannot be told from the shared part.
+    /// (V₁ − C₂)/n: the part of the variance of the mean over the rows that the n seeds do not share. 0 for one seed,
+    /// where V₁ and C₂ are not identifiable separately.
     fn unshared(&self, mean: &[f64]) -> f64 {
         if self.values.len() < 2 {
             return 0.0;

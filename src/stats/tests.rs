@@ -166,15 +166,9 @@ fn bootstrap_equals_scipy_within_its_error() {
     };
     let all: Vec<u32> = (0..400).collect();
     assert_near(f1(&a, &all) - f1(&b, &all), number(&case["difference"]), &Value::Null);
-    let resampler = Resampler::new(1, 400);
-    let mut rows = Vec::new();
-    let mut difference = |number| {
-        resampler.draw(number, &mut rows);
-        f1(&a, &rows) - f1(&b, &rows)
-    };
-    let values: Vec<f64> = (0..4000).map(&mut difference).collect();
-    let again: Vec<f64> = (0..4000).map(&mut difference).collect();
-    assert_eq!(values, again);
+    let difference = |rows: &[u32]| Some(f1(&a, rows) - f1(&b, rows));
+    let values = Resampler::new(1, 400).replicates(4000, difference).unwrap();
+    assert_eq!(Some(&values), Resampler::new(1, 400).replicates(4000, difference).as_ref());
     let error = number(&case["standard_error"]);
     let interval = percentile_interval(&values).unwrap();
     // The standard error of a 2.5 % quantile of 4,000 values is 0.042 standard deviations.
@@ -188,8 +182,24 @@ fn bootstrap_equals_scipy_within_its_error() {
     target.iter().zip(&a).for_each(|(target, a)| cells[2 * usize::from(*target) + usize::from(*a)] += 1);
     let f1 = |cells: &[u64]| 2.0 * cells[3] as f64 / (2 * cells[3] + cells[1] + cells[2]) as f64;
     assert_near(f1(&cells), number(&case["f1_of_a"]), &Value::Null);
-    assert_near(jackknife_error(&cells, f1).unwrap(), number(&case["jackknife_error"]), &Value::Null);
-    assert_eq!(jackknife_error(&[1, 0], f1), None);
+    let without_a_row = (0..4).map(|cell| {
+        let mut others = cells;
+        others[cell] -= 1;
+        (cells[cell] as f64, f1(&others))
+    });
+    let error = jackknife_error(&without_a_row.collect::<Vec<_>>()).unwrap();
+    assert_near(error, number(&case["jackknife_error"]), &Value::Null);
+    assert_eq!(jackknife_error(&[(1.0, 0.5)]), None);
+}
+
+#[test]
+fn resamples_in_which_a_statistic_is_undefined_are_left_out() {
+    let resampler = Resampler::new(1, 100);
+    let rarely = |rows: &[u32]| (rows[0] != 7).then_some(rows[0]);
+    let count = resampler.replicates(1000, rarely).unwrap().len();
+    assert!((970..1000).contains(&count), "{count}");
+    let often = |rows: &[u32]| (rows[0] > 20).then_some(rows[0]);
+    assert_eq!(resampler.replicates(1000, often), None);
 }
 
 #[test]

@@ -1,16 +1,23 @@
 //! Metrics of any choice of rows, for resampling.
 
-use super::correlation::{pearson, spearman};
 use super::multi_label_scores::{LabelCounts, average_precision};
 use super::predictions::{Predictions, multi_hot};
-use super::scores::ConfusionMatrix;
+use super::scores::ClassSums;
 use crate::catalog::{Metric, ProblemType};
+use crate::stats::{pearson, spearman};
+
+/// The most and the fewest resamples of a bootstrap.
+const MAX_RESAMPLES: u64 = 9_999;
+const MIN_RESAMPLES: u64 = 499;
+/// The most work of all resamples of a metric together, in units of [`MetricRows::cost`]: a few seconds.
+const MAX_COST: u64 = 200_000_000;
 
 /// The predictions of a model in a form from which a metric of any choice of its rows, with repetitions, is computed
 /// quickly.
 #[derive(Debug, Clone)]
 pub struct MetricRows {
     outputs: usize,
+    rows: usize,
     kind: Kind,
 }
 
@@ -40,11 +47,17 @@ impl MetricRows {
                 rows.map(|row| (predictions.predicted_value(row), predictions.target_value(row))).collect(),
             ),
         };
-        MetricRows { outputs, kind }
+        MetricRows { outputs, rows: predictions.len(), kind }
+    }
+
+    /// The number of resamples in which `metric` of all `models`, which predicted the same rows, is computed in time.
+    pub fn resamples<'a>(models: impl IntoIterator<Item = &'a MetricRows>, metric: Metric) -> u32 {
+        let cost: u64 = models.into_iter().map(|model| model.cost(metric) * model.rows as u64).sum();
+        (MAX_COST / cost.max(1)).clamp(MIN_RESAMPLES, MAX_RESAMPLES) as u32
     }
 
     /// How long a value of `metric` takes for each row, in units of adding a row to a confusion matrix.
-    pub fn cost(&self, metric: Metric) -> u64 {
+    fn cost(&self, metric: Metric) -> u64 {
         match (&self.kind, metric) {
             (Kind::Classes(_), _) => 1,
             (Kind::Sets { .. }, Metric::AveragePrecision) => 20 * self.outputs as u64,
@@ -59,23 +72,24 @@ impl MetricRows {
     pub fn value(&self, metric: Metric, rows: &[u32]) -> Option<f64> {
         match &self.kind {
             Kind::Classes(cells) => {
-                let mut confusion = ConfusionMatrix::new(self.outputs);
+                let mut sums = ClassSums::new(self.outputs);
                 for (target, predicted) in rows.iter().filter_map(|row| cells.get(*row as usize)) {
-                    confusion.add(*target, *predicted);
+                    sums.add(*target, *predicted, 1.0);
                 }
-                confusion.value(metric)
+                sums.value(metric)
             }
             Kind::Sets { logits, targets } => {
-                let span = |row: &u32| *row as usize * self.outputs..(*row as usize + 1) * self.outputs;
-                let pairs = |row| logits[span(row)].iter().copied().zip(targets[span(row)].iter().copied());
+                let start = |row: &u32| *row as usize * self.outputs;
                 if metric == Metric::AveragePrecision {
-                    let column = |label| rows.iter().filter_map(|row| pairs(row).nth(label)).collect();
+                    let pair = |index: usize| (logits[index], targets[index]);
+                    let column = |label| rows.iter().map(|row| pair(start(row) + label)).collect();
                     let sum: f64 = (0..self.outputs).map(|label| average_precision(column(label))).sum();
                     return Some(sum / self.outputs as f64);
                 }
                 let mut counts = LabelCounts::new(self.outputs);
                 for row in rows {
-                    counts.add(pairs(row));
+                    let span = start(row)..start(row) + self.outputs;
+                    counts.add(logits[span.clone()].iter().copied().zip(targets[span].iter().copied()));
                 }
                 counts.value(metric)
             }

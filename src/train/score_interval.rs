@@ -2,20 +2,15 @@
 
 use super::metric_rows::MetricRows;
 use super::predictions::Predictions;
-use super::scores::ConfusionMatrix;
+use super::scores::ClassSums;
 use crate::catalog::{Metric, MetricDisplay, Task};
 use crate::event::Scores;
-use crate::stats::bootstrap::{Resampler, percentile_interval};
+use crate::stats::bootstrap::{Resampler, SEED, percentile_interval};
 use crate::stats::{
     ConfidenceInterval, SeedScores, jackknife_error, normal_interval, pearson_interval, spearman_interval,
     wilson,
 };
 use std::collections::BTreeMap;
-
-/// Resamples of the predictions for a metric without a formula.
-const RESAMPLES: u32 = 999;
-/// The seed of the resamples: the same predictions always have the same intervals.
-const SEED: u64 = 25;
 
 /// The 95 % interval of a score for the examples as a sample: Wilson's for accuracies, the jackknife over the confusion
 /// matrix for F1 and Matthews correlation, Fisher's transformation for correlations. `None` where it needs the
@@ -32,11 +27,8 @@ pub fn score_interval(scores: &Scores, metric: Metric) -> Option<ConfidenceInter
         Metric::Pearson => pearson_interval(value, rows),
         Metric::Spearman => spearman_interval(value, rows),
         Metric::F1 | Metric::F1Macro | Metric::MatthewsCorrelation if !scores.confusion.is_empty() => {
-            let classes = scores.confusion.len();
-            let cells: Vec<u64> = scores.confusion.iter().flatten().copied().collect();
-            let of_cells =
-                |cells: &[u64]| ConfusionMatrix::of_cells(classes, cells).value(metric).unwrap_or_default();
-            let error = jackknife_error(&cells, of_cells)?;
+            let counts = &scores.confusion;
+            let error = jackknife_error(&ClassSums::of(counts).without_one(counts, metric)?)?;
             Some(within_range(metric, normal_interval(value, error)))
         }
         _ => None,
@@ -50,7 +42,7 @@ pub fn score_intervals(task: &Task, predictions: &Predictions) -> BTreeMap<Metri
     let metrics = scores.metrics.keys().copied().chain([Metric::Loss]);
     let interval = |metric: Metric| {
         let found = score_interval(&scores, metric)
-            .or_else(|| mean_interval(&scores, predictions, metric))
+            .or_else(|| interval_of_row_mean(&scores, predictions, metric))
             .or_else(|| bootstrap_interval(predictions, metric))?;
         Some((metric, within_range(metric, found)))
     };
@@ -58,23 +50,23 @@ pub fn score_intervals(task: &Task, predictions: &Predictions) -> BTreeMap<Metri
 }
 
 /// Student's interval of a score that is a mean over the examples.
-fn mean_interval(scores: &Scores, predictions: &Predictions, metric: Metric) -> Option<ConfidenceInterval> {
+fn interval_of_row_mean(
+    scores: &Scores,
+    predictions: &Predictions,
+    metric: Metric,
+) -> Option<ConfidenceInterval> {
     let value = scores.get(metric).filter(|value| value.is_finite())?;
     let rows = predictions.row_values(metric).filter(|rows| rows.len() > 1)?;
     let count = rows.len();
     Some(SeedScores { values: &[value], replicates: &[rows], divisor: count as f64 }.interval(count))
 }
 
-/// The percentile interval of a score in resamples of the examples; `None` if it is undefined in one of them.
+/// The percentile interval of a score in resamples of the examples; `None` if it is undefined in too many of them.
 fn bootstrap_interval(predictions: &Predictions, metric: Metric) -> Option<ConfidenceInterval> {
     let resampler = Resampler::new(SEED, u32::try_from(predictions.len()).ok()?);
     let rows = MetricRows::of(predictions);
-    let mut drawn = Vec::new();
-    let value = |number| {
-        resampler.draw(number, &mut drawn);
-        rows.value(metric, &drawn)
-    };
-    percentile_interval(&(0..RESAMPLES).map(value).collect::<Option<Vec<f64>>>()?)
+    let value = |drawn: &[u32]| rows.value(metric, drawn);
+    percentile_interval(&resampler.replicates(MetricRows::resamples([&rows], metric), value)?)
 }
 
 /// The part of an interval that the metric can have.

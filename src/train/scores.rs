@@ -1,8 +1,8 @@
 //! Logits and targets → scores. Pure functions; definitions as in scikit-learn and SciPy.
 
-use super::correlation::{pearson, spearman};
 use crate::catalog::{Metric, ProblemType, SplitName, Task};
 use crate::event::{ClassScores, Scores};
+use crate::stats::{pearson, spearman};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,13 +36,14 @@ pub(super) fn classification<'a>(
 
 /// The scores of a single-label classification with this mean loss.
 pub(super) fn classification_scores(task: &Task, loss: f64, confusion: &ConfusionMatrix) -> Scores {
-    let classes = confusion.counts.len();
+    let sums = ClassSums::of(&confusion.counts);
+    let classes = sums.classes();
     Scores {
         loss,
         metrics: metrics(task, (ProblemType::SingleLabelClassification, classes), |metric| {
-            confusion.value(metric)
+            sums.value(metric)
         }),
-        per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
+        per_class: (0..classes).map(|class| sums.class_scores(class)).collect(),
         confusion: confusion.counts.clone(),
         examples: confusion.total(),
         running_mean: false,
@@ -90,63 +91,96 @@ impl ConfusionMatrix {
         ConfusionMatrix { counts: vec![vec![0; classes]; classes] }
     }
 
-    /// From the counts of all cells, row-major; missing ones are 0.
-    pub(super) fn of_cells(classes: usize, cells: &[u64]) -> Self {
-        let mut matrix = ConfusionMatrix::new(classes);
-        matrix.counts.iter_mut().flatten().zip(cells).for_each(|(count, cell)| *count = *cell);
-        matrix
-    }
-
     /// Adds an example with these logits, one for each class.
     pub(super) fn add_logits(&mut self, logits: &[f32], target: usize) {
-        self.add(target, argmax(logits));
+        self.counts[target][argmax(logits)] += 1;
     }
 
-    /// Adds an example.
-    pub(super) fn add(&mut self, target: usize, predicted: usize) {
-        self.counts[target][predicted] += 1;
+    fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+}
+
+/// What the metrics of a single-label classification are computed from: sums over the cells of a confusion matrix.
+#[derive(Debug, Clone)]
+pub(super) struct ClassSums {
+    /// Number of examples.
+    total: f64,
+    /// For each class, the examples that are predicted correctly.
+    true_positives: Vec<f64>,
+    /// For each class, the examples whose target it is.
+    actual: Vec<f64>,
+    /// For each class, the examples that it is predicted for.
+    predicted: Vec<f64>,
+}
+
+impl ClassSums {
+    /// Those of no examples.
+    pub(super) fn new(classes: usize) -> Self {
+        let zeros = || vec![0.0; classes];
+        ClassSums { total: 0.0, true_positives: zeros(), actual: zeros(), predicted: zeros() }
+    }
+
+    /// Those of `counts[target][predicted]`. Cells that are missing are 0, and those of unknown classes are left out.
+    pub(super) fn of(counts: &[Vec<u64>]) -> Self {
+        let mut sums = ClassSums::new(counts.len());
+        for (target, row) in counts.iter().enumerate() {
+            for (class, count) in row.iter().enumerate().take(counts.len()) {
+                sums.add(target, class, *count as f64);
+            }
+        }
+        sums
+    }
+
+    /// Adds `count` examples of a cell. The class numbers are less than [`ClassSums::classes`].
+    pub(super) fn add(&mut self, target: usize, predicted: usize, count: f64) {
+        self.total += count;
+        self.actual[target] += count;
+        self.predicted[predicted] += count;
+        if target == predicted {
+            self.true_positives[target] += count;
+        }
+    }
+
+    /// For each cell of the same `counts` with an example, its number of examples and `metric` without one of them.
+    pub(super) fn without_one(&self, counts: &[Vec<u64>], metric: Metric) -> Option<Vec<(f64, f64)>> {
+        let mut sums = self.clone();
+        let mut values = Vec::new();
+        for (target, row) in counts.iter().enumerate() {
+            let cells = row.iter().enumerate().take(counts.len());
+            for (predicted, count) in cells.filter(|(_, count)| **count > 0) {
+                sums.add(target, predicted, -1.0);
+                values.push((*count as f64, sums.value(metric)?));
+                sums.add(target, predicted, 1.0);
+            }
+        }
+        Some(values)
+    }
+
+    fn classes(&self) -> usize {
+        self.actual.len()
     }
 
     /// The value of a metric of a single-label classification; `None` for the others.
     pub(super) fn value(&self, metric: Metric) -> Option<f64> {
         match metric {
-            Metric::Accuracy => Some(self.accuracy()),
-            Metric::F1 => Some(self.class_scores(1).f1),
+            Metric::Accuracy => Some(ratio(self.true_positives.iter().sum(), self.total)),
+            Metric::F1 => (self.classes() > 1).then(|| self.f1(1)),
             Metric::F1Macro => Some(self.f1_macro()),
             Metric::MatthewsCorrelation => Some(self.matthews()),
             _ => None,
         }
     }
 
-    fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
-    }
-
-    fn correct(&self) -> u64 {
-        (0..self.counts.len()).map(|class| self.counts[class][class]).sum()
-    }
-
-    /// Number of examples whose target is `class`.
-    fn actual(&self, class: usize) -> u64 {
-        self.counts[class].iter().sum()
-    }
-
-    /// Number of examples that `class` is predicted for.
-    fn predicted(&self, class: usize) -> u64 {
-        self.counts.iter().map(|row| row[class]).sum()
-    }
-
-    fn accuracy(&self) -> f64 {
-        ratio(self.correct() as f64, self.total() as f64)
+    fn f1(&self, class: usize) -> f64 {
+        ratio(2.0 * self.true_positives[class], self.predicted[class] + self.actual[class])
     }
 
     fn class_scores(&self, class: usize) -> ClassScores {
-        let true_positives = self.counts[class][class] as f64;
-        let (predicted, actual) = (self.predicted(class), self.actual(class));
         ClassScores {
-            precision: ratio(true_positives, predicted as f64),
-            recall: ratio(true_positives, actual as f64),
-            f1: ratio(2.0 * true_positives, (predicted + actual) as f64),
+            precision: ratio(self.true_positives[class], self.predicted[class]),
+            recall: ratio(self.true_positives[class], self.actual[class]),
+            f1: self.f1(class),
             average_precision: None,
             support: None,
             predicted: None,
@@ -155,21 +189,18 @@ impl ConfusionMatrix {
 
     /// Mean F1 of the classes that are a target or a prediction, as `f1_score(average="macro")`.
     fn f1_macro(&self) -> f64 {
-        let occurs = |class: &usize| self.actual(*class) + self.predicted(*class) > 0;
-        let classes: Vec<usize> = (0..self.counts.len()).filter(occurs).collect();
-        let sum: f64 = classes.iter().map(|class| self.class_scores(*class).f1).sum();
-        ratio(sum, classes.len() as f64)
+        let occurs = |class: &usize| self.actual[*class] + self.predicted[*class] > 0.0;
+        let scores: Vec<f64> = (0..self.classes()).filter(occurs).map(|class| self.f1(class)).collect();
+        ratio(scores.iter().sum(), scores.len() as f64)
     }
 
     /// Matthews correlation for any number of classes (Gorodkin's R_K); 0 where it is undefined.
     fn matthews(&self) -> f64 {
-        let classes = 0..self.counts.len();
-        let (total, correct) = (self.total() as f64, self.correct() as f64);
-        let actual: Vec<f64> = classes.clone().map(|class| self.actual(class) as f64).collect();
-        let predicted: Vec<f64> = classes.map(|class| self.predicted(class) as f64).collect();
+        let (total, correct) = (self.total, self.true_positives.iter().sum::<f64>());
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        let numerator = correct * total - dot(&actual, &predicted);
-        let spread = (total * total - dot(&predicted, &predicted)) * (total * total - dot(&actual, &actual));
+        let (actual, predicted) = (&self.actual, &self.predicted);
+        let numerator = correct * total - dot(actual, predicted);
+        let spread = (total * total - dot(predicted, predicted)) * (total * total - dot(actual, actual));
         ratio(numerator, spread.sqrt())
     }
 }
@@ -230,6 +261,22 @@ mod tests {
         assert_near(Some(qqp.per_class[1].recall), 0.875);
         assert_eq!(qqp.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy, &Metric::F1]);
         assert_near(scores("cola", counts).get(Metric::MatthewsCorrelation), 0.697_518_448_882_885);
+    }
+
+    #[test]
+    fn metrics_without_a_row_are_those_of_the_other_rows() {
+        let counts = vec![vec![5, 1, 0], vec![2, 7, 1], vec![0, 3, 4]];
+        for metric in [Metric::Accuracy, Metric::F1, Metric::F1Macro, Metric::MatthewsCorrelation] {
+            let cells =
+                (0..9).map(|cell| (cell / 3, cell % 3)).filter(|(row, column)| counts[*row][*column] > 0);
+            let expected = cells.map(|(row, column)| {
+                let mut others = counts.clone();
+                others[row][column] -= 1;
+                (counts[row][column] as f64, ClassSums::of(&others).value(metric).unwrap())
+            });
+            let found = ClassSums::of(&counts).without_one(&counts, metric).unwrap();
+            assert_eq!(found, expected.collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ fn planted_violations_are_found() {
         ("data/mod.rs", "use crate::nn::Engine;"),
         ("train/loop.rs", "use ratatui::Frame;"),
         ("train/loop.rs", "fn f(t: &candle_core::Tensor) {}"),
+        ("run/reproduction.rs", "use statrs::distribution::StudentsT;"),
         ("data/find.rs", "fn f() { let api = hf_hub::HFClient::new(); }"),
         ("tui/state/mod.rs", "use crate::tui::update::update;"),
         ("tui/state/runs.rs", "use super::super::effects::Effect;"),

@@ -23,6 +23,7 @@ const CRATE_OWNERS: &[(&str, &str)] = &[
     ("indicatif", "cli"),
     ("sysinfo", "machine"),
     ("nvml_wrapper", "machine"),
+    ("statrs", "stats"),
 ];
 
 /// A module and a module that it may not use.

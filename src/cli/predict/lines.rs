@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format;
+use crate::predict::PREDICT_BATCH_SIZE;
 use std::io::{BufRead, BufReader, Read};
 
 /// The name of standard input in errors.
@@ -10,8 +11,6 @@ pub(super) const STDIN: &str = "standard input";
 /// A text, and the second text of a pair.
 pub(super) type Input = (String, Option<String>);
 
-/// Largest number of lines in a batch.
-const BATCH: usize = 128;
 /// Largest length of a line in bytes. The rest of a longer one is skipped.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -24,8 +23,8 @@ pub(super) struct Line {
     pub(super) input: Result<Input>,
 }
 
-/// Reads lines in batches. Each batch waits for one line and adds the lines that have already arrived, so that
-/// interactive input is answered line by line and a file is processed in large batches.
+/// Reads lines in batches of [`PREDICT_BATCH_SIZE`] or fewer. Each batch waits for one line and adds the lines that have
+/// already arrived, so that interactive input is answered line by line and a file is processed in large batches.
 pub(super) struct LineBatches<R> {
     reader: BufReader<R>,
     number: u64,
@@ -42,7 +41,8 @@ impl<R: Read> LineBatches<R> {
     /// [`Error::Read`] if the input cannot be read.
     pub(super) fn next_batch(&mut self) -> Result<Vec<Line>> {
         let mut lines = Vec::new();
-        while lines.len() < BATCH && (lines.is_empty() || self.reader.buffer().contains(&b'\n')) {
+        while lines.len() < PREDICT_BATCH_SIZE && (lines.is_empty() || self.reader.buffer().contains(&b'\n'))
+        {
             let mut bytes = Vec::new();
             let mut limited = (&mut self.reader).take(MAX_BYTES + 1);
             let length = limited.read_until(b'\n', &mut bytes).map_err(Error::reading(STDIN))?;
@@ -97,12 +97,12 @@ mod tests {
 
     #[test]
     fn a_file_is_read_in_full_batches() {
-        let text = (0..BATCH + 3).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
+        let text = (0..PREDICT_BATCH_SIZE + 3).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
         let mut lines = LineBatches::new(text.as_bytes());
         let batches: Vec<usize> =
             std::iter::from_fn(|| Some(lines.next_batch().unwrap().len()).filter(|n| *n > 0)).collect();
         // The last line has no newline, so it is complete only at the end of the input.
-        assert_eq!(batches, [BATCH, 2, 1]);
+        assert_eq!(batches, [PREDICT_BATCH_SIZE, 2, 1]);
     }
 
     #[test]

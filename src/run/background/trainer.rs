@@ -137,7 +137,8 @@ impl BackgroundTrainer {
         if !Queue::read(&runs_dir)?.has_next() {
             return Ok(false);
         }
-        self.plan_watcher.look(&runs_dir)?;
+        // Without a look, as with a damaged file of plans, the seeds stay in the queue.
+        self.plan_watcher.look(&runs_dir).ok();
         let device = self.options.device;
         while let Some(StartedRun { lock, run, .. }) =
             Queue::start_next(&runs_dir, &self.devices, |what| start(what.on_device(device), &runs_dir))?

@@ -5,22 +5,13 @@ use crate::catalog::{Metric, MetricDisplay, Task};
 use crate::error::{Error, Result};
 use crate::event::Scores;
 use crate::run::repeats::Repeats;
-use crate::stats::bootstrap::{Resampler, p_value, percentile_interval};
+use crate::stats::bootstrap::{Resampler, SEED, p_value, percentile_interval};
 use crate::stats::{
     ConfidenceInterval, FurtherSeeds, McNemar, RandomEffects, SIGNIFICANCE_LEVEL, SeedScores, wilson,
 };
 use crate::train::{MetricRows, Predictions, within_range};
 use serde::Serialize;
 
-/// The seed of the resamples: a comparison has the same result each time.
-const SEED: u64 = 25;
-/// The most and the fewest resamples of a bootstrap.
-const MAX_RESAMPLES: u64 = 9_999;
-const MIN_RESAMPLES: u64 = 499;
-/// The most work of all resamples of a metric together, in units of [`MetricRows::cost`]: a few seconds.
-const MAX_COST: u64 = 200_000_000;
-/// Resamples in which a metric is undefined are left out, as long as so many remain.
-const MIN_DEFINED: f64 = 0.95;
 /// The differences, in points or for a loss as they are, for which the number of further seeds is given.
 const POINTS: [f64; 5] = [0.02, 0.01, 0.005, 0.002, 0.001];
 const LOSSES: [f64; 4] = [0.1, 0.05, 0.02, 0.01];
@@ -36,7 +27,8 @@ pub struct MetricComparison {
     pub b: SideScore,
     /// A − B.
     pub difference: Difference,
-    /// For some differences, the number of further seeds on each side that would detect them.
+    /// For some differences, the number of further seeds on each side that would detect them. Empty where
+    /// `max_eval_samples` draws other rows for each seed: further seeds would leave fewer rows that all seeds share.
     pub detectable: Vec<Detectable>,
 }
 
@@ -125,7 +117,7 @@ pub(super) fn analyze(
     let (scores_a, scores_b) = (scores(&rows.a), scores(&rows.b));
     let reported = scores_a.first().map(|scores| scores.metrics.keys().copied()).into_iter().flatten();
     let others = reported.chain([Metric::Loss]).filter(|metric| *metric != first);
-    let resamples = Resamples::new(rows)?;
+    let resamples = Resamples::of(rows)?;
     let (mut compared, mut undefined) = (Vec::new(), Vec::new());
     for metric in std::iter::once(first).chain(others) {
         let values = |scores: &[Scores]| -> Option<Vec<f64>> {
@@ -154,7 +146,7 @@ fn compare_metric(
     metric: Metric,
     [a, b]: [Vec<f64>; 2],
     rows: &SharedRows,
-    resamples: &Resamples<'_>,
+    resamples: &Resamples,
 ) -> Option<MetricComparison> {
     let count = rows.count();
     let of_rows = |seeds: &[Predictions]| -> Option<Vec<Vec<f64>>> {
@@ -194,7 +186,7 @@ fn compare_metric(
         a: score(side_a)?,
         b: score(side_b)?,
         difference: difference(test, effects, &replicates),
-        detectable: detectable(metric, &effects, &a, &b),
+        detectable: if rows.are_drawn_by_seed { Vec::new() } else { detectable(metric, &effects, &a, &b) },
     })
 }
 
@@ -240,45 +232,33 @@ fn detectable(metric: Metric, effects: &RandomEffects, a: &[f64], b: &[f64]) -> 
 }
 
 /// Resamples of the rows for the metrics that are no means over rows.
-struct Resamples<'a> {
-    shared: &'a SharedRows,
+struct Resamples {
     a: Vec<MetricRows>,
     b: Vec<MetricRows>,
     resampler: Resampler,
 }
 
-impl<'a> Resamples<'a> {
-    fn new(shared: &'a SharedRows) -> Result<Self> {
+impl Resamples {
+    fn of(shared: &SharedRows) -> Result<Self> {
         let rows = u32::try_from(shared.count())
             .map_err(|_| Error::Usage("there are too many rows to resample; compare fewer".into()))?;
         let metric_rows = |seeds: &[Predictions]| seeds.iter().map(MetricRows::of).collect();
         let (a, b) = (metric_rows(&shared.a), metric_rows(&shared.b));
-        Ok(Resamples { shared, a, b, resampler: Resampler::new(SEED, rows) })
-    }
-
-    /// Number of resamples for a metric.
-    fn count(&self, metric: Metric) -> u32 {
-        let cost: u64 = self.a.iter().chain(&self.b).map(|seed| seed.cost(metric)).sum();
-        let cost = cost * self.shared.count() as u64;
-        (MAX_COST / cost.max(1)).clamp(MIN_RESAMPLES, MAX_RESAMPLES) as u32
+        Ok(Resamples { a, b, resampler: Resampler::new(SEED, rows) })
     }
 
     /// The metric of each seed in each resample; `None` if it is undefined in too many of them.
     fn replicates(&self, metric: Metric) -> Option<Replicates> {
-        let count = self.count(metric);
-        let mut replicates =
-            Replicates { a: vec![Vec::new(); self.a.len()], b: vec![Vec::new(); self.b.len()], divisor: 1.0 };
-        let mut drawn = Vec::new();
-        for number in 0..count {
-            self.resampler.draw(number, &mut drawn);
-            let values = |seeds: &[MetricRows]| -> Option<Vec<f64>> {
-                seeds.iter().map(|seed| seed.value(metric, &drawn)).collect()
-            };
-            let Some((a, b)) = values(&self.a).zip(values(&self.b)) else { continue };
-            replicates.a.iter_mut().zip(a).for_each(|(seed, value)| seed.push(value));
-            replicates.b.iter_mut().zip(b).for_each(|(seed, value)| seed.push(value));
-        }
-        let defined = replicates.a.first().map_or(0, Vec::len) as f64;
-        (defined >= MIN_DEFINED * f64::from(count)).then_some(replicates)
+        let seeds = || self.a.iter().chain(&self.b);
+        let values =
+            |drawn: &[u32]| seeds().map(|seed| seed.value(metric, drawn)).collect::<Option<Vec<f64>>>();
+        let resamples = self.resampler.replicates(MetricRows::resamples(seeds(), metric), values)?;
+        let of_seed = |seed: usize| resamples.iter().map(|values| values[seed]).collect::<Vec<f64>>();
+        let (a, b) = (self.a.len(), self.b.len());
+        Some(Replicates {
+            a: (0..a).map(of_seed).collect(),
+            b: (a..a + b).map(of_seed).collect(),
+            divisor: 1.0,
+        })
     }
 }

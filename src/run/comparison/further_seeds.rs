@@ -8,6 +8,7 @@ use crate::run::index::list;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::spec::RunSpec;
 use crate::text::plural;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Queues the further seeds that would detect the next smaller difference between the recipes of the runs in `a` and `b`,
@@ -68,6 +69,11 @@ fn why_none(comparison: &Comparison) -> String {
     if comparison.main().is_some_and(|main| main.difference.is_significant) {
         return "the difference is significant already; further seeds are not needed".into();
     }
+    if comparison.main().is_some_and(|main| main.detectable.is_empty()) {
+        return "max_eval_samples draws other validation rows for each seed, so that more seeds would share fewer of them; \
+                train both again without it"
+            .into();
+    }
     format!(
         "no practical number of seeds detects a difference on these {}; more validation rows would",
         plural(comparison.rows, "row")
@@ -112,22 +118,21 @@ impl PlanWatcher {
             return Ok(None);
         }
         let waiting = queue.entries.iter().filter(|entry| !entry.is_started);
-        let mut ids: Vec<u64> = waiting.filter_map(|entry| entry.comparison).collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let ids: BTreeSet<u64> = waiting.filter_map(|entry| entry.comparison).collect();
+        let (mut plans, mut runs) = (Vec::new(), Vec::new());
+        if !ids.is_empty() {
+            (plans, runs) = (plan_file::read(runs_dir)?, list(runs_dir)?);
+        }
+        let side = |run: &str| Side::of_recipe(&runs, &runs_dir.join(run));
         let mut texts = Vec::new();
-        for id in ids {
-            let Some(plan) = plan_file::read(runs_dir)?.into_iter().find(|plan| plan.id == id) else {
-                continue;
-            };
-            let side = |run: &str| Side::of_recipe(runs_dir, &runs_dir.join(run));
+        for plan in plans.into_iter().filter(|plan| ids.contains(&plan.id)) {
             // A side whose runs were deleted has nothing to decide.
             let Ok(comparison) = side(&plan.a).and_then(|a| Comparison::of(runs_dir, a, side(&plan.b)?))
             else {
                 continue;
             };
             if comparison.plan.as_ref().is_some_and(|state| state.decision.is_final()) {
-                queue = Queue::edit(runs_dir, QueueEdit::RemoveSeeds(id))?;
+                queue = Queue::edit(runs_dir, QueueEdit::RemoveSeeds(plan.id))?;
                 texts.push(comparison.verdict);
             }
         }

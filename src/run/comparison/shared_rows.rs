@@ -25,6 +25,8 @@ pub(super) struct SharedRows {
     pub(super) a: Vec<Predictions>,
     /// For each seed of B.
     pub(super) b: Vec<Predictions>,
+    /// Whether `max_eval_samples` draws other rows for each seed.
+    pub(super) are_drawn_by_seed: bool,
     /// About rows that are left out.
     pub(super) notes: Vec<String>,
 }
@@ -76,12 +78,14 @@ impl SharedRows {
                 "{shared} rows are compared: the others, of up to {most}, were not predicted by every seed"
             )
         });
+        let is_drawn = |digest: &SplitDigest| digest.rows < digest.total_rows;
+        let are_drawn_by_seed = seeds.iter().filter_map(|seed| seed.digest.as_ref()).any(is_drawn);
         let mut selected: Vec<Predictions> = match rows {
             None => seeds.into_iter().map(|seed| seed.predictions).collect(),
             Some(rows) => seeds.iter().zip(rows).map(|(seed, rows)| seed.predictions.select(&rows)).collect(),
         };
         let b = selected.split_off(a.seeds.len());
-        Ok(SharedRows { a: selected, b, notes: notes.into_iter().collect() })
+        Ok(SharedRows { a: selected, b, are_drawn_by_seed, notes: notes.into_iter().collect() })
     }
 
     /// Number of rows.

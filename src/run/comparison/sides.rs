@@ -73,18 +73,17 @@ impl Side {
         Ok(Side { notes: [notes, side.notes].concat(), ..side })
     }
 
-    /// The run in `dir` with all finished runs in `runs_dir` of the same recipe that no mid-run change has altered.
+    /// The run in `dir` with all finished runs of the same recipe among the listed `runs` that no mid-run change has
+    /// altered.
     ///
     /// # Errors
     /// As [`Side::find`].
-    pub fn of_recipe(runs_dir: &Path, dir: &Path) -> Result<Side> {
+    pub(super) fn of_recipe(runs: &[RunRow], dir: &Path) -> Result<Side> {
         let own = RunDir::at(dir);
         let spec = own.spec()?;
-        let is_other = |row: &RunRow| row.dir != dir && row.changes.is_empty() && is_finished(row);
-        let rows = list(runs_dir)?.into_iter().filter(is_other);
-        let same =
-            rows.filter(|row| row.spec.as_deref().is_some_and(|other| deviations(&spec, other).is_empty()));
-        let dirs: Vec<PathBuf> = std::iter::once(dir.to_path_buf()).chain(same.map(|row| row.dir)).collect();
+        let is_other = |row: &&RunRow| row.dir != dir && has_recipe(row, &spec) && is_finished(row);
+        let others = runs.iter().filter(is_other).map(|row| row.dir.clone());
+        let dirs: Vec<PathBuf> = std::iter::once(dir.to_path_buf()).chain(others).collect();
         let side = Side::of_runs(&own.name(), &dirs)?;
         // That a seed was trained twice is no news here.
         Ok(Side { notes: Vec::new(), ..side })
@@ -100,7 +99,8 @@ impl Side {
             let side = |dir: &Path| Side::of_runs(&RunDir::at(dir).name(), &[dir.to_path_buf()]);
             return Ok((side(a)?, side(b)?));
         }
-        Ok((Side::of_recipe(runs_dir, a)?, Side::of_recipe(runs_dir, b)?))
+        let runs = list(runs_dir)?;
+        Ok((Side::of_recipe(&runs, a)?, Side::of_recipe(&runs, b)?))
     }
 
     /// Whether both sides have the same recipe, so that only the seeds differ.
@@ -169,17 +169,15 @@ fn runs_of_experiment(runs_dir: &Path, name: &str) -> Result<Option<ExperimentRu
     if rows.is_empty() {
         return Ok(None);
     }
-    let finished: Vec<RunRow> = rows.into_iter().filter(is_finished).collect();
+    let finished: Vec<RunRow> = rows.into_iter().filter(|row| is_finished(row)).collect();
     let Some(newest) = finished.first().and_then(|row| row.spec.clone()) else {
         return Err(Error::Usage(format!(
             "no run of {name} in {} is finished; resume one with: glue-tui train --resume {name}",
             runs_dir.display()
         )));
     };
-    let has_recipe = |row: &RunRow| {
-        row.changes.is_empty() && row.spec.as_deref().is_some_and(|spec| deviations(&newest, spec).is_empty())
-    };
-    let (same, others): (Vec<RunRow>, Vec<RunRow>) = finished.into_iter().partition(has_recipe);
+    let (same, others): (Vec<RunRow>, Vec<RunRow>) =
+        finished.into_iter().partition(|row| has_recipe(row, &newest));
     let note = (!others.is_empty()).then(|| {
         let names: Vec<&str> = others.iter().map(|row| row.name.as_str()).collect();
         format!("left out of {name}, because of other settings than its newest run: {}", names.join(", "))
@@ -198,6 +196,11 @@ fn is_finished(row: &RunRow) -> bool {
     row.status == RunStatus::Finished
 }
 
+/// Whether a run was trained with the recipe of `spec` from its start to its end.
+fn has_recipe(row: &RunRow, spec: &RunSpec) -> bool {
+    row.changes.is_empty() && row.spec.as_deref().is_some_and(|other| deviations(spec, other).is_empty())
+}
+
 /// The keys of the recipe in which specifications differ; the seed is not part of it.
 pub(super) fn deviations(one: &RunSpec, other: &RunSpec) -> Vec<&'static str> {
     let found = differences(&[one, other]).into_iter().map(|difference| difference.key);
@@ -211,16 +214,15 @@ pub(super) fn deviations(one: &RunSpec, other: &RunSpec) -> Vec<&'static str> {
 
 /// The finished seeds of a run. What is left out is added to `notes`.
 fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Result<Vec<SeedRun>> {
-    let name = name(run);
+    // A side may be a single seed of a run with repeats.
+    let name = run.run_of_seed().as_ref().unwrap_or(run).name();
     let mut seeds = Vec::new();
     let dirs = seed_dirs(run.path(), spec);
     for dir in &dirs {
         let seed_dir = RunDir::at(dir);
         let seed = if spec.repeats > 1 { seed_dir.spec()?.seed } else { spec.seed };
         let summary = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
-        let Some((summary, best)) =
-            summary.and_then(|summary| Some((summary.best?, summary)).map(|(b, s)| (s, b)))
-        else {
+        let Some((best, summary)) = summary.and_then(|summary| Some((summary.best?, summary))) else {
             notes.push(format!("seed {seed} of {name} is left out, because it is not finished"));
             continue;
         };
@@ -236,11 +238,4 @@ fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Resu
         )));
     }
     Ok(seeds)
-}
-
-/// The name of a run, or of the run that has the directory of a seed.
-fn name(run: &RunDir) -> String {
-    let name = run.name();
-    let parent = run.path().parent().filter(|_| name.starts_with("seed-"));
-    parent.and_then(Path::file_name).map_or(name, |parent| parent.to_string_lossy().into_owned())
 }

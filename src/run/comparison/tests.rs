@@ -39,9 +39,10 @@ fn rows(spec: &RunSpec) -> Vec<Example> {
 /// Writes a finished seed whose best weights have those rows wrong for which `is_wrong` is true, given the text of the
 /// row.
 fn write_seed(dir: &RunDir, spec: &RunSpec, is_wrong: impl Fn(&str) -> bool) {
+    let total_rows = rows(&RunSpec { max_eval_samples: None, ..spec.clone() }).len() as u64;
     let rows = rows(spec);
     let sha256 = rows_digest(&rows);
-    let digest = SplitDigest { rows: rows.len() as u64, total_rows: rows.len() as u64, sha256 };
+    let digest = SplitDigest { rows: rows.len() as u64, total_rows, sha256 };
     let started = Started {
         time: CLOCK.fetch_add(1, Ordering::Relaxed).into(),
         spec: spec.clone(),
@@ -186,9 +187,14 @@ fn only_rows_that_all_seeds_predicted_are_compared() {
     let expected = 1.0 - wrong as f64 / 300.0;
     assert!((comparison.main().unwrap().b.mean - expected).abs() < 1e-12);
     // Another seed has other rows.
-    let other = write_run(runs, &some("c", 7), is_one_of(0.1, 3));
-    let count = compare(runs, name(&a), name(&other)).unwrap().rows;
-    assert!((120..240).contains(&count), "{count}");
+    let of_c = RunSpec { learning_rate: 0.5, ..some("c", 7) };
+    let other = write_run(runs, &of_c, is_one_of(0.1, 3));
+    let comparison = compare(runs, name(&a), name(&other)).unwrap();
+    assert!((120..240).contains(&comparison.rows), "{}", comparison.rows);
+    // So further seeds would leave fewer rows.
+    assert_eq!(comparison.further_seeds(), None);
+    assert!(comparison.verdict.ends_with("train again without max_eval_samples"), "{}", comparison.verdict);
+    assert!(add_seeds(runs, &a, &other).unwrap_err().to_string().starts_with("max_eval_samples"));
 }
 
 #[test]

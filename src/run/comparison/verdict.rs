@@ -49,11 +49,16 @@ fn decimals(metric: Metric, interval: ConfidenceInterval) -> usize {
     }
 }
 
-/// An interval of a difference: `−0.4 … +1.1 points`.
+/// An interval of a difference, without its unit: `−0.4 … +1.1`.
 pub fn difference_interval(metric: Metric, interval: ConfidenceInterval) -> String {
     let decimals = decimals(metric, interval);
     let [low, high] = [interval.low, interval.high].map(|end| signed(metric, end, decimals));
-    format!("{low} … {high}{}", unit(metric))
+    format!("{low} … {high}")
+}
+
+/// An interval of a difference: `−0.4 … +1.1 points`.
+fn interval_text(metric: Metric, interval: ConfidenceInterval) -> String {
+    format!("{}{}", difference_interval(metric, interval), unit(metric))
 }
 
 /// A difference with the digits of its interval: `+0.4 points`.
@@ -61,9 +66,9 @@ pub fn difference_text(metric: Metric, value: f64, interval: ConfidenceInterval)
     format!("{}{}", signed(metric, value, decimals(metric, interval)), unit(metric))
 }
 
-/// A p-value: `p = 0.032`, `p < 0.001`.
+/// A p-value: `0.032`, `< 0.001`.
 pub fn p_text(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
+    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
 }
 
 /// The difference that further seeds are queued for, and their number on each side: the largest one up to a point that
@@ -85,8 +90,10 @@ pub(super) fn verdict(comparison: &MetricComparison, plan: Option<&PlanState>, r
     if let Some(plan) = plan {
         return planned(comparison, plan);
     }
-    let interval = format!("95 % CI {}", difference_interval(metric, difference.confidence_interval));
-    let test = format!("{}, {}", p_text(difference.p_value), difference.test.title());
+    let interval = format!("95 % CI {}", interval_text(metric, difference.confidence_interval));
+    let p = p_text(difference.p_value);
+    let equals = if p.starts_with('<') { "" } else { "= " };
+    let test = format!("p {equals}{p}, {}", difference.test.title());
     let is_single = difference.variance.seeds.is_none();
     if difference.is_significant {
         let scope = if is_single { "; this is about these two models, other seeds may differ" } else { "" };
@@ -105,6 +112,9 @@ fn better(comparison: &MetricComparison) -> String {
 
 /// What further seeds would detect.
 fn detectable(comparison: &MetricComparison, rows: usize) -> String {
+    if comparison.detectable.is_empty() {
+        return "more seeds would share fewer rows; train again without max_eval_samples".into();
+    }
     if comparison.difference.variance.seeds.is_none() {
         return "one seed each does not show how much the scores vary; train more seeds".into();
     }
@@ -146,7 +156,7 @@ fn planned(comparison: &MetricComparison, plan: &PlanState) -> String {
     let metric = comparison.metric;
     let interval = match plan.confidence_interval {
         interval if interval.low.is_finite() => {
-            format!("95 % CI at this look {}", difference_interval(metric, interval))
+            format!("95 % CI at this look {}", interval_text(metric, interval))
         }
         _ => "one seed each does not show how much the scores vary".into(),
     };

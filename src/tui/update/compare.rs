@@ -64,6 +64,7 @@ pub(super) fn enter(app: &mut App) -> Vec<Effect> {
     if compare.marks.is_empty()
         && let Some(run) = compare.run(&app.runs.runs).filter(|run| run.problem.is_none()).cloned()
     {
+        compare.selected = Some(run.dir.clone());
         effects.extend(mark(compare, &run));
     }
     effects

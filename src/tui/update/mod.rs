@@ -50,8 +50,12 @@ use std::path::{Path, PathBuf};
 
 /// Applies a message to the state; returns the side effects that follow.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    // The event of a step comes often, and changes neither the list of runs nor the marks.
+    let is_run_event = matches!(msg, Msg::RunEvent(_));
     let mut effects = apply(app, msg);
-    effects.extend(compare::request_verdict(app));
+    if !is_run_event {
+        effects.extend(compare::request_verdict(app));
+    }
     effects
 }
 

@@ -16,6 +16,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use std::path::Path;
 
+/// Columns of the symbol of a mark, with the space after it.
+const INDENT: usize = 2;
+
 /// A line, and the mark whose symbol is before it.
 struct Line<'a> {
     mark: Option<&'a Mark>,
@@ -47,7 +50,8 @@ pub(super) fn draw(app: &App, symbol: impl Fn(&Mark) -> Symbol, area: Rect, buff
             continue;
         };
         draw_text(buffer, inner.x, y, 1, theme.symbol(symbol(mark)), theme.style(Role::Curve(mark.color)));
-        let rest = Rect { x: inner.x + 2, width: inner.width.saturating_sub(2), ..inner };
+        let indent = INDENT as u16;
+        let rest = Rect { x: inner.x + indent, width: inner.width.saturating_sub(indent), ..inner };
         y = next_line(buffer, rest, y, &text, theme.style(role));
     }
 }
@@ -71,7 +75,11 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
             [("A", &comparison.a, &main.a, &verdict.pair.a), ("B", &comparison.b, &main.b, &verdict.pair.b)];
         for (letter, side, score, dir) in sides {
             let text = side_text(main, letter, (side, score), app.theme);
-            lines.push(Line { mark: mark(dir), text, role: Role::Text });
+            let mut mark = mark(dir);
+            for line in wrap(&text, width.saturating_sub(INDENT)) {
+                let text = if mark.is_some() { line } else { format!("{:INDENT$}{line}", "") };
+                lines.push(Line { mark: mark.take(), text, role: Role::Text });
+            }
         }
         let is_decided =
             comparison.plan.as_ref().map_or(main.difference.is_significant, |plan| plan.decision.is_final());
@@ -82,7 +90,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
         let key = app.key(Context::Screen(Screen::Compare), Action::Compare(CompareAction::AddSeeds));
         let seeds = if further == 1 { "1 more seed".to_owned() } else { format!("{further} more seeds") };
         lines.extend(wrapped(
-            &format!("{key} queues {seeds} each, and stops once it is decided"),
+            &format!("{key} queues {seeds} each, and removes the rest once the comparison is decided"),
             Role::Muted,
         ));
     }
@@ -112,5 +120,5 @@ fn side_text(
 fn sentence(comparison: &Comparison) -> String {
     let mut chars = comparison.verdict.chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{} ({}).", chars.as_str(), plural(comparison.rows, "row"))
+    format!("{first}{}. Compared on {}.", chars.as_str(), plural(comparison.rows, "row"))
 }

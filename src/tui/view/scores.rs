@@ -1,14 +1,14 @@
 //! The scores of a run as tables: before training, latest and best for each split, and the best for each seed.
 
 use super::run_text::interval_text;
-use crate::catalog::Metric;
-use crate::catalog::SplitRole;
+use crate::catalog::{Metric, SplitRole};
 use crate::event::{Scores, SplitName, Status};
 use crate::format;
 use crate::run::Repeats;
 use crate::run::history::{History, Phase};
-use crate::stats::{ConfidenceInterval, mean_interval};
-use crate::train::{score_interval, within_range};
+use crate::stats::ConfidenceInterval;
+use crate::text::width;
+use crate::train::score_interval;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
@@ -77,13 +77,10 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
 
 /// The interval of the mean of the best scores of several seeds.
 fn seeds_interval(histories: &[History]) -> Option<ConfidenceInterval> {
-    let bests = histories.iter().filter_map(|history| history.best);
-    let Repeats { count, mean, sd } = Repeats::of(bests.map(|best| best.value))?;
-    let newest =
-        histories.iter().rev().find_map(|history| Some((history.best?.metric, history.best_eval.as_ref()?)));
-    let (metric, eval) = newest?;
-    let of_rows = score_interval(&eval.scores, metric)?;
-    Some(within_range(metric, mean_interval(mean, sd, count, of_rows.half_width())?))
+    let repeats = Repeats::of(histories.iter().filter_map(|history| Some(history.best?.value)))?;
+    let (best, eval) =
+        histories.iter().rev().find_map(|history| Some((history.best?, history.best_eval.as_ref()?)))?;
+    repeats.confidence_interval(best.metric, &eval.scores)
 }
 
 /// Draws the table at the top of `area`; returns the number of lines used.
@@ -137,16 +134,22 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
         );
         y += 1;
     }
-    let interval = history.best_eval.as_ref().and_then(|eval| score_interval(&eval.scores, metric));
-    if let Some(interval) = interval.filter(|_| y < area.bottom()) {
-        let text = format!("best {}", interval_text(metric, interval, theme));
-        draw_text(buffer, area.x, y, area.width, &text, muted);
-        y += 1;
-    }
-    if history.has_running_scores() && y < area.bottom() {
-        let text = "train: running mean over the epoch";
-        draw_text(buffer, area.x, y, area.width, text, muted);
-        y += 1;
+    for line in note_lines(history, usize::from(area.width), theme) {
+        if y < area.bottom() {
+            draw_text(buffer, area.x, y, area.width, &line, muted);
+            y += 1;
+        }
     }
     y - area.y
+}
+
+/// What the scores of the table are, on one line if it fits: the interval of the best one, and the mean over the epoch.
+fn note_lines(history: &History, available: usize, theme: Theme) -> Vec<String> {
+    let metric = history.metric();
+    let interval = history.best_eval.as_ref().and_then(|eval| score_interval(&eval.scores, metric));
+    let interval = interval.map(|interval| format!("best {}", interval_text(metric, interval, theme)));
+    let mean = history.has_running_scores().then(|| "train: running mean over the epoch".to_owned());
+    let notes: Vec<String> = interval.into_iter().chain(mean).collect();
+    let line = notes.join("; ");
+    if notes.len() > 1 && width(&line) <= available { vec![line] } else { notes }
 }

@@ -4,6 +4,7 @@ use super::setting_lines::next_line;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
 use crate::spec::SweptValues;
+use crate::stats::ConfidenceInterval;
 use crate::text::sanitize;
 use crate::tui::state::App;
 use crate::tui::state::sweep::{LoadedSweep, SweepChart};
@@ -130,7 +131,7 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
             importance_text(app, report, number, importance)
         );
         let is_clear =
-            importance.and_then(|found| found.interval).is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+            importance.and_then(|found| found.interval).is_some_and(|interval| !interval.contains_zero());
         let role = if is_clear { Role::Best } else { Role::Text };
         y = next_line(buffer, inner, y, &text, theme.style(role));
     }
@@ -150,7 +151,7 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
 fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
     let to = app.theme.symbol(Symbol::To);
     match importance {
-        Some(Importance { correlation, interval: Some((low, high)), trials }) => {
+        Some(Importance { correlation, interval: Some(ConfidenceInterval { low, high }), trials }) => {
             format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}  n = {trials}")
         }
         Some(Importance { correlation, trials, .. }) => {
