@@ -2,6 +2,7 @@
 
 use super::args::{ControlAction, ControlArgs, GlobalArgs};
 use super::output;
+use super::run_printer::seed_prefix;
 use crate::error::Result;
 use crate::event::{Command, Event};
 use crate::run::{self, CommandAck, PendingCommand, message};
@@ -14,13 +15,20 @@ pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
         let sent = json!({ "command": command, "obeyed": false });
         return if global.json { output::json_line(&sent) } else { Ok(()) };
     }
-    let ack = pending.wait()?;
-    if global.json {
-        return output::json_line(&ack);
+    // A process trains each seed.
+    let has_several = pending.len() > 1;
+    for pending in pending {
+        let seed = if has_several { seed_prefix(pending.dir()) } else { String::new() };
+        let ack = pending.wait()?;
+        if global.json {
+            output::json_line(&ack)?;
+            continue;
+        }
+        let CommandAck { step, command, settings } = ack;
+        let text = message::line(&Event::Command { step, command, settings, replayed: false, error: None });
+        output::stdout_line(format!("{seed}{}", text.unwrap_or_default()))?;
     }
-    let CommandAck { step, command, settings } = ack;
-    let text = message::line(&Event::Command { step, command, settings, replayed: false, error: None });
-    output::stdout_line(text.unwrap_or_default())
+    Ok(())
 }
 
 fn command(action: &ControlAction) -> Result<Command> {

@@ -32,9 +32,11 @@ impl Stopper {
 
     /// Sets the current training.
     pub(super) fn set(&self, handle: Handle) {
+        let mut current = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever stops it later waits for the lock, and finds this handle.
         if self.is_stopped() {
             handle.send(Command::Stop);
         }
-        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        *current = Some(handle);
     }
 }

@@ -46,18 +46,18 @@ pub(super) fn submit(global: &GlobalArgs, args: &SubmitArgs) -> Result<()> {
 
 /// Prints what would be submitted.
 fn preview(slurm: Option<&SlurmExecutor>, subjects: &[Subject]) -> Result<()> {
-    let mut specs = Vec::new();
+    let (mut runs, mut tasks) = (0, 0);
     for subject in subjects {
-        let more = subject.specs(&AtomicBool::new(false))?;
-        if let Some(problem) = more.iter().flat_map(spec_problems).next() {
+        let specs = subject.specs(&AtomicBool::new(false))?;
+        if let Some(problem) = specs.iter().flat_map(spec_problems).next() {
             return Err(problem.error);
         }
-        specs.extend(more);
+        (runs, tasks) = (runs + specs.len(), tasks + subject.task_count(&specs)?);
     }
-    for script in slurm.map(|slurm| slurm.preview(&specs)).transpose()?.unwrap_or_default() {
+    for script in slurm.map(|slurm| slurm.preview(tasks)).transpose()?.unwrap_or_default() {
         output::stdout_line(script.trim_end())?;
     }
-    output::stderr_line(format!("{} would be submitted; nothing was created", plural(specs.len(), "run")));
+    output::stderr_line(format!("{} would be submitted; nothing was created", plural(runs, "run")));
     Ok(())
 }
 

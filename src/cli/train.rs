@@ -1,114 +1,95 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
-use super::batch_task::{end_task, is_finished, train_promoted, wait_for_run};
+use super::batch_task::{train_task, wait_for_run};
 use super::file_warnings::warn_about_files;
-use super::output::{self, exit_code};
-use super::output_thread::OutputThread;
-use super::run_follower::Follower;
-use super::signals::stop_on_signals;
-use super::stopper::Stopper;
+use super::foreground_trainer::{ForegroundTrainer, was_stopped};
+use super::output;
 use super::train_sweep::{SweepStart, train_sweep};
 use crate::error::{Error, Result};
 use crate::event::{Diagnosis, Status};
 use crate::format::whole_score as score;
 use crate::run::executor::slurm::SlurmTask;
-use crate::run::sweep::Trial;
 use crate::run::{self, RunDir, Start, TrainOutput};
-use crate::spec::{Experiments, RunSpec};
-use crate::terminal_reset::exit_now;
-use crate::train::{self, Summary};
-use crossbeam_channel::unbounded;
+use crate::spec::{Experiments, ResolvedExperiment, RunSpec};
+use crate::train::Summary;
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::path::{Path, PathBuf};
 
 /// The exit code of a run that failed.
 const FAILED: u8 = 1;
 /// The exit code of an interrupted run whose work is saved.
 const INTERRUPTED: u8 = 130;
+
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
-    // A task resumes a run: one that creates a run would create another one when it is requeued.
-    let task = args.resume.as_ref().and_then(|run| Some((SlurmTask::from_env()?, run)));
-    if let Some((task, run)) = &task {
-        let dir = wait_for_run(global, run)?;
-        let is_trial = Trial::read(&RunDir::at(&dir))?.is_some();
-        let reason = match () {
-            () if is_finished(&dir) && !is_trial => Some("is finished already"),
-            () if task.is_replaced(&global.runs_dir, &dir) => Some("was submitted again, as another job"),
-            () => None,
-        };
-        if let Some(reason) = reason {
-            output::stderr_line(format!("the run {reason}"));
-            return output::stdout_line(dir.display().to_string());
-        }
-    }
     let overrides = overrides(global, args);
-    if let Some(start) = SweepStart::of(global, args, &overrides)? {
-        return train_sweep(global, args, start);
-    }
-    let start = if let Some(run) = &args.resume {
-        let dir = unchanged_run_dir(global, args, run, &overrides)?;
-        if args.accept_changed_data { Start::ResumeOnChangedData(dir) } else { Start::Resume(dir) }
-    } else if let Some(run) = &args.replay {
-        Start::Replay(unchanged_run_dir(global, args, run, &overrides)?)
-    } else {
-        let name = args.name.as_deref().unwrap_or_default();
-        let experiments = Experiments::open(global.experiments.as_deref())?;
-        let spec = experiments.resolve(name, &overrides)?;
-        warn_about_files(&experiments, name);
-        Start::New(spec)
-    };
-    let stopper = Arc::new(Stopper::default());
-    let (lines, more_lines) = unbounded::<String>();
-    let stopped = stopper.clone();
-    let interruption = stop_on_signals(move || {
-        stopped.stop();
-        lines.send("stopping after saving a checkpoint; press Ctrl-C again to exit immediately".into()).ok();
-    })?;
-    let (control, handle) = train::control();
-    stopper.set(handle.clone());
-    let run = run::start_controlled(start, &global.runs_dir, (control, handle))?;
-    let dir = run.dir.clone();
-    let is_interrupted = &interruption.is_set;
-    let follower = Follower {
-        runs_dir: &global.runs_dir,
-        lines: &more_lines,
-        is_plain: args.plain,
-        stopper: &stopper,
-        interruption: &interruption,
-    };
-    let result = follower.follow(run);
-    let result = match &task {
-        Some((task, _)) => {
-            let result = train_promoted(&follower, &dir, result);
-            end_task(task, &dir, &interruption, result)
+    // A task resumes a run: one that creates a run would create another one when it is requeued.
+    let task = args.resume.as_ref().and_then(|_| SlurmTask::from_env());
+    let start = if let Some(name) = args.resume.as_ref().or(args.replay.as_ref()) {
+        if let Some(sweep) = SweepStart::of_existing(global, args, name, &overrides)? {
+            return train_sweep(global, args, sweep);
         }
-        None => result,
+        if task.is_some() {
+            wait_for_run(global, name)?;
+        }
+        start_of_existing(global, args, name, &overrides)?
+    } else {
+        match new_experiment(global, args, &overrides)? {
+            ResolvedExperiment::Sweep(sweep) => return train_sweep(global, args, SweepStart::New(sweep)),
+            ResolvedExperiment::Run(spec) => Start::New(*spec),
+        }
     };
-    let code = result.as_ref().map_or_else(Error::exit_code, |output| match output.status {
-        Status::Finished => 0,
-        Status::Stopped if pause_reason(output).is_some() => 0,
-        Status::Stopped => INTERRUPTED,
-        Status::Failed => FAILED,
-    });
+    let trainer = ForegroundTrainer::new(global, args.plain)?;
+    let dir = start.dir().map(Path::to_path_buf);
+    let result = match (&task, &dir) {
+        (Some(task), Some(dir)) => train_task(&trainer, task, dir, start),
+        _ => trainer.start(start).and_then(|run| trainer.follow(run)).map(Some),
+    };
+    let code = match &result {
+        Err(error) => error.exit_code(),
+        Ok(Some(output)) if was_stopped(output) => INTERRUPTED,
+        Ok(Some(output)) if output.status == Status::Failed => FAILED,
+        Ok(_) => 0,
+    };
     let is_json = global.json;
-    let reported = OutputThread::start(move || report(result, is_json))?.wait(is_interrupted);
-    if !is_interrupted.load(Ordering::SeqCst) {
-        return reported.unwrap_or(Ok(()));
-    }
-    // Even if the reader of the output is gone, as after a hang-up, the exit code is that of the run.
-    if let Some(Err(error)) = reported {
-        OutputThread::start(move || exit_code(Err(error)))?.wait(is_interrupted);
-    }
-    exit_now(code.into())
+    trainer.end(code, move || match (result?, dir) {
+        (Some(output), _) => report(&output, is_json),
+        (None, Some(dir)) => output::stdout_line(dir.display().to_string()),
+        (None, None) => Ok(()),
+    })
+}
+
+/// The experiment that the arguments name.
+fn new_experiment(
+    global: &GlobalArgs,
+    args: &TrainArgs,
+    overrides: &[(String, String)],
+) -> Result<ResolvedExperiment> {
+    let name = args.name.as_deref().unwrap_or_default();
+    let experiments = Experiments::open(global.experiments.as_deref())?;
+    let resolved = experiments.resolve_any(name, overrides)?;
+    warn_about_files(&experiments, name);
+    Ok(resolved)
+}
+
+/// Resumes or replays the run `name`.
+fn start_of_existing(
+    global: &GlobalArgs,
+    args: &TrainArgs,
+    name: &str,
+    overrides: &[(String, String)],
+) -> Result<Start> {
+    let dir = unchanged_run_dir(global, args, name, overrides)?;
+    Ok(match (&args.replay, args.accept_changed_data) {
+        (Some(_), _) => Start::Replay(dir),
+        (None, true) => Start::ResumeOnChangedData(dir),
+        (None, false) => Start::Resume(dir),
+    })
 }
 
 /// Prints the result of a run.
-fn report(result: Result<TrainOutput>, is_json: bool) -> Result<()> {
-    let output = result?;
-    for line in final_lines(&output) {
+fn report(output: &TrainOutput, is_json: bool) -> Result<()> {
+    for line in final_lines(output) {
         output::stderr_line(line);
     }
     if is_json {
@@ -118,22 +99,16 @@ fn report(result: Result<TrainOutput>, is_json: bool) -> Result<()> {
         output::stdout_line(output.dir.display().to_string())?;
     }
     match output.status {
-        Status::Finished => Ok(()),
-        // The sweep goes on without it.
-        Status::Stopped if pause_reason(&output).is_some() => Ok(()),
-        Status::Stopped => Err(Error::Interrupted(format!(
-            "stopped after saving a checkpoint; resume with: glue-tui train --resume {}",
-            output.dir.display()
-        ))),
         Status::Failed => {
             Err(Error::Training(format!("the run failed; see {}", output.dir.join("log.txt").display())))
         }
+        Status::Stopped if was_stopped(output) => Err(Error::Interrupted(format!(
+            "stopped after saving a checkpoint; resume with: glue-tui train --resume {}",
+            output.dir.display()
+        ))),
+        // The sweep of a paused trial goes on without it.
+        Status::Stopped | Status::Finished => Ok(()),
     }
-}
-
-/// Why the scheduler of its sweep has paused the run.
-fn pause_reason(output: &TrainOutput) -> Option<&str> {
-    output.summaries.last()?.pause_reason.as_deref()
 }
 
 /// The values of `--set`, followed by that of `--device`.

@@ -1,32 +1,23 @@
 //! `train` of a sweep: trains its trials one after the other.
 
 use super::args::{GlobalArgs, TrainArgs};
-use super::file_warnings::warn_about_files;
+use super::foreground_trainer::{ForegroundTrainer, was_stopped};
 use super::output;
-use super::output_thread::OutputThread;
-use super::run_follower::Follower;
-use super::signals::stop_on_signals;
-use super::stopper::Stopper;
 use crate::error::{Error, Result};
-use crate::event::Status;
 use crate::format::whole_score;
 use crate::run::sweep::{
-    NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, find_sweep,
+    NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, sweep_of_name,
 };
-use crate::run::{self, RunDir, RunRow, TrainOutput};
-use crate::spec::{Experiments, ResolvedExperiment, Sweep};
-use crate::terminal_reset::exit_now;
+use crate::run::{self, RunDir, RunRow};
+use crate::spec::Sweep;
 use crate::text::plural;
-use crate::train::control;
-use crossbeam_channel::unbounded;
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The exit code of an interrupted sweep whose work is saved.
-const INTERRUPTED: i32 = 130;
+const INTERRUPTED: u8 = 130;
 /// Time between two looks at trials that other processes train.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -41,43 +32,35 @@ pub(super) enum SweepStart {
 }
 
 impl SweepStart {
-    /// The sweep that the arguments name; `None` if they name a run.
-    pub(super) fn of(
+    /// The sweep `name` that the arguments resume or replay; `None` if it is a run.
+    pub(super) fn of_existing(
         global: &GlobalArgs,
         args: &TrainArgs,
+        name: &str,
         overrides: &[(String, String)],
     ) -> Result<Option<SweepStart>> {
-        if let Some(name) = args.resume.as_ref().or(args.replay.as_ref()) {
-            let Some(dir) = sweep_called(&global.runs_dir, name)? else { return Ok(None) };
-            if args.replay.is_some() {
-                let replay = || Ok(Some(SweepStart::Replay(dir)));
-                return match overrides.iter().find(|(key, _)| key != "device") {
-                    Some((key, _)) => Err(unchangeable(key, name)),
-                    None => replay(),
-                };
-            }
-            let mut trials = None;
-            for (key, text) in overrides {
-                match (key.as_str(), text.parse::<u64>()) {
-                    ("trials", Ok(number)) => trials = Some(number),
-                    ("trials", Err(_)) => {
-                        return Err(Error::Usage(format!("--set trials={text}: expected a whole number")));
-                    }
-                    ("device", _) => {}
-                    (key, _) => return Err(unchangeable(key, name)),
+        let Some(dir) = sweep_of_name(&global.runs_dir, name)? else { return Ok(None) };
+        let mut trials = None;
+        for (key, text) in overrides {
+            match (key.as_str(), text.parse::<u64>()) {
+                ("device", _) => {}
+                ("trials", Ok(number)) if args.replay.is_none() => trials = Some(number),
+                ("trials", Err(_)) if args.replay.is_none() => {
+                    return Err(Error::Usage(format!("--set trials={text}: expected a whole number")));
+                }
+                (key, _) => {
+                    return Err(Error::Usage(format!(
+                        "--set {key}: the sweep {name} keeps its description; only trials can be added, with --resume \
+                         and --set trials=N, or start a new sweep"
+                    )));
                 }
             }
-            return Ok(Some(SweepStart::Resume(dir, trials)));
         }
-        let name = args.name.as_deref().unwrap_or_default();
-        let experiments = Experiments::open(global.experiments.as_deref())?;
-        match experiments.resolve_any(name, overrides)? {
-            ResolvedExperiment::Run(_) => Ok(None),
-            ResolvedExperiment::Sweep(sweep) => {
-                warn_about_files(&experiments, name);
-                Ok(Some(SweepStart::New(sweep)))
-            }
-        }
+        Ok(Some(if args.replay.is_some() {
+            SweepStart::Replay(dir)
+        } else {
+            SweepStart::Resume(dir, trials)
+        }))
     }
 
     /// The directory of the sweep, which is created for a new one.
@@ -104,76 +87,28 @@ impl SweepStart {
     }
 }
 
-/// The sweep of that name, or that of the newest run of the experiment `name` if it is a trial.
-fn sweep_called(runs_dir: &Path, name: &str) -> Result<Option<SweepDir>> {
-    if RunDir::at(runs_dir.join(name)).spec_file().is_file() || RunDir::at(name).spec_file().is_file() {
-        return Ok(None);
-    }
-    if let Some(dir) = find_sweep(runs_dir, name)? {
-        let newest = run::list(runs_dir)?.into_iter().find(|row| row.experiment == name);
-        // The newest run of an experiment may be one that is no trial.
-        return Ok(Some(dir).filter(|_| newest.is_none_or(|row| row.trial.is_some())));
-    }
-    Ok(None)
-}
-
-fn unchangeable(key: &str, name: &str) -> Error {
-    Error::Usage(format!(
-        "--set {key}: the sweep {name} keeps its description; only trials can be added, with --set trials=N, or start a \
-         new sweep"
-    ))
-}
-
 /// Trains the trials of a sweep until none is left.
 pub(super) fn train_sweep(global: &GlobalArgs, args: &TrainArgs, start: SweepStart) -> Result<()> {
-    let stopper = Arc::new(Stopper::default());
-    let (lines, more_lines) = unbounded::<String>();
-    let stopped = stopper.clone();
-    let interruption = stop_on_signals(move || {
-        stopped.stop();
-        lines.send("stopping after saving a checkpoint; press Ctrl-C again to exit immediately".into()).ok();
-    })?;
-    let is_interrupted = &interruption.is_set;
-    let dir = start.open(&global.runs_dir, stopper.flag())?;
-    let follower = Follower {
-        runs_dir: &global.runs_dir,
-        lines: &more_lines,
-        is_plain: args.plain,
-        stopper: &stopper,
-        interruption: &interruption,
-    };
-    let trained = train_trials(&follower, &dir, global.json);
+    let trainer = ForegroundTrainer::new(global, args.plain)?;
+    let dir = start.open(&global.runs_dir, trainer.stop_flag())?;
+    let trained = train_trials(&trainer, &dir, global.json);
     let (is_json, runs_dir) = (global.json, global.runs_dir.clone());
-    let is_stopped = stopper.is_stopped();
-    let report =
-        OutputThread::start(move || trained.and_then(|()| report(&dir, &runs_dir, is_json, is_stopped)))?;
-    let reported = report.wait(is_interrupted);
-    if !is_interrupted.load(Ordering::SeqCst) {
-        return reported.unwrap_or(Ok(()));
-    }
-    if let Some(Err(error)) = reported {
-        OutputThread::start(move || output::exit_code(Err(error)))?.wait(is_interrupted);
-    }
-    exit_now(INTERRUPTED)
+    let is_stopped = trainer.is_stopped();
+    trainer.end(INTERRUPTED, move || trained.and_then(|()| report(&dir, &runs_dir, is_json, is_stopped)))
 }
 
 /// Trains the trials of a sweep in this process until none is left. A trial that has failed does not end the sweep.
-fn train_trials(follower: &Follower<'_>, dir: &SweepDir, is_json: bool) -> Result<()> {
-    let (sweep, stopper) = (dir.sweep()?, follower.stopper);
+fn train_trials(trainer: &ForegroundTrainer, dir: &SweepDir, is_json: bool) -> Result<()> {
+    let sweep = dir.sweep()?;
     output::stderr_line(format!("sweep {}: {}", dir.name(), sweep.describe()));
-    while !stopper.is_stopped() {
-        let (control, handle) = control();
-        stopper.set(handle.clone());
-        let next = claim_next_trial(dir, stopper.flag(), |start| {
-            run::start_controlled(start, follower.runs_dir, (control, handle))
-        });
-        match next? {
+    while !trainer.is_stopped() {
+        match claim_next_trial(dir, trainer.stop_flag(), |start| trainer.start(start))? {
             (NextTrial::Done, _) => break,
             (NextTrial::Train { number, dir: run_dir }, Some(run)) => {
                 output::stderr_line(format!("trial {number}: {}", sweep.describe_trial(number)));
-                match follower.follow(run) {
+                match trainer.follow(run) {
                     // Someone has stopped it, and would have to stop it again and again.
-                    Ok(output) if output.status == Status::Stopped && !is_paused(&output) => stopper.stop(),
+                    Ok(output) if was_stopped(&output) => trainer.stop(),
                     Ok(_) | Err(Error::Interrupted(_)) => {}
                     Err(error) if RunDir::at(&run_dir).summary().is_some() => {
                         output::stderr_line(format!("trial {number} failed: {error}"));
@@ -186,11 +121,6 @@ fn train_trials(follower: &Follower<'_>, dir: &SweepDir, is_json: bool) -> Resul
         }
     }
     Ok(())
-}
-
-/// Whether the scheduler has paused the trial.
-fn is_paused(output: &TrainOutput) -> bool {
-    output.summaries.iter().any(|summary| summary.pause_reason.is_some())
 }
 
 /// Prints the result of a trial.

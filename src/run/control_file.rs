@@ -114,32 +114,32 @@ pub struct CommandAck {
 }
 
 impl PendingCommand {
-    /// Sends `command` to the run in `dir`, whichever process on whichever host trains it.
+    /// Sends `command` to the run in `dir`, whichever process on whichever host trains it: to each of its seeds if a process
+    /// trains each.
     ///
     /// # Errors
     /// [`Error::Usage`] when the run is not being trained, [`Error::Write`] when the command cannot be written.
-    pub fn send(dir: &Path, command: Command) -> Result<PendingCommand> {
+    pub fn send(dir: &Path, command: Command) -> Result<Vec<PendingCommand>> {
         command.check()?;
         let dir = controlled_run(RunDir::at(dir));
-        let name = dir.name();
-        let seeds = dir.existing_seeds().unwrap_or_default();
-        if !is_training(&dir)
-            && let Some(seed) = seeds.iter().find(|seed| is_training(seed))
-        {
+        if is_training(&dir) {
+            return Ok(vec![PendingCommand::send_to(dir, command)?]);
+        }
+        let seeds = dir.existing_seeds().unwrap_or_default().into_iter().filter(is_training);
+        let sent: Vec<PendingCommand> =
+            seeds.map(|seed| PendingCommand::send_to(seed, command)).collect::<Result<_>>()?;
+        if sent.is_empty() {
+            let status = dir.summary().map_or("not running", |summary| summary.status.name());
             return Err(Error::Usage(format!(
-                "the seeds of {name} are trained by a process each; name one of them, for example {}",
-                seed.path().display()
+                "{} is {status} and cannot receive commands; `glue-tui runs` lists the runs that are running",
+                dir.name()
             )));
         }
-        if !is_training(&dir) {
-            let status = match dir.summary() {
-                Some(summary) => summary.status.name(),
-                None => "not running",
-            };
-            return Err(Error::Usage(format!(
-                "{name} is {status} and cannot receive commands; `glue-tui runs` lists the runs that are running"
-            )));
-        }
+        Ok(sent)
+    }
+
+    /// Sends `command` to the process that holds the lock of `dir`.
+    fn send_to(dir: RunDir, command: Command) -> Result<PendingCommand> {
         let logs = log_files(&dir).map(LogTail::from_end).collect();
         let path = dir.control_file();
         let record = serde_json::to_string(&ControlRecord { time: now(), command });
@@ -149,6 +149,11 @@ impl PendingCommand {
         file_lock::lock(&file, &path)?;
         file.write_all(line.as_bytes()).map_err(Error::writing(&path))?;
         Ok(PendingCommand { dir, command, logs })
+    }
+
+    /// The directory of the run or the seed that it was sent to.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Waits for the acknowledgement. The run executes commands between two steps.
@@ -247,19 +252,20 @@ mod tests {
         let mut log = EventLog::open(&dir).unwrap();
         let executed =
             |step, command| Event::Command { step, command, settings: None, replayed: false, error: None };
+        let send = |command| PendingCommand::send(home.path(), command).unwrap().remove(0);
         log.write(&executed(1, Command::Halve)).unwrap();
-        let pending = PendingCommand::send(home.path(), Command::Halve).unwrap();
+        let pending = send(Command::Halve);
         let waiting = std::thread::spawn(move || pending.wait());
         log.write(&executed(2, Command::Save)).unwrap();
         log.write(&executed(3, Command::Halve)).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap().step, 3, "step 1 was before the command was sent");
-        let pending = PendingCommand::send(home.path(), Command::Save).unwrap();
+        let pending = send(Command::Save);
         let (step, command, settings, replayed) = (4, Command::Save, None, false);
         let error = Some("the disk is full".to_string());
         log.write(&Event::Command { step, command, settings, replayed, error }).unwrap();
         let error = pending.wait().unwrap_err().to_string();
         assert!(error.ends_with("could not save: the disk is full"), "{error}");
-        let pending = PendingCommand::send(home.path(), Command::MaxSteps(9)).unwrap();
+        let pending = send(Command::MaxSteps(9));
         assert!(PendingCommand::send(home.path(), Command::LearningRate(-1.0)).is_err());
         drop((log, watcher));
         assert!(matches!(pending.wait(), Err(Error::Training(_))));

@@ -38,6 +38,14 @@ pub enum Start {
 }
 
 impl Start {
+    /// The directory of a run that is resumed.
+    pub fn dir(&self) -> Option<&Path> {
+        match self {
+            Start::Resume(dir) | Start::ResumeOnChangedData(dir) => Some(dir),
+            Start::New(_) | Start::Replay(_) => None,
+        }
+    }
+
     /// The same start on the device that the program was opened for, if this is a new run.
     pub fn on_device(self, device: Option<DeviceSpec>) -> Start {
         match (self, device) {

@@ -129,9 +129,9 @@ pub enum RunsAction {
     Prune,
     /// Add to the queue.
     Enqueue,
-    /// Submit the experiment or the run to Slurm.
+    /// Submit the experiment, the run or the sweep to Slurm.
     Submit,
-    /// Take the run back from Slurm.
+    /// Take the run or the sweep back from Slurm.
     Cancel,
     /// Swap the queue entry with the one before it.
     MoveEarlier,

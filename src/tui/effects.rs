@@ -211,13 +211,13 @@ impl EffectRunner {
             Effect::CompareRuns(pair) => return self.compare_runs(pair),
             Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
             Effect::Submit(request) => {
-                return self.work("submitting a run", "Cannot submit the run", |options| {
+                return self.work("submitting to Slurm", "Cannot submit to Slurm", |options| {
                     scheduler::submit(&options, request)
                 });
             }
-            Effect::Cancel(dir) => {
-                return self.work("cancelling a run", "Cannot cancel the run", |options| {
-                    scheduler::cancel(&options, dir)
+            Effect::Cancel(name) => {
+                return self.work("cancelling jobs", "Cannot cancel the jobs", move |options| {
+                    scheduler::cancel(&options, &name)
                 });
             }
             Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),

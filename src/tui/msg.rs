@@ -280,10 +280,10 @@ pub enum Effect {
     AddSeeds(RunPair),
     /// Change the queue.
     EditQueue(QueueEdit),
-    /// Submit a run to Slurm.
+    /// Submit a run or a sweep to Slurm.
     Submit(TrainRequest),
-    /// Take a run back from Slurm.
-    Cancel(PathBuf),
+    /// Take the run or the sweep of that name back from Slurm.
+    Cancel(String),
     /// Start the next run of the queue, if no other process is training.
     StartNext,
     /// Read the queue if another process has changed it.

@@ -5,14 +5,13 @@ use super::options::Options;
 use super::state::train_request::TrainRequest;
 use super::worker::spawn;
 use crate::error::{Error, Result};
-use crate::run::RunDir;
 use crate::run::executor::slurm::{SlurmExecutor, poll};
-use crate::run::executor::{Subject, Submission, SubmittedTask, cancel_runs};
+use crate::run::executor::{Subject, Submission, Submitted, SubmittedTask};
 use crate::run::sweep::SweepDir;
 use crate::spec::{Experiments, RunSpec};
 use crate::text::plural;
 use crossbeam_channel::{Sender, bounded};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ impl SchedulerPoll {
     }
 }
 
-/// Submits a run to Slurm.
+/// Submits a run or a sweep to Slurm.
 pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
     let experiments = Experiments::open(options.experiments.as_deref())?;
     let subject = match request {
@@ -83,10 +82,9 @@ fn sentence(submitted: &[SubmittedTask]) -> String {
     }
 }
 
-/// Takes a run back from Slurm.
-pub(super) fn cancel(options: &Options, dir: PathBuf) -> Result<Msg> {
-    let name = RunDir::at(&dir).name();
-    if cancel_runs(&options.runs_dir, &[dir])?.is_empty() {
+/// Takes the run or the sweep `name` back from Slurm.
+pub(super) fn cancel(options: &Options, name: &str) -> Result<Msg> {
+    if Submitted::find(&options.runs_dir, name)?.cancel(&options.runs_dir)?.is_empty() {
         return Err(Error::Usage(format!("{name} has no job any more")));
     }
     Ok(Msg::SchedulerDone(format!("the jobs of {name} are cancelled")))

@@ -3,11 +3,14 @@
 use super::fixtures::*;
 
 use glue_tui::run::executor::TaskStatus;
+use glue_tui::run::sweep::{SweepRow, Trial};
 use glue_tui::run::{RunRow, RunStatus};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
+use glue_tui::tui::state::runs::ListLine;
 use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
+use std::collections::BTreeMap;
 
 /// A thousand tasks of one array: some finished, most waiting.
 fn thousand() -> Vec<RunRow> {
@@ -79,7 +82,7 @@ fn experiment_is_submitted_after_a_question() {
     assert_shows(&app, "submitted 1 task as job 7");
     update(
         &mut app,
-        Msg::Error { title: "Cannot submit the run".into(), text: "sbatch is not in PATH".into() },
+        Msg::Error { title: "Cannot submit to Slurm".into(), text: "sbatch is not in PATH".into() },
     );
     assert_shows(&app, "sbatch is not in PATH");
 }
@@ -92,7 +95,7 @@ fn only_a_run_with_a_job_is_cancelled() {
     press_keys(&mut app, "<tab>jX");
     assert_shows(&app, "Cancel the jobs of this run?");
     let effects = press_keys(&mut app, "x");
-    assert!(matches!(effects.as_slice(), [Effect::Cancel(dir)] if dir.to_string_lossy().contains("0001")));
+    assert!(matches!(effects.as_slice(), [Effect::Cancel(name)] if name.contains("0001")));
 }
 
 #[test]
@@ -100,4 +103,31 @@ fn pending_runs_are_polled() {
     let mut app = listed(120, 40);
     let effects = update(&mut app, Msg::Tick(STARTED_AT));
     assert!(effects.contains(&Effect::PollRuns), "{effects:?}");
+}
+
+#[test]
+fn jobs_of_a_sweep_are_cancelled_together() {
+    let mut app = listed(120, 40);
+    let sweep = |name: &str| SweepRow {
+        name: name.into(),
+        experiment: "tune".into(),
+        trials: 2,
+        by_status: BTreeMap::from([("pending", 1)]),
+        best: None,
+        started: 0.0,
+    };
+    update(
+        &mut app,
+        Msg::SweepsListed(vec![sweep("tune-20261123-100000-aaaa"), sweep("tune-20261122-100000-bbbb")]),
+    );
+    let mut runs = thousand();
+    runs[30].trial = Some(Trial { sweep: "tune-20261123-100000-aaaa".into(), trial: 0 });
+    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
+    press_keys(&mut app, "<tab>");
+    assert!(matches!(app.runs.line(), Some(ListLine::Sweep(row)) if row.name.ends_with("aaaa")));
+    press_keys(&mut app, "X");
+    assert_shows(&app, "Cancel the jobs of this sweep?");
+    assert_eq!(press_keys(&mut app, "x"), [Effect::Cancel("tune-20261123-100000-aaaa".into())]);
+    press_keys(&mut app, "jX");
+    assert!(app.popup.is_none(), "no trial of the other sweep has a job");
 }

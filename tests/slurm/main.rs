@@ -10,5 +10,6 @@ mod fake;
 mod monitoring;
 mod real;
 mod submitting;
+mod sweeps;
 mod tasks;
 mod workspace;

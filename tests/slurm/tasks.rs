@@ -169,6 +169,29 @@ fn seeds_that_are_tasks_have_one_summary() {
     }
 }
 
+#[test]
+fn command_reaches_all_seeds_that_are_tasks() {
+    let fixture = created("max_steps = 100000\nrepeats = 2\nseed = 7");
+    let seeds = [7, 8].map(|seed| fixture.dir.join(format!("seed-{seed}")));
+    let tasks = seeds.each_ref().map(|dir| fixture.start(dir));
+    wait_until("both seeds train", || seeds.iter().all(|dir| logged_steps(dir).len() >= 5));
+    let halved = fixture.workspace.run(&["control", "a", "halve"]).success().stdout;
+    assert!(halved.contains("[seed 7] ") && halved.contains("[seed 8] "), "{halved}");
+    let acks = fixture.workspace.run(&["control", "a", "stop", "--json"]).success().stdout;
+    assert_eq!(acks.lines().count(), 2, "{acks}");
+    for task in tasks {
+        assert_eq!(end(task).code, Some(130));
+    }
+    assert!(seeds.iter().all(|dir| summary(dir).unwrap()["status"] == "stopped"));
+    let seed = seeds[0].to_str().unwrap();
+    let submitted = fixture.workspace.run(&["submit", seed, "--json"]).failure(2);
+    assert!(submitted.contains("seed-7 is submitted already as job 101_0"), "{submitted}");
+    fixture.workspace.run(&["cancel", seed]).success();
+    assert_eq!(fixture.fake.calls("scancel"), ["scancel 101_0"]);
+    fixture.workspace.run(&["submit", seed]).success();
+    assert!(fixture.fake.read("job-102.sh").contains("--array=0-0"));
+}
+
 /// The files of a run with their contents, but for the attempts.
 fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     // What is still written by a process that is ending is seen by a second look.

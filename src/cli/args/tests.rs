@@ -1,3 +1,4 @@
+use super::assignment::assignment;
 use super::*;
 
 fn error(args: &[&str]) -> String {

@@ -1,13 +1,12 @@
 //! The queue of this machine as an executor: an interface or a process in the background trains it.
 
-use super::task_status::{PENDING, TaskStatus};
 use super::traits::{Executor, SubmittedTask};
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::control_file::PendingCommand;
 use crate::run::dir::RunDir;
 use crate::run::lock::is_training;
-use crate::run::queue::{Queue, QueueEdit, QueuedSweep};
+use crate::run::queue::{Queue, QueueEdit, QueueEntry, QueuedSweep};
 use crate::run::runner::Start;
 use crate::run::sweep::{SweepDir, Trial};
 use std::path::{Path, PathBuf};
@@ -42,8 +41,8 @@ impl Executor for LocalExecutor {
 
     fn cancel(&self, runs: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let mut cancelled = Vec::new();
+        let queue = Queue::read(&self.runs_dir)?;
         for dir in runs {
-            let queue = Queue::read(&self.runs_dir)?;
             let is_of_run = |run: &PathBuf| run.file_name() == dir.file_name();
             let entry = queue.entries.iter().find(|entry| entry.run.as_ref().is_some_and(is_of_run));
             if let Some(entry) = entry {
@@ -56,31 +55,36 @@ impl Executor for LocalExecutor {
         }
         Ok(cancelled)
     }
+}
 
-    fn tasks(&self) -> Result<Vec<TaskStatus>> {
-        let queue = Queue::read(&self.runs_dir)?;
-        let waiting = queue.entries.iter().filter_map(|entry| {
-            let dir = RunDir::at(entry.run.as_ref()?);
-            let state = if is_training(&dir) { "RUNNING" } else { PENDING };
-            Some(TaskStatus { task: dir.name(), state: state.into(), ..TaskStatus::default() })
-        });
-        Ok(waiting.collect())
+impl LocalExecutor {
+    /// Takes a sweep out of the queue, so that none of its trials is started. Returns whether it was in it.
+    ///
+    /// # Errors
+    /// When the queue cannot be read or written.
+    pub fn cancel_sweep(&self, sweep: &SweepDir) -> Result<bool> {
+        let is_of_sweep =
+            |entry: &&QueueEntry| entry.sweep.as_ref().is_some_and(|queued| queued.name == sweep.name());
+        let Some(id) = Queue::read(&self.runs_dir)?.entries.iter().find(is_of_sweep).map(|entry| entry.id)
+        else {
+            return Ok(false);
+        };
+        Queue::edit(&self.runs_dir, QueueEdit::Remove(id))?;
+        Ok(true)
     }
 }
 
 /// Stops the process that trains a run, or those that train its seeds. Returns whether there was one.
 fn stop(dir: &Path) -> Result<bool> {
     let run = RunDir::at(dir);
-    let mut is_trained = false;
-    for dir in std::iter::once(run.clone()).chain(run.existing_seeds()?).filter(is_training) {
-        is_trained = true;
-        match PendingCommand::send(dir.path(), Command::Stop) {
-            // It has ended meanwhile.
-            Err(Error::Usage(_)) | Ok(_) => {}
-            Err(error) => return Err(error),
-        }
+    if !std::iter::once(run.clone()).chain(run.existing_seeds()?).any(|dir| is_training(&dir)) {
+        return Ok(false);
     }
-    Ok(is_trained)
+    match PendingCommand::send(dir, Command::Stop) {
+        // It has ended meanwhile.
+        Err(Error::Usage(_)) | Ok(_) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +100,7 @@ mod tests {
         let runs = [dir.path().to_path_buf()];
         assert_eq!(local.cancel(&runs).unwrap(), [] as [PathBuf; 0]);
         assert_eq!(local.submit(&runs).unwrap()[0].task, dir.name());
-        assert_eq!(local.tasks().unwrap()[0].state, "PENDING");
+        assert_eq!(Queue::read(home.path()).unwrap().entries.len(), 1);
         assert_eq!(local.cancel(&runs).unwrap(), runs);
         assert!(Queue::read(home.path()).unwrap().entries.is_empty());
     }

@@ -11,7 +11,7 @@ mod task_list;
 mod task_status;
 mod traits;
 
-pub use cancellation::cancel_runs;
+pub use cancellation::Submitted;
 pub use local::LocalExecutor;
 pub use submission::{Subject, Submission, subjects};
 pub use task_list::TaskList;

@@ -12,7 +12,10 @@ use crate::run::executor::task_list::TaskList;
 use crate::run::index::find;
 use crate::run::lock::is_training;
 use crate::run::queue::Queue;
-use crate::run::sweep::{SweepDir, Trial, create_trials, find_sweep, newest_sweep_of, trial_specs};
+use crate::run::sweep::{
+    SweepDir, SweepScheduler, Trial, create_trials, find_sweep, newest_sweep_of, remaining_trials,
+    trial_specs,
+};
 use crate::spec::{Experiments, ResolvedExperiment, RunSpec, Sweep};
 use crate::text::plural;
 use crate::train::resolve;
@@ -50,9 +53,31 @@ impl Subject {
         match self {
             Subject::New(spec) => Ok(vec![check_spec(spec, cancelled)?]),
             Subject::Run(dir) => Ok(vec![RunDir::at(dir).spec()?]),
-            Subject::NewSweep(sweep) => trial_specs(sweep, cancelled),
-            Subject::Sweep(dir) => trial_specs(&dir.sweep()?, cancelled),
+            Subject::NewSweep(sweep) => trial_specs(sweep, 0..sweep.len(), cancelled),
+            Subject::Sweep(dir) => trial_specs(&dir.sweep()?, inactive_trials(dir)?, cancelled),
         }
+    }
+
+    /// The number of tasks of its runs, whose specifications are `specs`: see [`SlurmExecutor`](super::slurm::SlurmExecutor).
+    ///
+    /// # Errors
+    /// When a sweep cannot be read.
+    pub fn task_count(&self, specs: &[RunSpec]) -> Result<usize> {
+        let is_scheduled = match self {
+            Subject::New(_) => false,
+            Subject::Run(dir) => SweepScheduler::of(&RunDir::at(dir))?.is_some(),
+            Subject::NewSweep(sweep) => sweep.scheduler.is_some(),
+            Subject::Sweep(dir) => dir.sweep()?.scheduler.is_some(),
+        };
+        let has_ended = |seed: u64| match self {
+            Subject::Run(dir) => is_finished(&RunDir::at(dir).seed(seed)),
+            _ => false,
+        };
+        let tasks = |spec: &RunSpec| match spec.repeats {
+            2.. if !is_scheduled => (0..spec.repeats).filter(|seed| !has_ended(spec.seed + seed)).count(),
+            _ => 1,
+        };
+        Ok(specs.iter().map(tasks).sum())
     }
 }
 
@@ -131,9 +156,9 @@ impl Submission<'_> {
                         Some(dir) => dir,
                         None => SweepDir::create(self.runs_dir, sweep)?,
                     };
-                    runs.extend(create_trials(&dir, self.cancelled)?);
+                    runs.extend(self.trials_of(&dir)?);
                 }
-                Subject::Sweep(dir) => runs.extend(inactive_trials(self.runs_dir, dir, self.cancelled)?),
+                Subject::Sweep(dir) => runs.extend(self.trials_of(dir)?),
             }
             count += if matches!(subject, Subject::Run(_)) { 0 } else { runs.len() - before };
             if self.cancelled.load(Ordering::Relaxed) {
@@ -143,6 +168,13 @@ impl Submission<'_> {
         let runs: Vec<PathBuf> =
             runs.into_iter().map(|run| std::path::absolute(&run).unwrap_or(run)).collect();
         executor.submit(&runs).map_err(|error| with_advice(error, count))
+    }
+
+    /// The run directories of the trials of a sweep that are to be submitted.
+    fn trials_of(&self, dir: &SweepDir) -> Result<Vec<PathBuf>> {
+        create_trials(dir, self.cancelled)?;
+        let numbers = inactive_trials(dir)?.into_iter();
+        Ok(numbers.map(|number| dir.trial_dir(number).path().to_path_buf()).collect())
     }
 
     /// Checks the specifications, with the columns of their files, and fetches their models and data into the cache: a compute
@@ -192,12 +224,16 @@ fn resumable(dir: &Path) -> Result<PathBuf> {
             "{name} is being trained already; stop it first with: glue-tui cancel {name}"
         )));
     }
-    if run.summary().is_some_and(|summary| summary.status == Status::Finished) {
+    if is_finished(&run) {
         return Err(Error::Usage(format!(
             "{name} is finished already; submit its experiment for another run"
         )));
     }
     Ok(dir.to_path_buf())
+}
+
+fn is_finished(run: &RunDir) -> bool {
+    run.summary().is_some_and(|summary| summary.status == Status::Finished)
 }
 
 /// The runs that were created and that nobody has submitted, queued or trained.
@@ -250,13 +286,13 @@ fn unsubmitted_sweep(runs_dir: &Path, sweep: &Sweep) -> Result<Option<SweepDir>>
     Ok(is_unsubmitted.then_some(dir))
 }
 
-/// The run directories of the trials of a sweep that are to be trained and have no job.
-fn inactive_trials(runs_dir: &Path, dir: &SweepDir, cancelled: &AtomicBool) -> Result<Vec<PathBuf>> {
-    let tasks = TaskList::read(runs_dir);
+/// The trials of a sweep that are to be trained and have no job.
+fn inactive_trials(dir: &SweepDir) -> Result<Vec<u64>> {
+    let tasks = TaskList::read(dir.runs_dir());
     let has_job =
-        |run: &PathBuf| tasks.of_run(&RunDir::at(run).name()).iter().any(|task| task.phase().is_active());
-    let mut trials = create_trials(dir, cancelled)?;
-    trials.retain(|run| !has_job(run));
+        |number: u64| tasks.of_run(&dir.trial_dir(number).name()).iter().any(|task| task.phase().is_active());
+    let mut trials = remaining_trials(dir)?;
+    trials.retain(|number| !has_job(*number));
     if trials.is_empty() {
         return Err(Error::Usage(format!("no trial of the sweep {} is left to submit", dir.name())));
     }

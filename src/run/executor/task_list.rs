@@ -41,7 +41,9 @@ impl TaskList {
     /// a process holds its lock, if it is finished, or if its log ends after Slurm was asked.
     pub fn apply(&self, row: &mut RunRow) {
         row.tasks = self.of_run(&row.name);
+        // The job of a paused trial trains other trials of its sweep.
         if row.tasks.is_empty()
+            || row.pause_reason.is_some()
             || matches!(row.status, RunStatus::Running | RunStatus::Unreadable | RunStatus::Finished)
         {
             return;
@@ -124,6 +126,10 @@ mod tests {
             ("COMPLETED", Interrupted, Interrupted),
         ] {
             assert_eq!(status(&[(state, None)], row(before)).status, after, "{state} {before:?}");
+        }
+        let paused = || RunRow { pause_reason: Some("paused by asha".into()), ..row(Stopped) };
+        for state in ["RUNNING", "PENDING", "FAILED"] {
+            assert_eq!(status(&[(state, None)], paused()).status, Stopped, "its job trains another trial");
         }
         let ended = RunRow { ended: Some(150.0), ..row(Failed) };
         assert_eq!(

@@ -1,6 +1,5 @@
 //! What every executor does.
 
-use super::task_status::TaskStatus;
 use crate::error::Result;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -27,12 +26,6 @@ pub trait Executor {
     /// # Errors
     /// When the executor cannot be reached.
     fn cancel(&self, runs: &[PathBuf]) -> Result<Vec<PathBuf>>;
-
-    /// What is known about the tasks that wait, are trained or have ended, without asking anybody.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    fn tasks(&self) -> Result<Vec<TaskStatus>>;
 }
 
 /// A task that was submitted.

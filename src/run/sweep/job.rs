@@ -10,6 +10,7 @@ use crate::run::dir::RunDir;
 use crate::run::lock::is_training;
 use crate::run::runner::{RunHandle, Start};
 use crate::spec::{DeviceSpec, RunSpec, Sweep};
+use crate::train::is_attempt_of;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -154,44 +155,57 @@ fn state_of(states: &[TrialState], number: u64) -> Option<TrialState> {
     states.get(usize::try_from(number).ok()?).copied()
 }
 
-/// Promotes a paused trial and records it: one that the rule of ASHA promotes or, when no other trial is left to train, the
-/// best one, so that a sweep ends with a finished trial.
+/// Promotes a paused trial and records it.
 fn promote(sweep: &Sweep, log: &mut DecisionLog, states: &[TrialState]) -> Result<Option<u64>> {
-    let Some(asha) = sweep.scheduler else { return Ok(None) };
-    let (rungs, metric) = (rungs(log.decisions()), sweep.base.best_metric());
-    let is_paused = |number: u64| state_of(states, number) == Some(TrialState::Paused);
-    let is_open =
-        |state: &TrialState| matches!(state, TrialState::New | TrialState::Resumable | TrialState::Training);
-    let found = promotable(&rungs, metric, asha.reduction_factor, is_paused).or_else(|| {
-        if states.iter().any(is_open) { None } else { last_promotion(&rungs, metric, is_paused) }
-    });
-    let Some((trial, rung)) = found else { return Ok(None) };
+    let Some((trial, rung)) = next_promotion(sweep, log.decisions(), states) else { return Ok(None) };
     let rung = u32::try_from(rung).unwrap_or(u32::MAX);
     log.append(DecisionKind::Promoted { trial, rung })?;
     Ok(Some(trial))
 }
 
-/// Creates the run directories of all trials that have none. Returns those of the trials that are to be trained: that are
-/// neither being trained nor paused nor finished nor failed.
+/// The paused trial to promote, and its rung: one that the rule of ASHA promotes or, when no other trial is left to train,
+/// the best one, so that a sweep ends with a finished trial.
+fn next_promotion(sweep: &Sweep, decisions: &[Decision], states: &[TrialState]) -> Option<(u64, usize)> {
+    let asha = sweep.scheduler?;
+    let (rungs, metric) = (rungs(decisions), sweep.base.best_metric());
+    let is_paused = |number: u64| state_of(states, number) == Some(TrialState::Paused);
+    let is_open =
+        |state: &TrialState| matches!(state, TrialState::New | TrialState::Resumable | TrialState::Training);
+    promotable(&rungs, metric, asha.reduction_factor, is_paused)
+        .or_else(|| if states.iter().any(is_open) { None } else { last_promotion(&rungs, metric, is_paused) })
+}
+
+/// Creates the run directories of all trials that have none.
 ///
 /// # Errors
 /// As [`next_trial`].
-pub fn create_trials(dir: &SweepDir, cancelled: &AtomicBool) -> Result<Vec<PathBuf>> {
-    let log = dir.lock()?;
+pub fn create_trials(dir: &SweepDir, cancelled: &AtomicBool) -> Result<()> {
+    let _log = dir.lock()?;
     let sweep = dir.sweep()?;
-    let paused = paused(log.decisions());
     let mut specs = TrialSpecs::new(&sweep);
-    let mut dirs = Vec::new();
     for number in 0..sweep.len() {
-        let run = dir.trial_dir(number);
-        if !run.spec_file().is_file() {
+        if !dir.trial_dir(number).spec_file().is_file() {
             dir.create_trial(number, &specs.spec(number, cancelled)?)?;
         }
-        if trial_state(&run, number, &paused) == TrialState::Resumable {
-            dirs.push(run.path().to_path_buf());
-        }
     }
-    Ok(dirs)
+    Ok(())
+}
+
+/// The numbers of the trials that are to be trained, whether or not they have a run directory: those that are neither being
+/// trained nor paused nor finished nor failed. If there are none, the paused one that the scheduler promotes next.
+///
+/// # Errors
+/// When the sweep cannot be read.
+pub fn remaining_trials(dir: &SweepDir) -> Result<Vec<u64>> {
+    let (sweep, decisions) = (dir.sweep()?, dir.decisions()?);
+    let states = states(dir, &sweep, &decisions, &[]);
+    let is_open = |state: TrialState| matches!(state, TrialState::New | TrialState::Resumable);
+    let mut numbers: Vec<u64> =
+        (0..).zip(&states).filter(|(_, state)| is_open(**state)).map(|(number, _)| number).collect();
+    if numbers.is_empty() {
+        numbers.extend(next_promotion(&sweep, &decisions, &states).map(|(trial, _)| trial));
+    }
+    Ok(numbers)
 }
 
 /// Starts a paused trial that the scheduler promotes, or one that was promoted earlier and interrupted. For a job of a
@@ -210,22 +224,35 @@ pub fn claim_promotion(
         return Ok(None);
     }
     let states = states(dir, &sweep, log.decisions(), &[]);
-    let promoted = promoted(log.decisions());
-    let is_interrupted = |number: &u64| state_of(&states, *number) == Some(TrialState::Resumable);
-    let number = match promoted.into_iter().find(is_interrupted) {
-        Some(number) => number,
+    let is_resumable = |number: &u64| state_of(&states, *number) == Some(TrialState::Resumable);
+    let has_started = |number: u64| dir.trial_dir(number).events_file().exists();
+    let number = match promoted(log.decisions()).into_iter().find(is_resumable) {
+        Some(number) => Some(number),
         // As for the scheduler, trials are promoted when all have started.
-        None if !(0..sweep.len()).all(|number| dir.trial_dir(number).events_file().exists()) => {
-            return Ok(None);
-        }
-        None => match promote(&sweep, &mut log, &states)? {
-            Some(number) => number,
-            None => return Ok(None),
-        },
+        None if (0..sweep.len()).all(has_started) => promote(&sweep, &mut log, &states)?,
+        None => None,
     };
+    let Some(number) = number else { return Ok(None) };
     let run = start(Start::Resume(dir.trial_dir(number).path().to_path_buf()))?;
     run.wait_for_lock();
     Ok(Some((number, run)))
+}
+
+/// Whether the job of a cluster that was submitted for the trial `number` is to train it: not if it is finished or paused, if
+/// another process trains it, or if it has failed in an earlier attempt of this job.
+///
+/// # Errors
+/// When the decisions cannot be read.
+pub fn is_trial_open(dir: &SweepDir, number: u64, job: &str) -> Result<bool> {
+    let run = dir.trial_dir(number);
+    let is_of_job = is_attempt_of(run.path(), job);
+    Ok(match trial_state(&run, number, &paused(&dir.decisions()?)) {
+        TrialState::New | TrialState::Resumable => true,
+        // A lost node can keep the lock, which the job takes over.
+        TrialState::Training => is_of_job,
+        TrialState::Failed => !is_of_job,
+        TrialState::Paused | TrialState::Finished => false,
+    })
 }
 
 /// Checks that the trials of a sweep can be started, as far as is known before their rows are tokenized.
@@ -233,16 +260,20 @@ pub fn claim_promotion(
 /// # Errors
 /// Those of [`check_spec`] for the first trial that cannot.
 pub fn check_sweep(sweep: &Sweep, cancelled: &AtomicBool) -> Result<()> {
-    trial_specs(sweep, cancelled).map(drop)
+    trial_specs(sweep, 0..sweep.len(), cancelled).map(drop)
 }
 
-/// The specifications of all trials, completed with the columns of their files.
+/// The specifications of trials, completed with the columns of their files.
 ///
 /// # Errors
 /// As [`check_sweep`].
-pub fn trial_specs(sweep: &Sweep, cancelled: &AtomicBool) -> Result<Vec<RunSpec>> {
+pub fn trial_specs(
+    sweep: &Sweep,
+    numbers: impl IntoIterator<Item = u64>,
+    cancelled: &AtomicBool,
+) -> Result<Vec<RunSpec>> {
     let mut specs = TrialSpecs::new(sweep);
-    (0..sweep.len()).map(|number| specs.spec(number, cancelled)).collect()
+    numbers.into_iter().map(|number| specs.spec(number, cancelled)).collect()
 }
 
 /// The specifications of trials, completed with the columns of their files. Trials that read the same files are checked

@@ -18,6 +18,7 @@ mod decisions;
 mod dir;
 mod importance;
 mod job;
+mod name;
 mod report;
 mod scheduler;
 #[cfg(test)]
@@ -30,9 +31,10 @@ pub use decisions::{Decision, DecisionKind, first_deviation};
 pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};
 pub use importance::{Importance, importance};
 pub use job::{
-    NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, next_trial,
-    trial_specs,
+    NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, is_trial_open,
+    next_trial, remaining_trials, trial_specs,
 };
+pub use name::sweep_of_name;
 pub use report::{SweepReport, SweepRow, TrialRow};
 pub use scheduler::SweepScheduler;
 pub use trial::Trial;

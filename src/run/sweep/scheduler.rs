@@ -29,9 +29,17 @@ impl SweepScheduler {
         let asha = sweep_dir.sweep()?.scheduler;
         Ok(asha.map(|asha| SweepScheduler { dir: sweep_dir, trial: trial.trial, asha }))
     }
-}
 
-impl SweepScheduler {
+    /// The sweep.
+    pub fn sweep(&self) -> &SweepDir {
+        &self.dir
+    }
+
+    /// The number of the trial.
+    pub fn trial(&self) -> u64 {
+        self.trial
+    }
+
     /// Whether a trial of the sweep has not been started yet.
     fn has_trials_to_start(&self) -> Result<bool> {
         let is_started = |number: u64| self.dir.trial_dir(number).events_file().exists();

@@ -222,11 +222,31 @@ fn the_first_of_several_seeds_decides() {
 }
 
 #[test]
+fn a_promotable_trial_remains_when_all_others_have_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = SweepDir::create(home.path(), &sweep(&RATES, &ASHA)).unwrap();
+    create_trials(&dir, &AtomicBool::new(false)).unwrap();
+    for number in 0..6 {
+        train(dir.trial_dir(number).path(), home.path(), &mut |_| {}, None).unwrap();
+    }
+    let remaining = remaining_trials(&dir).unwrap();
+    let next = next_trial(&dir, &[], None, &AtomicBool::new(false)).unwrap();
+    assert!(
+        matches!(next, NextTrial::Train { number, .. } if remaining == [number]),
+        "{remaining:?} {next:?}"
+    );
+    assert_eq!(remaining_trials(&dir).unwrap(), remaining, "it is promoted, and not trained yet");
+    work(&dir, 99);
+    assert!(remaining_trials(&dir).unwrap().is_empty());
+}
+
+#[test]
 fn a_trial_that_fails_does_not_end_the_sweep() {
     let home = tempfile::tempdir().unwrap();
     let dir = SweepDir::create(home.path(), &sweep(&["1e-3", "1e-4"], &[])).unwrap();
-    let dirs = create_trials(&dir, &AtomicBool::new(false)).unwrap();
-    assert_eq!(dirs.len(), 2);
+    assert_eq!(remaining_trials(&dir).unwrap(), [0, 1]);
+    create_trials(&dir, &AtomicBool::new(false)).unwrap();
+    assert_eq!(remaining_trials(&dir).unwrap(), [0, 1]);
     let report = SweepReport::read(dir.clone(), &list(home.path()).unwrap()).unwrap();
     assert_eq!(report.count("waiting"), 2, "{report:?}");
     let failed = crate::error::Error::Training("the loss is NaN".into());

@@ -120,8 +120,7 @@ impl Condition {
             Condition::OnReadableRun
             | Condition::OnRunElsewhere
             | Condition::OnResumableRun
-            | Condition::OnScoredRun
-            | Condition::OnActiveTask => Some(Condition::OnRun),
+            | Condition::OnScoredRun => Some(Condition::OnRun),
             Condition::OnWaitingEntry | Condition::OnStartedEntry => Some(Condition::OnQueueEntry),
             Condition::IsQueueHeld | Condition::IsQueueReleased => Some(Condition::HasQueue),
             Condition::IsPaused | Condition::IsRunning => Some(Condition::IsControllable),
@@ -139,6 +138,7 @@ impl Condition {
             Condition::Always
             | Condition::OnExperiment
             | Condition::OnRun
+            | Condition::OnActiveTask
             | Condition::OnSweep
             | Condition::HasSweep
             | Condition::HasSuggestion
@@ -176,7 +176,7 @@ impl Condition {
             Condition::OnResumableRun | Condition::IsResumable => {
                 Sentence("Only a run that was stopped, was interrupted or failed can be resumed.")
             }
-            Condition::OnActiveTask => Sentence("This run neither waits nor is trained in Slurm."),
+            Condition::OnActiveTask => Cursor("a run or a sweep that waits or is trained in Slurm"),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
             Condition::OnSweep => Cursor("a sweep"),
             Condition::HasSweep => Sentence("No sweep is open."),
@@ -186,7 +186,7 @@ impl Condition {
             Condition::OnQueueEntry => Cursor("a queue entry"),
             Condition::OnWaitingEntry => Sentence("This queue entry has started."),
             Condition::OnStartedEntry => Sentence("This queue entry has not started yet."),
-            Condition::CanEnqueue => Cursor("an experiment or a run that can be resumed"),
+            Condition::CanEnqueue => Cursor("an experiment, a sweep, or a run that can be resumed"),
             Condition::HasQueue => Sentence("The queue is empty."),
             Condition::IsQueueHeld => Sentence("The queue is not held."),
             Condition::IsQueueReleased => Sentence("The queue is held already."),

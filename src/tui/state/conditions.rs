@@ -28,9 +28,7 @@ impl App {
             Condition::OnRunElsewhere => self.runs.run().is_some_and(|run| self.is_running_elsewhere(run)),
             Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
-            Condition::OnActiveTask => {
-                self.runs.run().is_some_and(|run| run.tasks.iter().any(|task| task.phase().is_active()))
-            }
+            Condition::OnActiveTask => self.runs.has_active_task(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
             Condition::OnSweep => self.runs.sweep_source().is_some(),
             Condition::HasSweep => self.sweep.loaded().is_some(),

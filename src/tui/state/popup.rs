@@ -105,10 +105,10 @@ pub enum Reply {
     Delete(PathBuf),
     /// Remove the checkpoints of runs.
     Prune(Vec<(PathBuf, PruneScope)>),
-    /// Submit a run to Slurm.
+    /// Submit a run or a sweep to Slurm.
     Submit(TrainRequest),
-    /// Take a run back from Slurm.
-    Cancel(PathBuf),
+    /// Take the run or the sweep of that name back from Slurm.
+    Cancel(String),
     /// Save the form to the experiments file and close it.
     SaveForm,
     /// Save the form to that file and close it.

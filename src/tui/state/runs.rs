@@ -108,7 +108,7 @@ impl ListLine<'_> {
 }
 
 impl RunsState {
-    /// The visible lines: experiments, queue entries, past runs.
+    /// The visible lines: experiments, queue entries, sweeps, past runs.
     pub fn lines(&self) -> Vec<ListLine<'_>> {
         self.visible().collect()
     }
@@ -179,6 +179,20 @@ impl RunsState {
         match self.line() {
             Some(ListLine::Run(row)) => Some(row),
             _ => None,
+        }
+    }
+
+    /// Whether Slurm has an active task of the run or the sweep under the cursor.
+    pub(in crate::tui) fn has_active_task(&self) -> bool {
+        let is_active = |run: &RunRow| run.tasks.iter().any(|task| task.phase().is_active());
+        match self.line() {
+            Some(ListLine::Run(run)) => is_active(run),
+            Some(ListLine::Sweep(sweep)) => {
+                let is_trial =
+                    |run: &&RunRow| run.trial.as_ref().is_some_and(|trial| trial.sweep == sweep.name);
+                self.runs.iter().filter(is_trial).any(is_active)
+            }
+            _ => false,
         }
     }
 

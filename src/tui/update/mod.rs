@@ -460,7 +460,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::Submit(request) => submit::submit(app, request),
-        Reply::Cancel(dir) => vec![Effect::Cancel(dir)],
+        Reply::Cancel(name) => vec![Effect::Cancel(name)],
         Reply::SaveForm => form::save(app),
         Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {

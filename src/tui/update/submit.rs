@@ -1,6 +1,5 @@
 //! Runs on a cluster: submitting them, and taking them back.
 
-use crate::run::RunRow;
 use crate::text::plural;
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
@@ -48,22 +47,23 @@ fn description(request: &TrainRequest) -> String {
     }
 }
 
-/// Asks whether to take back the run under the cursor.
+/// Asks whether to take back the run or the sweep under the cursor.
 pub(super) fn ask_to_cancel(app: &mut App) {
-    let Some(run) = app.runs.run().filter(|run| has_active_task(run)) else { return };
+    if !app.runs.has_active_task() {
+        return;
+    }
+    let (what, name) = match app.runs.line() {
+        Some(ListLine::Run(run)) => ("run", run.name.clone()),
+        Some(ListLine::Sweep(sweep)) => ("sweep", sweep.name.clone()),
+        _ => return,
+    };
     app.popup = Some(Popup::question(
-        "Cancel the jobs of this run?",
+        &format!("Cancel the jobs of this {what}?"),
         format!(
-            "{} is taken back from Slurm. A task in training saves its work, and can be submitted again.",
-            run.name
+            "{name} is taken back from Slurm. A task in training saves its work, and can be submitted again."
         ),
-        vec![('x', "cancel the jobs", Reply::Cancel(run.dir.clone())), ('k', "keep them", Reply::Nothing)],
+        vec![('x', "cancel the jobs", Reply::Cancel(name)), ('k', "keep them", Reply::Nothing)],
     ));
-}
-
-/// Whether a task of the run waits or is executed in Slurm.
-fn has_active_task(run: &RunRow) -> bool {
-    run.tasks.iter().any(|task| task.phase().is_active())
 }
 
 /// Starts to submit a run.

@@ -10,13 +10,23 @@ use std::time::{Duration, Instant};
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between two looks at the command.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// Variables with which a user changes the defaults of `squeue` and `sacct`, whose output would then be another.
-const CHANGING: [&str; 12] = [
+/// Variables with which a user changes the output of `squeue` and `sacct`, and those that `sbatch` prefers to options that
+/// every batch script has.
+const CHANGING: [&str; 21] = [
+    "SBATCH_ARRAY_INX",
+    "SBATCH_ERROR",
+    "SBATCH_JOB_NAME",
+    "SBATCH_NO_REQUEUE",
+    "SBATCH_OPEN_MODE",
+    "SBATCH_OUTPUT",
+    "SBATCH_REQUEUE",
+    "SBATCH_SIGNAL",
     "SQUEUE_ACCOUNT",
     "SQUEUE_ALL",
     "SQUEUE_ARRAY",
     "SQUEUE_FORMAT",
     "SQUEUE_FORMAT2",
+    "SQUEUE_LICENSES",
     "SQUEUE_NAMES",
     "SQUEUE_PARTITION",
     "SQUEUE_QOS",

@@ -3,14 +3,15 @@
 use super::command;
 use super::poll::reconcile;
 use super::script::{Array, TASKS};
-use super::state::{SlurmState, TaskRecord};
+use super::state::{SlurmState, TaskRecord, task_of};
 use crate::error::{Error, Result};
 use crate::event::{Status, now};
 use crate::files::write_atomic;
 use crate::machine::this_program;
 use crate::run::dir::RunDir;
-use crate::run::executor::task_status::{CANCELLED, PENDING, SUBMITTING, TaskStatus};
+use crate::run::executor::task_status::{CANCELLED, PENDING, SUBMITTING};
 use crate::run::executor::traits::{Executor, SubmittedTask};
+use crate::run::sweep::SweepScheduler;
 use crate::spec::{RunSpec, SlurmSettings};
 use crate::text::plural;
 use kernels::rng::{Rng, Stream};
@@ -48,12 +49,11 @@ impl SlurmExecutor {
         SlurmExecutor { runs_dir, settings }
     }
 
-    /// The batch scripts of the arrays that `specs` would be submitted as. Nothing is created.
+    /// The batch scripts of the arrays that so many tasks would be submitted as. Nothing is created.
     ///
     /// # Errors
     /// [`Error::Device`] when the path of this program is not known.
-    pub fn preview(&self, specs: &[RunSpec]) -> Result<Vec<String>> {
-        let tasks: usize = specs.iter().map(|spec| spec.repeats.max(1) as usize).sum();
+    pub fn preview(&self, tasks: usize) -> Result<Vec<String>> {
         let largest = max_array().unwrap_or(DEFAULT_MAX_ARRAY);
         let name = array_name(0);
         let sizes = (0..tasks).step_by(largest).map(|start| largest.min(tasks - start));
@@ -64,24 +64,40 @@ impl SlurmExecutor {
         Array { name, tasks, runs_dir: &self.runs_dir, settings: &self.settings }
     }
 
-    /// The tasks of runs: one for each run, or one for each seed that is not finished.
-    fn tasks_of(runs: &[PathBuf]) -> Result<Vec<Task>> {
+    /// The tasks of runs: one for each run, or one for each seed that is not finished. A trial that a scheduler can pause is one
+    /// task with all its seeds, because its first seed decides.
+    fn tasks_of(&self, runs: &[PathBuf]) -> Result<Vec<Task>> {
         let mut tasks = Vec::new();
         for path in runs {
             let (run, spec) = (RunDir::at(path), RunDir::at(path).spec()?);
-            if spec.repeats <= 1 {
-                tasks.push(Task { run: path.clone(), name: run.name() });
+            let Some(name) = self.task_name(path) else {
+                return Err(Error::Usage(format!(
+                    "{} is not in the runs directory {}; name its runs directory with --runs-dir",
+                    path.display(),
+                    self.runs_dir.display()
+                )));
+            };
+            if spec.repeats <= 1 || SweepScheduler::of(&run)?.is_some() {
+                tasks.push(Task { run: path.clone(), name });
                 continue;
             }
             for repeat in 0..spec.repeats {
                 let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
                 let seed = run.of_seed(&spec)?;
                 if seed.summary().is_none_or(|summary| summary.status != Status::Finished) {
-                    tasks.push(Task { run: path.clone(), name: format!("{}/{}", run.name(), seed.name()) });
+                    tasks.push(Task { run: path.clone(), name: format!("{name}/{}", seed.name()) });
                 }
             }
         }
         Ok(tasks)
+    }
+
+    /// The name of the task that trains the run or the seed in `dir`; `None` if it is in another runs directory.
+    fn task_name(&self, dir: &Path) -> Option<String> {
+        let (runs_dir, name) = task_of(dir);
+        let is_same =
+            runs_dir == self.runs_dir || runs_dir.canonicalize().ok() == self.runs_dir.canonicalize().ok();
+        is_same.then_some(name)
     }
 
     /// Submits an array. The tasks are recorded before, so that no other program submits them, and the id afterwards.
@@ -94,7 +110,11 @@ impl SlurmExecutor {
         let script = folder.join("job.sh");
         write_atomic(&script, script_of(&array)?.as_bytes())?;
         self.record(name, tasks)?;
-        let answer = command::run("sbatch", &["--parsable", &script.display().to_string()]);
+        let (named, script) = (array.named_options(), script.display().to_string());
+        let options = named.iter().map(String::as_str);
+        let arguments: Vec<&str> =
+            ["--parsable"].into_iter().chain(options).chain([script.as_str()]).collect();
+        let answer = command::run("sbatch", &arguments);
         let id = answer.and_then(|text| parse_id(&text));
         SlurmState::edit(&self.runs_dir, |state| {
             state.tasks.retain(|_, record| record.array_name != name);
@@ -145,17 +165,16 @@ impl Executor for SlurmExecutor {
     }
 
     fn submit(&self, runs: &[PathBuf]) -> Result<Vec<SubmittedTask>> {
-        let tasks = SlurmExecutor::tasks_of(runs)?;
+        let all = self.tasks_of(runs)?;
         let largest = max_array()?;
         let mut submitted: Vec<SubmittedTask> = Vec::new();
-        for (number, tasks) in tasks.chunks(largest).enumerate() {
+        for (number, tasks) in all.chunks(largest).enumerate() {
             let id =
                 self.submit_array(&array_name(number), tasks).map_err(|error| match submitted.len() {
                     0 => error,
                     count => Error::Usage(format!(
-                        "{} of {} are submitted, the others are not: {error}",
-                        count,
-                        plural(runs.len() as u64, "task")
+                        "{count} of {} are submitted, the others are not: {error}",
+                        plural(all.len(), "task")
                     )),
                 })?;
             let task = |(index, task): (usize, &Task)| SubmittedTask {
@@ -172,7 +191,7 @@ impl Executor for SlurmExecutor {
         let state = SlurmState::read(&self.runs_dir)?;
         let (mut jobs, mut tasks, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
         for run in runs {
-            let name = RunDir::at(run).name();
+            let Some(name) = self.task_name(run) else { continue };
             let active = state.tasks_of(&name).filter(|(_, record)| record.phase().is_active());
             let before = jobs.len();
             for (task, record) in active {
@@ -198,11 +217,6 @@ impl Executor for SlurmExecutor {
             Ok(())
         })?;
         Ok(cancelled)
-    }
-
-    fn tasks(&self) -> Result<Vec<TaskStatus>> {
-        let state = SlurmState::read(&self.runs_dir)?;
-        Ok(state.tasks.iter().map(|(task, record)| record.status(task)).collect())
     }
 }
 
@@ -286,10 +300,16 @@ mod tests {
         let spec = RunSpec { repeats: 3, seed: 7, ..crate::spec::built_in("a") };
         let run = RunDir::create(home.path(), &spec).unwrap();
         let names = || {
-            let tasks = SlurmExecutor::tasks_of(&[run.path().to_path_buf()]).unwrap();
+            let slurm = SlurmExecutor::new(home.path(), SlurmSettings::default());
+            let tasks = slurm.tasks_of(&[run.path().to_path_buf()]).unwrap();
             tasks.into_iter().map(|task| task.name.rsplit_once('/').unwrap().1.to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(names(), ["seed-7", "seed-8", "seed-9"]);
-        assert_eq!(RunDir::at(run.path().join("seed-8")).spec().unwrap().repeats, 1);
+        let seed = RunDir::at(run.path().join("seed-8"));
+        assert_eq!(seed.spec().unwrap().repeats, 1);
+        let name =
+            |runs_dir: &Path| SlurmExecutor::new(runs_dir, SlurmSettings::default()).task_name(seed.path());
+        assert_eq!(name(home.path()), Some(format!("{}/seed-8", run.name())));
+        assert_eq!(name(run.path()), None, "it is in another runs directory");
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! runs/.slurm/state.json               what is known about all tasks, shared by all programs
-//! runs/.slurm/STAMP-xxxx/job.sh        the batch script of an array, whose name is that of the folder
-//! runs/.slurm/STAMP-xxxx/tasks         a line for each task, in the order of the indexes: what it trains
-//! runs/.slurm/STAMP-xxxx/task-0.out    what the task prints
+//! runs/.slurm/ARRAY/job.sh             the batch script of an array, whose name is that of the folder
+//! runs/.slurm/ARRAY/tasks              a line for each task, in the order of the indexes: what it trains
+//! runs/.slurm/ARRAY/task-0.out         what the task prints
 //! ```
 //!
 //! No path contains the id of a job: a task that is requeued, or submitted again, finds everything where it was. The name of an

@@ -135,9 +135,9 @@ fn merge(state: &mut SlurmState, answer: &Answer, runs_dir: &Path) -> bool {
     let Answer { lines, started, submitted_before } = answer;
     let started = *started;
     let before = state.tasks.clone();
+    let is_known = |array: &String| lines.iter().any(|line| line.name.as_ref() == Some(array));
     state.tasks.retain(|_, record| {
-        let is_known = lines.iter().any(|line| line.name.as_ref() == Some(&record.array_name));
-        !record.is_submitting() || is_known || record.time > *submitted_before
+        !record.is_submitting() || record.time > *submitted_before || is_known(&record.array_name)
     });
     (state.polled, state.problem) = (started, None);
     for record in

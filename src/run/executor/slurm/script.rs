@@ -64,13 +64,16 @@ impl Array<'_> {
         ));
         lines.push("  [ -z \"$task\" ] || break".into());
         lines.push("done".into());
+        lines.push(format!(
+            "[ -n \"$task\" ] || {{ echo {}\" has no line for task $SLURM_ARRAY_TASK_ID\" >&2; exit 1; }}",
+            quoted(&tasks)
+        ));
         let program = quoted(&program.display().to_string());
         lines.push(format!("exec {program} train --plain --runs-dir \"$runs\" --resume \"$runs/$task\""));
         lines.join("\n") + "\n"
     }
 
     fn options(&self) -> Vec<String> {
-        let SlurmSettings { partition, time, mem, gres, account, qos, .. } = self.settings;
         let limit = self.settings.max_parallel.map_or(String::new(), |limit| format!("%{limit}"));
         // In a file name, a percent sign begins a pattern.
         let output = self.folder().join("task-%a.out").display().to_string();
@@ -86,6 +89,15 @@ impl Array<'_> {
             "--requeue".into(),
             format!("--signal=B:USR2@{}", self.signal_delay()),
         ];
+        options.extend(self.named_options());
+        options
+    }
+
+    /// The options for the keys that are set. On the command line they take precedence over variables such as
+    /// `SBATCH_PARTITION`, and in the script they do not.
+    pub(super) fn named_options(&self) -> Vec<String> {
+        let SlurmSettings { partition, time, mem, gres, account, qos, cpus_per_task, .. } = self.settings;
+        let cpus_per_task = cpus_per_task.map(|count| count.to_string());
         let named = [
             ("partition", partition),
             ("time", time),
@@ -93,11 +105,9 @@ impl Array<'_> {
             ("gres", gres),
             ("account", account),
             ("qos", qos),
+            ("cpus-per-task", &cpus_per_task),
         ];
-        options
-            .extend(named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
-        options.extend(self.settings.cpus_per_task.map(|count| format!("--cpus-per-task={count}")));
-        options
+        named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))).collect()
     }
 
     /// Seconds before the time limit at which a task is warned. With a short limit, half of it: a warning at the start

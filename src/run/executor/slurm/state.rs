@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::files::{open_append, read_regular, remove_leftovers_of, write_atomic};
+use crate::run::dir::RunDir;
 use crate::run::executor::task_status::{SUBMITTING, TaskPhase, TaskStatus};
 use crate::run::file_lock;
 use serde::{Deserialize, Serialize};
@@ -165,6 +166,16 @@ impl SlurmState {
         };
         self.tasks.insert(task.into(), record);
     }
+}
+
+/// The runs directory of a run or of one of its seeds, and the name of the task that trains what is in `dir`: the name of the
+/// run, followed by the folder of the seed.
+pub(super) fn task_of(dir: &Path) -> (PathBuf, String) {
+    let dir = RunDir::at(std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf()));
+    let run = dir.run_of_seed();
+    let name = run.as_ref().map_or(dir.name(), |run| format!("{}/{}", run.name(), dir.name()));
+    let runs_dir = run.as_ref().unwrap_or(&dir).path().parent().unwrap_or(Path::new("/"));
+    (runs_dir.to_path_buf(), name)
 }
 
 /// The folder of the state and of the arrays.

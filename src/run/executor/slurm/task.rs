@@ -2,10 +2,9 @@
 //! requeued, after `scancel` it is not.
 
 use super::command;
-use super::state::SlurmState;
+use super::state::{SlurmState, task_of};
 use crate::error::{Error, Result};
 use crate::machine::BatchTask;
-use crate::run::dir::RunDir;
 use crate::text::plural;
 use crate::train::record_time_out;
 use std::path::Path;
@@ -46,14 +45,18 @@ impl SlurmTask {
         BatchTask::from_env().map(|task| SlurmTask { task })
     }
 
+    /// What Slurm's commands call it.
+    pub fn id(&self) -> &str {
+        &self.task.id
+    }
+
     /// Whether the run in `dir` was submitted again since, as part of another array: the submitter of this one was killed, and
     /// Slurm has accepted it nevertheless.
-    pub fn is_replaced(&self, runs_dir: &Path, dir: &Path) -> bool {
+    pub fn is_replaced(&self, dir: &Path) -> bool {
         let Ok(array) = std::env::var(ARRAY_NAME) else { return false };
-        let Ok(state) = SlurmState::read(runs_dir) else { return false };
-        let (run, seed) = (RunDir::at(dir), dir.parent().map(RunDir::at));
-        let in_run = seed.map(|whole| format!("{}/{}", whole.name(), run.name()));
-        let record = state.tasks.get(&run.name()).or_else(|| state.tasks.get(&in_run?));
+        let (runs_dir, task) = task_of(dir);
+        let Ok(state) = SlurmState::read(&runs_dir) else { return false };
+        let record = state.tasks.get(&task);
         record.is_some_and(|record| record.phase().is_active() && record.array_name != array)
     }
 
@@ -63,7 +66,7 @@ impl SlurmTask {
     /// # Errors
     /// [`Error::Training`] when the run has had too many time-outs or cannot be requeued, with what to do.
     pub fn end(&self, dir: &Path, signal: TaskSignal) -> Result<Option<String>> {
-        let id = &self.task.id;
+        let id = self.id();
         let info = command::run("scontrol", &["-o", "show", "job", id]).map(|text| JobInfo::parse(&text));
         if signal == TaskSignal::Terminate
             && !info.as_ref().is_ok_and(|info| info.is_running && info.is_preempted)
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn preemption_is_told_from_a_time_limit_and_a_cancellation() {
+    fn preemption_differs_from_a_time_limit_and_a_cancellation() {
         let info = |text: &str| {
             let JobInfo { is_running, is_preempted } = JobInfo::parse(text);
             (is_running, is_preempted)

@@ -175,7 +175,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('S')],
         Action::Runs(RunsAction::Submit),
         "submit",
-        "submit the experiment, or the run from its newest checkpoint, to Slurm; asks first",
+        "submit the experiment, the run or the sweep to Slurm; asks first",
     )
     .when(Condition::CanEnqueue),
     bind(
@@ -183,7 +183,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('X')],
         Action::Runs(RunsAction::Cancel),
         "cancel",
-        "take the run back from Slurm; a task in training saves its work; asks first",
+        "take the run or the sweep back from Slurm; a task in training saves its work; asks first",
     )
     .when(Condition::OnActiveTask),
     bind(

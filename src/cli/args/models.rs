@@ -1,0 +1,133 @@
+//! The arguments of the commands that use or measure a model.
+
+use super::assignment::assignment;
+use crate::catalog::{LabelMap, SHAPES};
+use crate::event::SplitName;
+use clap::builder::PossibleValuesParser;
+use clap::{Args as ClapArgs, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The arguments of `eval`.
+#[derive(Debug, ClapArgs)]
+pub struct EvalArgs {
+    /// Run name, run directory, model folder, hub id, or demo
+    pub model: String,
+    /// Task to evaluate on [default: the task of the run]
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+    /// Split to evaluate
+    #[arg(long, value_name = "SPLIT", value_enum, default_value_t = SplitArg::Validation)]
+    pub split: SplitArg,
+    /// Read the files of the task from this folder [default: that of the run, or else the hub]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Evaluate every row of the split, also if the run used only max_eval_samples of them
+    #[arg(long)]
+    pub all_rows: bool,
+    /// Labels of the model and those of the task that they stand for, where the names differ
+    #[arg(long, value_name = "A=B,…", value_parser = LabelMap::from_str)]
+    pub label_map: Option<LabelMap>,
+    /// Name the files of task custom, for example --set validation_file=dev.csv; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+/// The arguments of `predict`.
+#[derive(Debug, ClapArgs)]
+pub struct PredictArgs {
+    /// Run name, run directory, model folder, hub id, or demo
+    pub model: String,
+    /// Text to classify [default: one text per line of standard input; a tab separates the texts of a pair]
+    pub text: Option<String>,
+    /// Second text of a pair
+    pub text_b: Option<String>,
+    /// Print word attributions: the contribution of each word to the logit, by integrated gradients
+    #[arg(long, conflicts_with = "input")]
+    pub explain: bool,
+    /// Classify the rows of a file: CSV, TSV, JSON Lines or Parquet
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub input: Option<PathBuf>,
+    /// Write a copy of the file with the predictions as columns; - is standard output [default: -]
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
+    /// Column of the text in the file [default: that of the run, or else as in training]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_column: Option<String>,
+    /// Column of the second text of a pair
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_pair_column: Option<String>,
+}
+
+/// The arguments of `export`.
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// Name or directory of a run
+    pub run: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
+    pub format: ExportFormat,
+    /// Output folder; must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// The arguments of `bench`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// Model architecture
+    #[arg(long, value_name = "SHAPE", default_value = "minilm", value_parser = PossibleValuesParser::new(shapes()))]
+    pub shape: String,
+    /// Examples per training step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: u32,
+    /// Tokens per input: sst, sst2, a number, a range such as 16-64, or a text file with one input per line
+    #[arg(long, value_name = "LENGTHS", default_value = "sst2")]
+    pub lengths: String,
+    /// Duration of the training measurement, and of the inference measurement
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    pub seconds: f64,
+    /// Also measure each kernel of the engine
+    #[arg(long)]
+    pub kernels: bool,
+    /// Override a key, for example --set precision=bf16; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+fn shapes() -> impl Iterator<Item = &'static str> {
+    SHAPES.iter().map(|shape| shape.name)
+}
+
+/// A split of a data set, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitArg {
+    /// Training rows
+    Train,
+    /// Rows that select the best weights
+    #[value(alias = "dev")]
+    Validation,
+    /// MNLI's second validation split, from other genres than the training rows
+    #[value(name = "validation_mismatched", alias = "dev_mismatched")]
+    ValidationMismatched,
+    /// Rows for the final scores
+    Test,
+}
+
+impl From<SplitArg> for SplitName {
+    fn from(split: SplitArg) -> SplitName {
+        match split {
+            SplitArg::Train => SplitName::Train,
+            SplitArg::Validation => SplitName::Validation,
+            SplitArg::ValidationMismatched => SplitName::ValidationMismatched,
+            SplitArg::Test => SplitName::Test,
+        }
+    }
+}
+
+/// An export format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Model folder for Hugging Face's from_pretrained
+    Hf,
+}
