@@ -3,12 +3,12 @@
 use super::msg::Msg;
 use super::options::Options;
 use super::state::train_request::TrainRequest;
+use super::train_subject::subject_of;
 use super::worker::spawn;
 use crate::error::{Error, Result};
 use crate::run::RunDir;
 use crate::run::executor::slurm::{SlurmExecutor, poll};
 use crate::run::executor::{Subject, Submission, SubmittedTask, cancel_runs};
-use crate::run::sweep::SweepDir;
 use crate::spec::{Experiments, RunSpec};
 use crate::text::plural;
 use crossbeam_channel::{Sender, bounded};
@@ -52,19 +52,8 @@ impl SchedulerPoll {
 /// Submits a run to Slurm.
 pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
     let experiments = Experiments::open(options.experiments.as_deref())?;
-    let subject = match request {
-        TrainRequest::Spec(spec) => Subject::New(*spec),
-        TrainRequest::Changed { name, changes } => experiments.with_changes(&name, &changes)?.into(),
-        TrainRequest::Resume(dir) => Subject::Run(dir),
-        TrainRequest::Sweep(sweep) => Subject::NewSweep(sweep),
-        TrainRequest::ResumeSweep(name) => Subject::Sweep(SweepDir::at(&options.runs_dir, &name)),
-    };
-    let subject = match (subject, options.device) {
+    let subject = match (subject_of(options, request)?, options.device) {
         (Subject::New(spec), Some(device)) => Subject::New(RunSpec { device, ..spec }),
-        (Subject::NewSweep(mut sweep), Some(device)) => {
-            sweep.base.device = device;
-            Subject::NewSweep(sweep)
-        }
         (subject, _) => subject,
     };
     let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);

@@ -1,9 +1,8 @@
 //! How much a key matters: the rank correlation of its values with the scores.
 
+use crate::stats::{ConfidenceInterval, spearman_interval};
 use crate::train::spearman;
 
-/// The quantile of the standard normal distribution at 0.975, for intervals of 95 %.
-const QUANTILE: f64 = 1.959_963_984_540_054;
 /// Absolute correlations from here on are 1 but for rounding.
 const EXACT: f64 = 1.0 - 1e-12;
 /// Fewest trials for an interval.
@@ -14,9 +13,8 @@ const FEWEST: usize = 5;
 pub struct Importance {
     /// Spearman's correlation of the values with the scores, in -1..=1.
     pub correlation: f64,
-    /// Its interval of 95 %: Fisher's transformation with the standard error √((1 + ρ²/2) / (n − 3)) (Bonett and Wright
-    /// 2000). `None` for fewer than five trials, or an order without exception.
-    pub interval: Option<(f64, f64)>,
+    /// Its interval of 95 %. `None` for fewer than five trials, or an order without exception.
+    pub interval: Option<ConfidenceInterval>,
     /// The number of trials.
     pub trials: usize,
 }
@@ -25,11 +23,8 @@ pub struct Importance {
 pub fn importance(values: &[f64], scores: &[f64]) -> Option<Importance> {
     let correlation = spearman(values, scores)?;
     let trials = values.len();
-    let interval = (trials >= FEWEST && correlation.abs() < EXACT).then(|| {
-        let error = ((1.0 + correlation.powi(2) / 2.0) / (trials as f64 - 3.0)).sqrt();
-        let center = correlation.atanh();
-        ((center - QUANTILE * error).tanh(), (center + QUANTILE * error).tanh())
-    });
+    let has_interval = trials >= FEWEST && correlation.abs() < EXACT;
+    let interval = if has_interval { spearman_interval(correlation, trials as u64) } else { None };
     Some(Importance { correlation, interval, trials })
 }
 
@@ -44,7 +39,7 @@ mod tests {
         let ordered = importance(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).unwrap();
         assert!(ordered.correlation > EXACT && ordered.interval.is_none(), "{ordered:?}");
         let other = importance(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[0.1, 0.3, 0.2, 0.4, 0.6, 0.5]).unwrap();
-        let (low, high) = other.interval.unwrap();
+        let ConfidenceInterval { low, high } = other.interval.unwrap();
         assert!(low < other.correlation && other.correlation < high && high < 1.0, "{other:?}");
         assert!(importance(&[1.0, 2.0, 3.0], &[0.1, 0.3, 0.2]).unwrap().interval.is_none());
     }
@@ -56,7 +51,7 @@ mod tests {
         let column = |number: u32| (0..trials).map(|row| rng.normal(number, 0, row)).collect::<Vec<f64>>();
         let contained = (0..tries).filter(|number| {
             let found = importance(&column(2 * number), &column(2 * number + 1)).unwrap();
-            found.interval.is_some_and(|(low, high)| low <= 0.0 && 0.0 <= high)
+            found.interval.is_some_and(|interval| interval.contains_zero())
         });
         let share = contained.count() as f64 / f64::from(tries);
         assert!((0.93..=0.97).contains(&share), "{share}");

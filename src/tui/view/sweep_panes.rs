@@ -3,7 +3,7 @@
 use super::setting_lines::next_line;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
-use crate::spec::SweptValues;
+use crate::stats::ConfidenceInterval;
 use crate::text::sanitize;
 use crate::tui::state::App;
 use crate::tui::state::sweep::{LoadedSweep, SweepChart};
@@ -98,19 +98,10 @@ fn point_sets(report: &SweepReport, axis: usize) -> Vec<PointSet> {
     vec![set(false, Role::Muted, "."), set(true, Role::Validation, "o")]
 }
 
-/// The labels of an axis with a list of few values; those of words are their only names.
+/// The labels of an axis with a list of values; the numbers of words have no other names.
 fn labels(report: &SweepReport, axis: usize) -> Vec<(f64, String)> {
-    let numbers = report.numbers.get(axis).map_or(&[][..], Vec::as_slice);
-    let Some(SweptValues::List(values)) = report.sweep.axes.get(axis).map(|axis| &axis.values) else {
-        return Vec::new();
-    };
-    let number_of = |text: &String| {
-        let trial = report.trials.iter().position(|trial| trial.values.get(axis) == Some(text))?;
-        Some((*numbers.get(trial)?, if text.is_empty() { "absent".into() } else { sanitize(text) }))
-    };
-    let mut labels: Vec<(f64, String)> = values.iter().filter_map(number_of).collect();
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    labels
+    let label = |text: &str| if text.is_empty() { "absent".into() } else { sanitize(text) };
+    report.listed_values(axis).into_iter().map(|(number, text)| (number, label(text))).collect()
 }
 
 /// Draws the importance of each key, and why the trial under the cursor has ended.
@@ -130,7 +121,7 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
             importance_text(app, report, number, importance)
         );
         let is_clear =
-            importance.and_then(|found| found.interval).is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+            importance.and_then(|found| found.interval).is_some_and(|interval| !interval.contains_zero());
         let role = if is_clear { Role::Best } else { Role::Text };
         y = next_line(buffer, inner, y, &text, theme.style(role));
     }
@@ -150,7 +141,7 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
 fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
     let to = app.theme.symbol(Symbol::To);
     match importance {
-        Some(Importance { correlation, interval: Some((low, high)), trials }) => {
+        Some(Importance { correlation, interval: Some(ConfidenceInterval { low, high }), trials }) => {
             format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}  n = {trials}")
         }
         Some(Importance { correlation, trials, .. }) => {
