@@ -31,6 +31,13 @@ impl Checked {
         self.experiment.spec()
     }
 
+    /// `text`, the value of a key, or how the key is swept.
+    fn value(&self, key: &str, text: String) -> String {
+        let axes = self.experiment.sweep().map_or(&[][..], |sweep| &sweep.axes);
+        let axis = axes.iter().find(|axis| axis.key.name == key);
+        axis.map_or(text, |axis| axis.values.toml(axis.key))
+    }
+
     fn json(&self) -> serde_json::Value {
         match &self.experiment {
             ResolvedExperiment::Run(spec) => serde_json::to_value(spec).unwrap_or_default(),
@@ -100,14 +107,15 @@ fn overview(experiments: &Experiments, checked: &[Checked]) -> String {
             None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
             None => format!("{} epochs", spec.num_train_epochs),
         };
+        let length_key = if spec.max_steps.is_some() { "max_steps" } else { "num_train_epochs" };
         let file = experiments.path_of(&spec.experiment);
         vec![
             spec.experiment.clone(),
-            spec.model.clone(),
+            checked.value("model", spec.model.clone()),
             spec.task().name.into(),
-            learning_rate(checked),
-            length,
-            spec.per_device_train_batch_size.to_string(),
+            checked.value("learning_rate", format!("{:e}", spec.learning_rate)),
+            checked.value(length_key, length),
+            checked.value("per_device_train_batch_size", spec.per_device_train_batch_size.to_string()),
             file.map_or("built-in".into(), |path| path.display().to_string()),
         ]
     };
@@ -134,13 +142,6 @@ fn table(experiments: &Experiments, checked: &Checked) -> String {
     header + &comments(&checked.notes) + &checked.assignments()
 }
 
-/// The learning rate of an experiment, or how it is swept.
-fn learning_rate(checked: &Checked) -> String {
-    let axes = checked.experiment.sweep().map_or(&[][..], |sweep| &sweep.axes);
-    let axis = axes.iter().find(|axis| axis.key.name == "learning_rate");
-    axis.map_or_else(|| format!("{:e}", checked.spec().learning_rate), |axis| axis.values.toml(axis.key))
-}
-
 /// An experiment, of a sweep all trials that read different files.
 ///
 /// # Errors
@@ -152,12 +153,13 @@ fn check_experiment(experiment: ResolvedExperiment) -> Result<Checked> {
             Ok(Checked { experiment: ResolvedExperiment::Run(Box::new(spec)), notes })
         }
         ResolvedExperiment::Sweep(mut sweep) => {
-            for number in sweep.trials_with_other_files() {
-                if let Some(spec) = sweep.trial(number) {
+            let (base, notes) = check_spec(&sweep.base)?;
+            let trials = sweep.trials_with_other_files();
+            for spec in trials.into_iter().filter_map(|number| sweep.trial(number)) {
+                if spec != sweep.base {
                     check_spec(&spec)?;
                 }
             }
-            let (base, notes) = check_spec(&sweep.base)?;
             sweep.base = base;
             Ok(Checked { experiment: ResolvedExperiment::Sweep(sweep), notes })
         }

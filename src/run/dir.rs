@@ -161,6 +161,12 @@ impl RunDir {
         spec::from_toml(&text, &path).map(with_defaults_of_runs)
     }
 
+    /// Whether a process has trained the run or one of its seeds: whether there is a log.
+    pub(super) fn has_log(&self) -> bool {
+        let has_log = |dir: &RunDir| dir.events_file().exists();
+        has_log(self) || self.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log))
+    }
+
     /// Whether the directory is that of a run: whether it has any of the files that only runs have, readable or not.
     pub(super) fn is_run(&self) -> bool {
         let exists = |path: PathBuf| match path.symlink_metadata() {

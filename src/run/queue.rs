@@ -276,14 +276,7 @@ impl Queue {
             match trial {
                 Ok(None) => {}
                 Ok(Some((spec, dir))) => {
-                    let entry = QueueEntry {
-                        id: self.next_id,
-                        spec,
-                        run: Some(dir),
-                        is_started: false,
-                        comparison: None,
-                        sweep: None,
-                    };
+                    let entry = QueueEntry { id: self.next_id, run: Some(dir), ..QueueEntry::of(spec) };
                     self.next_id += 1;
                     return Ok(Some(NextRun { entry, position, device, sweep: Some(id) }));
                 }
@@ -337,11 +330,11 @@ impl Queue {
                 if run.is_some() && self.entries.iter().any(|entry| entry.run == run) {
                     return Ok(());
                 }
-                self.push(spec, run, None);
+                self.push(QueueEntry { run, ..QueueEntry::of(spec) });
             }
             QueueEdit::AddSeeds { comparison, specs } => {
                 for spec in specs {
-                    self.push(spec, None, Some(comparison));
+                    self.push(QueueEntry { comparison: Some(comparison), ..QueueEntry::of(spec) });
                 }
             }
             QueueEdit::RemoveSeeds(comparison) => {
@@ -350,12 +343,8 @@ impl Queue {
             QueueEdit::AddSweep(sweep, spec) => {
                 let is_same =
                     |entry: &QueueEntry| entry.sweep.as_ref().is_some_and(|known| known.name == sweep.name);
-                if self.entries.iter().any(is_same) {
-                    return Ok(());
-                }
-                self.push(*spec, None, None);
-                if let Some(entry) = self.entries.last_mut() {
-                    entry.sweep = Some(sweep);
+                if !self.entries.iter().any(is_same) {
+                    self.push(QueueEntry { sweep: Some(sweep), ..QueueEntry::of(*spec) });
                 }
             }
             QueueEdit::Remove(id) => self.entries.retain(|entry| entry.id != id),
@@ -379,15 +368,9 @@ impl Queue {
         Ok(())
     }
 
-    fn push(&mut self, spec: RunSpec, run: Option<PathBuf>, comparison: Option<u64>) {
-        self.entries.push(QueueEntry {
-            id: self.next_id,
-            spec,
-            run,
-            is_started: false,
-            comparison,
-            sweep: None,
-        });
+    /// Appends an entry, with the next number.
+    fn push(&mut self, entry: QueueEntry) {
+        self.entries.push(QueueEntry { id: self.next_id, ..entry });
         self.next_id += 1;
     }
 
@@ -420,6 +403,11 @@ struct NextRun {
 }
 
 impl QueueEntry {
+    /// A new run, without its number.
+    fn of(spec: RunSpec) -> QueueEntry {
+        QueueEntry { id: 0, spec, run: None, is_started: false, comparison: None, sweep: None }
+    }
+
     /// Whether the run is finished, failed, or deleted.
     fn is_over(&self) -> bool {
         let Some(dir) = self.run.as_ref().map(RunDir::at) else { return false };

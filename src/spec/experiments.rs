@@ -303,21 +303,16 @@ fn resolved(
             None => single.push((name.clone(), text.clone())),
         }
     }
-    let experiment = &base.experiment;
-    let usage = |problem: SweepProblem| Error::Usage(format!("experiment {experiment}: {problem}"));
+    let error =
+        |problems: &[SweepProblem]| SweepProblem::error(&format!("experiment {}", base.experiment), problems);
     if axes.is_empty() {
         return match set_settings.first() {
-            Some(key) => Err(usage(SweepProblem::without_swept_key(key))),
+            Some(key) => Err(error(&[SweepProblem::without_swept_key(key)])),
             None => Ok(ResolvedExperiment::Run(Box::new(base.with(&single)?))),
         };
     }
     let sweep = Sweep::new(base.with_unchecked(&single)?, axes, &settings);
-    let first = |problems: Vec<SweepProblem>| {
-        usage(
-            problems.into_iter().next().unwrap_or_else(|| SweepProblem { key: None, message: String::new() }),
-        )
-    };
-    sweep.map(|sweep| ResolvedExperiment::Sweep(Box::new(sweep))).map_err(first)
+    sweep.map(|sweep| ResolvedExperiment::Sweep(Box::new(sweep))).map_err(|problems| error(&problems))
 }
 
 /// The experiments file in the user's configuration folder, whether or not it exists; `None` without a home directory.

@@ -9,9 +9,7 @@ use super::keys::{key_named, similar_key, unknown_key};
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
 use super::slurm::{NOT_A_TABLE, SLURM_TABLE, SlurmSettings};
-use super::sweep::{
-    Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_key_names, sweep_value_text,
-};
+use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_key_names};
 use super::toml_value::value_text;
 use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, sort};
 use crate::error::Diagnostic;
@@ -244,8 +242,7 @@ impl Parser<'_> {
                 continue;
             }
             if let Some(known) = sweep_key_named(name) {
-                let text = sweep_value_text(known, value.get_ref())
-                    .and_then(|text| known.check(&text).map(|()| text));
+                let text = value_text(known, value).and_then(|text| known.check(&text).map(|()| text));
                 if let Some(text) = self.or_error(name, offset, text) {
                     experiment.values.insert(known.name, TableValue { text, offset });
                 }

@@ -4,7 +4,7 @@ use super::file::{Experiment, parse};
 use super::key::Key;
 use super::keys::keys;
 use super::run_spec::{RunSpec, built_in};
-use super::sweep::{Axis, Sweep, SweptValues, sweep_key_names};
+use super::sweep::{Axis, Sweep, SweptValues, sweep_keys};
 use super::toml_value::toml_value;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -23,8 +23,11 @@ pub fn assignments(spec: &RunSpec) -> String {
 
 /// The line `key = value`, unless the key is absent.
 fn assignment(key: &Key, spec: &RunSpec) -> Option<String> {
-    let text = key.get(spec)?;
-    Some(format!("{} = {}\n", key.name, toml_value(key.kind, &text)))
+    Some(line_of(key, &key.get(spec)?))
+}
+
+fn line_of(key: &Key, text: &str) -> String {
+    format!("{} = {}\n", key.name, toml_value(key.kind, text))
 }
 
 /// The complete sweep as TOML: it is enough to repeat it.
@@ -36,16 +39,12 @@ pub fn sweep_to_toml(sweep: &Sweep) -> String {
 /// [`assignments`] with the values of swept keys, and the keys that say how to sweep.
 pub fn sweep_assignments(sweep: &Sweep) -> String {
     let settings = sweep.settings();
-    let setting = |name: &'static str| {
-        let text = settings.get(name)?;
-        let value = text.parse::<i64>().map_or_else(|_| Value::from(text.as_str()), Value::from);
-        Some(format!("{name} = {value}\n"))
-    };
+    let setting = |key: &Key| Some(line_of(key, &settings.get(key.name)?));
     let line = |key: &'static Key| match sweep.axes.iter().find(|axis| axis.key == key) {
         Some(axis) => Some(format!("{} = {}\n", key.name, axis.values.toml(key))),
         None => assignment(key, &sweep.base),
     };
-    keys().iter().filter_map(line).chain(sweep_key_names().filter_map(setting)).collect()
+    keys().iter().filter_map(line).chain(sweep_keys().iter().filter_map(setting)).collect()
 }
 
 /// A sweep as a JSON object: the specification, where a swept key has a list of its values or a range, and the keys that
@@ -63,9 +62,9 @@ pub fn sweep_json(sweep: &Sweep) -> serde_json::Value {
         };
     }
     let settings = sweep.settings();
-    for name in sweep_key_names() {
+    for Key { name, .. } in sweep_keys() {
         if let Some(text) = settings.get(name) {
-            object[name] = text.parse::<u64>().map_or_else(|_| text.into(), Into::into);
+            object[*name] = text.parse::<u64>().map_or_else(|_| text.into(), Into::into);
         }
     }
     object

@@ -50,7 +50,22 @@ impl Plan {
     /// The number of evaluations of the validation split in the first `step` steps; that before the first step does not
     /// count.
     pub fn evaluations_until(&self, step: u64) -> u64 {
-        (1..=step).filter(|step| self.is_eval_due(*step)).count() as u64
+        let multiples = |every: u64| step.checked_div(every).unwrap_or(0);
+        let epochs = multiples(self.steps_per_epoch);
+        let regular = match self.eval {
+            IntervalStrategy::Epoch => epochs,
+            IntervalStrategy::Steps(every) => {
+                let both = least_common_multiple(every, self.steps_per_epoch);
+                epochs + multiples(every) - both.map_or(0, multiples)
+            }
+        };
+        // The last step is evaluated, also where it is none of these.
+        let is_regular = |step: u64| {
+            step.is_multiple_of(self.steps_per_epoch)
+                || matches!(self.eval, IntervalStrategy::Steps(every) if step.is_multiple_of(every))
+        };
+        let has_last = (1..=step).contains(&self.total_steps) && !is_regular(self.total_steps);
+        regular + u64::from(has_last)
     }
 
     /// Whether a checkpoint is written after `step` steps.
@@ -69,6 +84,15 @@ impl Plan {
             IntervalStrategy::Steps(every) => step > 0 && step.is_multiple_of(every),
         }
     }
+}
+
+/// `None` if it is larger than every step, or if one of the numbers is 0.
+fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    a.checked_div(divisor)?.checked_mul(b).filter(|multiple| *multiple > 0)
 }
 
 #[cfg(test)]
@@ -114,5 +138,20 @@ mod tests {
         assert_eq!([0, 2, 3, 5, 7].map(|step| plan.evaluations_until(step)), [0, 0, 1, 2, 4]);
         let half = RunSpec { num_train_epochs: 0.5, ..self::spec() };
         assert_eq!(Plan::new(&half, 100).total_steps, 2);
+    }
+
+    #[test]
+    fn evaluations_are_counted_as_they_are_due() {
+        let intervals = [1, 2, 3, 4, 6, 7, 100, u64::MAX].map(IntervalStrategy::Steps);
+        for eval_steps in intervals.into_iter().chain([IntervalStrategy::Epoch]) {
+            for (rows, max_steps) in [(32 * 6, 20), (32 * 6, 18), (32 * 4, 22), (32, 5), (32 * 50, 20)] {
+                let plan = Plan::new(&RunSpec { eval_steps, max_steps: Some(max_steps), ..spec() }, rows);
+                let mut count = 0;
+                for step in 0..=max_steps {
+                    count += u64::from(step > 0 && plan.is_eval_due(step));
+                    assert_eq!(plan.evaluations_until(step), count, "{plan:?} at {step}");
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The disk space of the listed runs. It is measured again only for runs whose files may have changed.
 
 use crate::run::{DiskStamp, DiskUse, RunDir, RunRow};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// The disk space of the listed runs.
@@ -15,7 +15,8 @@ impl DiskCache {
     /// Takes the listed runs, and gives them their disk space as far as it is known.
     pub(super) fn fill(&mut self, rows: &mut [RunRow]) {
         self.runs = rows.iter().filter(|row| row.problem.is_none()).map(|row| row.dir.clone()).collect();
-        self.known.retain(|dir, _| rows.iter().any(|row| row.dir == *dir));
+        let listed: HashSet<&PathBuf> = rows.iter().map(|row| &row.dir).collect();
+        self.known.retain(|dir, _| listed.contains(dir));
         for row in rows {
             row.disk = self.known.get(&row.dir).map(|(_, disk)| *disk);
         }

@@ -32,6 +32,7 @@ mod signals;
 pub mod state;
 pub mod terminal;
 pub mod theme;
+mod train_subject;
 pub mod update;
 pub mod view;
 pub mod widgets;

@@ -7,15 +7,17 @@ use super::msg::{HandOverError, Msg};
 use super::options::Options;
 use super::state::compare::RunPair;
 use super::state::train_request::TrainRequest;
+use super::train_subject::subject_of;
 use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::comparison::{PlanWatcher, add_seeds};
+use crate::run::executor::Subject;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueDevice, QueueEdit, QueuedSweep, StartedRun, TrainingLock};
 use crate::run::sweep::{SweepDir, check_sweep};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
-use crate::spec::{Experiments, ResolvedExperiment, Sweep};
+use crate::spec::Sweep;
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,13 +127,22 @@ impl Worker for RunWorker {
             }
             RunJob::Finish(_done) => {}
             RunJob::Enqueue(request) => {
-                let edit = self.resolve(request).and_then(|resolved| match resolved {
-                    Resolved::Run(start) => Ok(QueueEdit::Add(start)),
-                    Resolved::Sweep(sweep) => self.open_sweep(sweep),
-                });
-                self.edit_queue(edit);
+                let edited = match subject_of(&self.options, request) {
+                    Ok(Subject::New(spec)) => self.edit_queue(QueueEdit::Add(Box::new(Start::New(spec)))),
+                    Ok(Subject::Run(dir)) => self.edit_queue(QueueEdit::Add(Box::new(Start::Resume(dir)))),
+                    Ok(Subject::NewSweep(sweep)) => self.enqueue_new_sweep(&sweep),
+                    Ok(Subject::Sweep(dir)) => self.enqueue_sweep(&dir),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = edited {
+                    self.send(error_msg("Cannot add this to the queue", &error));
+                }
             }
-            RunJob::EditQueue(edit) => self.edit_queue(Ok(edit)),
+            RunJob::EditQueue(edit) => {
+                if let Err(error) = self.edit_queue(edit) {
+                    self.send(error_msg("Cannot change the queue", &error));
+                }
+            }
             RunJob::AddSeeds(RunPair { a, b }) => {
                 let added = catch_panic(name, || add_seeds(&self.options.runs_dir, &a, &b));
                 match added {
@@ -177,19 +188,6 @@ impl Worker for RunWorker {
             }
         }
     }
-}
-
-/// What a request to train stands for.
-enum Resolved {
-    Run(Box<Start>),
-    Sweep(SweepRequest),
-}
-
-/// A sweep to work through.
-enum SweepRequest {
-    New(Box<Sweep>),
-    /// The one with that name.
-    Resume(String),
 }
 
 /// The message about runs that were handed over.
@@ -242,54 +240,33 @@ impl RunWorker {
         self.replies.send(reply).ok();
     }
 
-    fn resolve(&self, request: TrainRequest) -> Result<Resolved> {
-        Ok(match request {
-            TrainRequest::Spec(spec) => Resolved::Run(Box::new(Start::New(*spec))),
-            TrainRequest::Changed { name, changes } => {
-                let experiments = Experiments::open(self.options.experiments.as_deref())?;
-                match experiments.with_changes(&name, &changes)? {
-                    ResolvedExperiment::Run(spec) => Resolved::Run(Box::new(Start::New(*spec))),
-                    ResolvedExperiment::Sweep(sweep) => Resolved::Sweep(SweepRequest::New(sweep)),
-                }
-            }
-            TrainRequest::Resume(dir) => Resolved::Run(Box::new(Start::Resume(dir))),
-            TrainRequest::Sweep(sweep) => Resolved::Sweep(SweepRequest::New(sweep)),
-            TrainRequest::ResumeSweep(name) => Resolved::Sweep(SweepRequest::Resume(name)),
-        })
+    /// Checks a new sweep, creates its directory and adds it to the queue.
+    fn enqueue_new_sweep(&mut self, sweep: &Sweep) -> Result<()> {
+        check_sweep(sweep, &AtomicBool::new(false))?;
+        self.enqueue_sweep(&SweepDir::create(&self.options.runs_dir, sweep)?)
     }
 
-    /// The edit that adds a sweep to the queue. A new sweep is checked and gets a directory.
-    fn open_sweep(&self, request: SweepRequest) -> Result<QueueEdit> {
-        let (dir, sweep) = match request {
-            SweepRequest::New(mut sweep) => {
-                if let Some(device) = self.options.device {
-                    sweep.base.device = device;
-                }
-                check_sweep(&sweep, &AtomicBool::new(false))?;
-                (SweepDir::create(&self.options.runs_dir, &sweep)?, *sweep)
-            }
-            SweepRequest::Resume(name) => {
-                let dir = SweepDir::at(&self.options.runs_dir, &name);
-                let sweep = dir.sweep()?;
-                (dir, sweep)
-            }
-        };
-        let name = dir.name().to_owned();
-        self.send(Msg::SweepQueued { name: name.clone(), trials: sweep.len() });
-        Ok(QueueEdit::AddSweep(QueuedSweep { name, trials: sweep.len() }, Box::new(sweep.base)))
+    /// Adds a sweep to the queue.
+    fn enqueue_sweep(&mut self, dir: &SweepDir) -> Result<()> {
+        let (name, sweep) = (dir.name().to_owned(), dir.sweep()?);
+        let trials = sweep.len();
+        let queued = QueuedSweep { name: name.clone(), trials };
+        self.edit_queue(QueueEdit::AddSweep(queued, Box::new(sweep.base)))?;
+        self.send(Msg::SweepQueued { name, trials });
+        Ok(())
     }
 
     fn start(&mut self, request: TrainRequest) -> Result<StartReply> {
         if self.flags.is_training.load(Ordering::Relaxed) {
             return Err(Error::Usage("another run is being trained; add this one to the queue".into()));
         }
-        let start = match self.resolve(request)? {
-            Resolved::Run(start) => *start,
-            Resolved::Sweep(sweep) => {
-                let edit = self.open_sweep(sweep)?;
-                self.edit_queue(Ok(edit));
-                return Ok(StartReply { msg: None, run: None });
-            }
+        let nothing = StartReply { msg: None, run: None };
+        let start = match subject_of(&self.options, request)? {
+            Subject::New(spec) => Start::New(spec),
+            Subject::Run(dir) => Start::Resume(dir),
+            // The queue trains it.
+            Subject::NewSweep(sweep) => return self.enqueue_new_sweep(&sweep).map(|()| nothing),
+            Subject::Sweep(dir) => return self.enqueue_sweep(&dir).map(|()| nothing),
         };
         // The queue may train in another interface; that does not keep the user from training in this one.
         let (handle, earlier) = start_run(start, &self.options)?;
@@ -387,16 +364,12 @@ impl RunWorker {
         }
     }
 
-    fn edit_queue(&mut self, edit: Result<QueueEdit>) {
-        let result = edit.and_then(|edit| Queue::edit(&self.options.runs_dir, edit));
-        let msg = match result {
-            Ok(queue) => {
-                self.queue = Some(queue.clone());
-                Msg::QueueLoaded(Ok(queue))
-            }
-            Err(error) => error_msg("Cannot change the queue", &error),
-        };
-        self.send(msg);
+    /// Changes the queue and sends the new one.
+    fn edit_queue(&mut self, edit: QueueEdit) -> Result<()> {
+        let queue = Queue::edit(&self.options.runs_dir, edit)?;
+        self.queue = Some(queue.clone());
+        self.send(Msg::QueueLoaded(Ok(queue)));
+        Ok(())
     }
 
     /// The queue, if it has changed since it was sent last.
@@ -422,87 +395,11 @@ impl RunWorker {
 fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)> {
     let what = what.on_device(options.device);
     let earlier = match &what {
-        // A run that was only created has no log yet.
-        Start::Resume(dir) if RunDir::at(dir).events_file().exists() => FollowedRun::read(dir)?.histories(),
+        Start::Resume(dir) => FollowedRun::read(dir)?.histories(),
         _ => Vec::new(),
     };
     Ok((start(what, &options.runs_dir)?, earlier))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::{DeviceSpec, RunSpec, built_in};
-    use crossbeam_channel::{Receiver, unbounded};
-
-    struct Fixture {
-        worker: RunWorker,
-        messages: Receiver<Msg>,
-        replies: Receiver<StartReply>,
-        _home: tempfile::TempDir,
-    }
-
-    /// A worker whose list of devices has two GPUs, with two runs in its queue.
-    fn fixture() -> Fixture {
-        let home = tempfile::tempdir().unwrap();
-        let spec = RunSpec { max_train_samples: Some(4), max_steps: Some(1), ..built_in("x") };
-        for _ in 0..2 {
-            Queue::edit(home.path(), QueueEdit::Add(Box::new(Start::New(spec.clone())))).unwrap();
-        }
-        let options = Options { runs_dir: home.path().into(), ..Options::default() };
-        let (sender, messages) = unbounded();
-        let (reply_sender, replies) = unbounded();
-        let mut worker = RunWorker::new(options, sender, reply_sender, Arc::default(), ActiveRuns::default());
-        worker.list_devices =
-            || [0, 1].map(|ordinal| QueueDevice { device: DeviceSpec::Cuda(ordinal), memory: None }).to_vec();
-        Fixture { worker, messages, replies, _home: home }
-    }
-
-    #[test]
-    fn second_run_of_the_queue_trains_on_the_second_device() {
-        let Fixture { mut worker, messages, replies, _home } = fixture();
-        worker.run(RunJob::PollQueue, true);
-        assert!(matches!(messages.try_recv(), Ok(Msg::SeveralDevices)));
-        worker.run(RunJob::StartNext, true);
-        let first = replies.try_recv().unwrap().run.expect("the run that the interface shows");
-        worker.run(RunJob::StartNext, true);
-        let second = replies.try_recv().unwrap();
-        let Some(Msg::QueueLoaded(Ok(queue))) = second.msg else { panic!("no change of the queue") };
-        assert!(second.run.is_none() && worker.others.len() == 1);
-        let devices: Vec<DeviceSpec> = queue.entries.iter().map(|entry| entry.spec.device).collect();
-        assert_eq!(devices, [DeviceSpec::Cuda(0), DeviceSpec::Cuda(1)]);
-        assert!(queue.entries.iter().all(|entry| entry.is_started));
-        worker.run(RunJob::StartNext, true);
-        assert!(replies.try_recv().unwrap().run.is_none(), "no device is idle");
-
-        // There are no such GPUs, so both runs fail; the worker reports the one that the interface does not show.
-        let name = RunDir::at(&worker.others[0].handle.dir).name();
-        while !worker.others[0].handle.is_over() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        worker.run(RunJob::PollQueue, true);
-        assert!(worker.others.is_empty() && worker.flags.others.load(Ordering::Relaxed) == 0);
-        let errors = messages.try_iter().filter_map(|msg| match msg {
-            Msg::Error { title, text } => Some((title, text)),
-            _ => None,
-        });
-        let errors: Vec<(String, String)> = errors.collect();
-        assert!(
-            errors.len() == 1 && errors[0].0.contains(&name) && errors[0].1.contains("cuda:1"),
-            "{errors:?}"
-        );
-        assert!(first.handle.join().is_err());
-    }
-
-    #[test]
-    fn all_runs_are_stopped_at_the_end() {
-        let Fixture { mut worker, replies, _home, .. } = fixture();
-        worker.run(RunJob::StartNext, true);
-        worker.run(RunJob::StartNext, true);
-        let runs: Vec<StartReply> = replies.try_iter().collect();
-        assert_eq!((runs.len(), worker.others.len()), (2, 1));
-        let (sender, saved) = crossbeam_channel::bounded::<()>(0);
-        worker.run(RunJob::JoinOthers(sender), true);
-        assert!(saved.recv().is_err() && worker.others.is_empty());
-    }
-}
+mod tests;

@@ -3,12 +3,12 @@
 use super::msg::Msg;
 use super::options::Options;
 use super::state::train_request::TrainRequest;
+use super::train_subject::subject_of;
 use super::worker::spawn;
 use crate::error::{Error, Result};
 use crate::run::executor::slurm::{SlurmExecutor, poll};
-use crate::run::executor::{Subject, Submission, Submitted, SubmittedTask};
-use crate::run::sweep::SweepDir;
-use crate::spec::{Experiments, RunSpec};
+use crate::run::executor::{Submission, Submitted, SubmittedTask};
+use crate::spec::Experiments;
 use crate::text::plural;
 use crossbeam_channel::{Sender, bounded};
 use std::path::Path;
@@ -51,21 +51,7 @@ impl SchedulerPoll {
 /// Submits a run or a sweep to Slurm.
 pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
     let experiments = Experiments::open(options.experiments.as_deref())?;
-    let subject = match request {
-        TrainRequest::Spec(spec) => Subject::New(*spec),
-        TrainRequest::Changed { name, changes } => experiments.with_changes(&name, &changes)?.into(),
-        TrainRequest::Resume(dir) => Subject::Run(dir),
-        TrainRequest::Sweep(sweep) => Subject::NewSweep(sweep),
-        TrainRequest::ResumeSweep(name) => Subject::Sweep(SweepDir::at(&options.runs_dir, &name)),
-    };
-    let subject = match (subject, options.device) {
-        (Subject::New(spec), Some(device)) => Subject::New(RunSpec { device, ..spec }),
-        (Subject::NewSweep(mut sweep), Some(device)) => {
-            sweep.base.device = device;
-            Subject::NewSweep(sweep)
-        }
-        (subject, _) => subject,
-    };
+    let subject = subject_of(options, request)?;
     let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);
     let (cancelled, runs_dir) = (AtomicBool::new(false), options.runs_dir.as_path());
     let submitted =

@@ -172,7 +172,7 @@ fn the_winner_is_trained_with_new_seeds() {
     assert_eq!((spec.seed, spec.repeats), (43, 5), "seeds that no trial has used");
     assert_eq!(spec.learning_rate, sweep(TUNE).trial(8).unwrap().learning_rate);
     press_keys(&mut app, "nmany<enter>");
-    assert_shows(&app, "Expected a number of seeds, found many");
+    assert_shows(&app, "Expected a number of seeds from 1 to 10,000, found many");
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn apply(rungs: &mut Vec<Rung>, kind: &DecisionKind) {
 }
 
 /// The rung with that number. More rungs than a u64 has bits are damage.
-fn rung_mut(rungs: &mut Vec<Rung>, number: u32) -> Option<&mut Rung> {
+pub(super) fn rung_mut(rungs: &mut Vec<Rung>, number: u32) -> Option<&mut Rung> {
     let number = usize::try_from(number).ok().filter(|number| *number < 64)?;
     if rungs.len() <= number {
         rungs.resize_with(number + 1, Rung::default);

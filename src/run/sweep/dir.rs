@@ -5,7 +5,8 @@ use super::trial::Trial;
 use crate::error::{Error, Result};
 use crate::files::{read_regular_to_string, remove_leftovers_of, write_atomic};
 use crate::run::dir::{RunDir, create_stamped};
-use crate::spec::{RunSpec, Sweep, sweep_from_toml, sweep_to_toml};
+use crate::spec::{RunSpec, Sweep, SweepProblem, sweep_from_toml, sweep_to_toml};
+use serde::Deserialize;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,14 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "sweeps";
 const DESCRIPTION: &str = "sweep.toml";
 const DECISIONS: &str = "decisions.jsonl";
+
+/// What a list of sweeps has of a description.
+#[derive(Debug, Deserialize)]
+pub(super) struct SweepSize {
+    pub(super) experiment: String,
+    /// The number of trials.
+    pub(super) trials: u64,
+}
 
 /// The directory of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,12 +90,14 @@ impl SweepDir {
         sweep_from_toml(&text, &path)
     }
 
-    /// The experiment and the number of trials, without the trials; `None` if the description cannot be read.
-    pub(super) fn size(&self) -> Option<(String, u64)> {
-        let text = read_regular_to_string(&self.file(DESCRIPTION)).ok()?;
-        let table: toml::Table = text.parse().ok()?;
-        let trials = table.get("trials")?.as_integer()?;
-        Some((table.get("experiment")?.as_str()?.to_owned(), u64::try_from(trials).ok()?))
+    /// The experiment and the number of trials, without the trials.
+    ///
+    /// # Errors
+    /// [`Error::Read`] or [`Error::Data`] when the description cannot be read.
+    pub(super) fn size(&self) -> Result<SweepSize> {
+        let path = self.file(DESCRIPTION);
+        let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
+        toml::from_str(&text).map_err(|error| Error::data(&path, None, error.message()))
     }
 
     /// What the scheduler has decided so far.
@@ -119,10 +130,9 @@ impl SweepDir {
                 sweep.len()
             )));
         }
-        let extended = sweep.with_trials(trials).map_err(|problems| {
-            let problem = problems.into_iter().next().map_or_else(String::new, |problem| problem.to_string());
-            Error::Usage(format!("the sweep {}: {problem}", self.name))
-        })?;
+        let extended = sweep
+            .with_trials(trials)
+            .map_err(|problems| SweepProblem::error(&format!("the sweep {}", self.name), &problems))?;
         if extended.len() > sweep.len() {
             let path = self.file(DESCRIPTION);
             remove_leftovers_of(&path)?;
@@ -161,7 +171,7 @@ impl SweepDir {
     }
 }
 
-/// The sweeps in `runs_dir`, newest first by name of the experiment and time; none if there are none.
+/// The sweeps in `runs_dir`, newest first.
 ///
 /// # Errors
 /// [`Error::Read`] when the folder cannot be read.
@@ -203,8 +213,8 @@ pub fn newest_sweep_of(runs_dir: &Path, experiment: &str) -> Result<Option<Sweep
     Ok(sweeps(runs_dir)?.into_iter().find(is_of))
 }
 
-/// The sweep that `name` refers to: a sweep directory, the name of one, or a unique prefix of its name; `None` if there is
-/// no such sweep.
+/// The sweep that `name` refers to: a sweep directory, the name of one, the newest one of an experiment, or a unique prefix
+/// of a name; `None` if there is no such sweep.
 ///
 /// # Errors
 /// [`Error::Usage`] when several sweeps have that prefix, and those of [`sweeps`].
@@ -223,11 +233,13 @@ pub fn find_sweep(runs_dir: &Path, name: &str) -> Result<Option<SweepDir>> {
     if exact.exists() {
         return Ok(Some(exact));
     }
+    if let Some(newest) = newest_sweep_of(runs_dir, name)? {
+        return Ok(Some(newest));
+    }
     let mut matches = sweeps(runs_dir)?.into_iter().filter(|dir| dir.name.starts_with(&format!("{name}-")));
     match (matches.next(), matches.count()) {
         (None, _) => Ok(None),
         (Some(dir), 0) => Ok(Some(dir)),
-        (Some(_), _) if newest_sweep_of(runs_dir, name)?.is_some() => newest_sweep_of(runs_dir, name),
         (Some(first), others) => Err(Error::Usage(format!(
             "{} sweeps start with {name} ({}, …); give a longer prefix",
             others + 1,

@@ -65,7 +65,7 @@ pub(super) fn trial_state(dir: &RunDir, number: u64, paused: &BTreeSet<u64>) -> 
     }
 }
 
-/// How a run has ended, by its summary, or that of its newest seed if a run with repeats has none.
+/// How a run has ended, by its summary, or else by that of a seed that is not finished.
 fn status(dir: &RunDir) -> Option<Status> {
     let of_seeds = || {
         let seeds = dir.existing_seeds().ok()?;

@@ -3,7 +3,7 @@
 use super::asha::Rung;
 use super::best::best_so_far;
 use super::decisions::{paused, rungs};
-use super::dir::{SweepDir, sweeps};
+use super::dir::{SweepDir, SweepSize, sweeps};
 use super::importance::{Importance, importance};
 use crate::catalog::Metric;
 use crate::error::Result;
@@ -50,14 +50,14 @@ impl SweepRow {
 
     /// The row of a sweep whose trials are unknown; `None` if its description cannot be read.
     fn empty(dir: &SweepDir) -> Option<SweepRow> {
-        let (experiment, trials) = dir.size()?;
+        let SweepSize { experiment, trials } = dir.size().ok()?;
         let name = dir.name().to_owned();
         Some(SweepRow { name, experiment, trials, by_status: BTreeMap::new(), best: None, started: 0.0 })
     }
 
     fn add(&mut self, run: &RunRow) {
         // Only the decisions of the sweep say whether a trial is paused; its reason is written with them.
-        let status = trial_row(0, Vec::new(), run, run.pause_reason.is_some()).status;
+        let status = trial_status(run, run.pause_reason.is_some());
         if status != TrialRow::WAITING {
             *self.by_status.entry(status).or_default() += 1;
         }
@@ -119,6 +119,8 @@ pub struct SweepReport {
     pub metric: Metric,
     /// The trials, by number.
     pub trials: Vec<TrialRow>,
+    /// When the first trial was started, in seconds since 1970; 0 before.
+    pub started: f64,
     /// The values of each axis as numbers, one for each trial: numbers as they are, other values by their place in the list.
     pub numbers: Vec<Vec<f64>>,
     /// The importance of each axis; `None` for a key with more than two values that are no numbers, or too few trials.
@@ -155,8 +157,11 @@ impl SweepReport {
         let trials: Vec<TrialRow> = (0..).zip(&sweep.trials).map(trial).collect();
         let metric =
             runs.values().find_map(|row| row.score()).map_or(sweep.base.best_metric(), |(metric, _)| metric);
-        let numbers: Vec<Vec<f64>> =
-            (0..).zip(&sweep.axes).map(|(index, axis)| numbers(axis, index, &trials)).collect();
+        let of_axis = |(index, axis): (usize, &Axis)| {
+            let number = number_of(&axis.values);
+            trials.iter().map(|trial| trial.values.get(index).map_or(f64::NAN, |text| number(text))).collect()
+        };
+        let numbers: Vec<Vec<f64>> = (0..).zip(&sweep.axes).map(of_axis).collect();
         let scores = comparable_scores(&sweep, &trials, rungs(&decisions).first());
         let importance = sweep
             .axes
@@ -164,10 +169,20 @@ impl SweepReport {
             .zip(&numbers)
             .map(|(axis, numbers)| importance_of(axis, numbers, &scores))
             .collect();
-        let start =
-            runs.values().map(|row| row.started).filter(|time| *time > 0.0).fold(f64::INFINITY, f64::min);
-        let (best_over_time, best_over_steps) = best_curves(metric, &trials, start);
-        Ok(SweepReport { dir, sweep, metric, trials, numbers, importance, best_over_time, best_over_steps })
+        let starts = runs.values().map(|row| row.started).filter(|time| *time > 0.0);
+        let started = starts.reduce(f64::min).unwrap_or(0.0);
+        let (best_over_time, best_over_steps) = best_curves(metric, &trials, started);
+        Ok(SweepReport {
+            dir,
+            sweep,
+            metric,
+            trials,
+            started,
+            numbers,
+            importance,
+            best_over_time,
+            best_over_steps,
+        })
     }
 
     /// The trial with the best score.
@@ -198,6 +213,16 @@ impl SweepReport {
         }
     }
 
+    /// The values of an axis with a list, and the numbers that stand for them, in ascending order; empty for a range.
+    pub fn listed_values(&self, axis: usize) -> Vec<(f64, &str)> {
+        let values = self.sweep.axes.get(axis).map(|axis| &axis.values);
+        let Some(values @ SweptValues::List(texts)) = values else { return Vec::new() };
+        let number = number_of(values);
+        let mut listed: Vec<(f64, &str)> = texts.iter().map(|text| (number(text), text.as_str())).collect();
+        listed.sort_by(|a, b| a.0.total_cmp(&b.0));
+        listed
+    }
+
     /// Whether the values of an axis are numbers.
     pub fn is_number(&self, axis: usize) -> bool {
         self.sweep.axes.get(axis).is_some_and(|axis| has_numbers(&axis.values))
@@ -220,7 +245,7 @@ impl SweepReport {
             trials: self.sweep.len(),
             by_status,
             best: self.best().and_then(|trial| Some((self.metric, trial.score?))),
-            started: 0.0,
+            started: self.started,
         }
     }
 }
@@ -234,18 +259,21 @@ fn trials_of<'a>(dir: &SweepDir, rows: &'a [RunRow]) -> impl Iterator<Item = (u6
     })
 }
 
-fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) -> TrialRow {
-    let status = match row.status {
+fn trial_status(row: &RunRow, is_paused: bool) -> &'static str {
+    match row.status {
         RunStatus::Stopped if is_paused => TrialRow::PAUSED,
         // Its directory was created before it is trained.
         RunStatus::NotStarted => TrialRow::WAITING,
         status => status.name(),
-    };
+    }
+}
+
+fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) -> TrialRow {
     TrialRow {
         number,
         values,
         dir: Some(row.dir.clone()),
-        status,
+        status: trial_status(row, is_paused),
         score: row.score().map(|(_, score)| score),
         steps: row.steps,
         seconds: row.train_seconds,
@@ -266,15 +294,18 @@ fn has_numbers(values: &SweptValues) -> bool {
     }
 }
 
-/// The values of an axis as numbers.
-fn numbers(axis: &Axis, index: usize, trials: &[TrialRow]) -> Vec<f64> {
-    let number = |text: &String| match &axis.values {
-        SweptValues::List(values) if !has_numbers(&axis.values) => {
-            values.iter().position(|value| value == text).map_or(f64::NAN, |place| place as f64)
+/// Says which number stands for a value: itself, or its place in a list that has other values than numbers.
+fn number_of(values: &SweptValues) -> impl Fn(&str) -> f64 {
+    let places: Option<HashMap<&str, usize>> = match values {
+        SweptValues::List(texts) if !has_numbers(values) => {
+            Some(texts.iter().map(String::as_str).zip(0..).collect())
         }
-        _ => text.parse().unwrap_or(f64::NAN),
+        _ => None,
     };
-    trials.iter().map(|trial| trial.values.get(index).map_or(f64::NAN, number)).collect()
+    move |text| match &places {
+        Some(places) => places.get(text).map_or(f64::NAN, |place| *place as f64),
+        None => text.parse().unwrap_or(f64::NAN),
+    }
 }
 
 /// Scores of trials that were trained equally long: those of the first rung with a scheduler, else the best ones.

@@ -221,6 +221,26 @@ fn the_first_of_several_seeds_decides() {
     assert!(!paused.dir.as_ref().unwrap().join("seed-43").exists(), "its other seeds are not trained");
 }
 
+/// With several seeds, the logs are in their folders.
+#[test]
+fn trials_with_several_seeds_count_as_started() {
+    let home = tempfile::tempdir().unwrap();
+    let mut description = sweep(&["1e-6", "1e-5", "1e-4", "1e-3"], &ASHA);
+    description.base.repeats = 2;
+    let dir = SweepDir::create(home.path(), &description).unwrap();
+    work(&dir, 4);
+    let at_first_rung = |decision: Decision| match decision.kind {
+        DecisionKind::Result { trial, rung: 0, continues, .. } => Some((trial, continues)),
+        _ => None,
+    };
+    let results: Vec<_> = dir.decisions().unwrap().into_iter().filter_map(at_first_rung).collect();
+    assert_eq!(
+        results,
+        [(0, false), (1, false), (2, false), (3, true)],
+        "the last one is among the best two"
+    );
+}
+
 #[test]
 fn a_promotable_trial_remains_when_all_others_have_ended() {
     let home = tempfile::tempdir().unwrap();

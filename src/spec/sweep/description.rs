@@ -98,7 +98,7 @@ impl Sweep {
         SweepSettings {
             trials: Some(self.len()),
             search: Some(self.search),
-            is_scheduled: self.scheduler.map(|_| true),
+            is_scheduled: self.scheduler.is_some(),
             reduction_factor: self.scheduler.map(|asha| asha.reduction_factor),
             grace_period: self.scheduler.map(|asha| asha.grace_period),
         }
@@ -113,7 +113,7 @@ impl Sweep {
         Sweep::new(self.base.clone(), self.axes.clone(), &settings)
     }
 
-    /// `2 × 3 values of learning_rate and weight_decay`, `12 random trials of …`.
+    /// `12 trials of learning_rate and weight_decay, drawn at random, scheduled by asha`.
     pub fn describe(&self) -> String {
         let names: Vec<&str> = self.axes.iter().map(|axis| axis.key.name).collect();
         let names = match names.as_slice() {

@@ -23,5 +23,5 @@ pub use draw::MAX_TRIALS;
 pub use problem::SweepProblem;
 pub use scheduler::AshaSettings;
 pub use settings::{Search, SweepSettings, is_sweep_key, sweep_keys};
-pub(in crate::spec) use settings::{sweep_key_named, sweep_key_names, sweep_value_text};
+pub(in crate::spec) use settings::{sweep_key_named, sweep_key_names};
 pub use swept::{Axis, Scale, SweptValues, ValueRange};

@@ -1,5 +1,6 @@
 //! What is wrong with a sweep.
 
+use crate::error::Error;
 use std::fmt;
 
 /// Why values are not those of a sweep.
@@ -21,6 +22,12 @@ impl SweepProblem {
         let message =
             "no key has several values, as in learning_rate = [1e-5, 2e-5]; add a list, or remove this key";
         SweepProblem::at(key, message)
+    }
+
+    /// All problems of `subject`, such as `the sweep tune`, as one error.
+    pub(crate) fn error(subject: &str, problems: &[SweepProblem]) -> Error {
+        let problems: Vec<String> = problems.iter().map(SweepProblem::to_string).collect();
+        Error::Usage(format!("{subject}: {}", problems.join("; ")))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::problem::SweepProblem;
 use super::scheduler::AshaSettings;
-use crate::config::{describe_value, expected_one_of};
+use crate::config::expected_one_of;
 use crate::spec::key::{Field, Key};
 use crate::spec::kind::ValueKind;
 use std::fmt;
-use toml::de::DeValue;
 
 /// How the values of the trials are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,9 +19,10 @@ pub enum Search {
 
 impl Search {
     const ALL: [Search; 2] = [Search::Grid, Search::Random];
+    const NAMES: [&str; 2] = [Search::Grid.name(), Search::Random.name()];
 
     /// The name in files.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Search::Grid => "grid",
             Search::Random => "random",
@@ -42,7 +42,8 @@ pub struct SweepSettings {
     /// The number of trials.
     pub trials: Option<u64>,
     pub(super) search: Option<Search>,
-    pub(super) is_scheduled: Option<bool>,
+    /// Whether the scheduler is ASHA.
+    pub(super) is_scheduled: bool,
     pub(super) reduction_factor: Option<u64>,
     pub(super) grace_period: Option<u64>,
 }
@@ -62,7 +63,7 @@ const fn sweep_key(field: Field, kind: ValueKind, absent: &'static str, help: &'
 static KEYS: [Key; 5] = [
     sweep_key(
         setting!("search"),
-        ValueKind::Choice(&["grid", "random"]),
+        ValueKind::Choice(&Search::NAMES),
         "grid",
         "Of keys with several values: grid trains every combination, random draws trials.",
     ),
@@ -112,17 +113,6 @@ pub fn is_sweep_key(name: &str) -> bool {
     sweep_key_named(name).is_some()
 }
 
-/// The text of the value of one of [`sweep_keys`], whose TOML type must fit.
-pub(in crate::spec) fn sweep_value_text(key: &Key, value: &DeValue) -> Result<String, String> {
-    let is_number = key.kind.is_number();
-    match value {
-        DeValue::Integer(number) if is_number => Ok(number.as_str().to_owned()),
-        DeValue::String(text) if !is_number => Ok(text.to_string()),
-        other if is_number => Err(format!("expected a whole number, found {}", describe_value(other))),
-        other => Err(format!("expected a word in quotes, found {}", describe_value(other))),
-    }
-}
-
 impl SweepSettings {
     /// Sets one of [`sweep_keys`]; empty text removes it.
     ///
@@ -139,13 +129,13 @@ impl SweepSettings {
                 self.search = value
                     .map(|text| {
                         let found = Search::ALL.into_iter().find(|search| search.name() == text);
-                        found.ok_or_else(|| expected_one_of(&Search::ALL.map(Search::name), text))
+                        found.ok_or_else(|| expected_one_of(&Search::NAMES, text))
                     })
                     .transpose()?;
             }
             "scheduler" => match value {
-                None => self.is_scheduled = None,
-                Some(AshaSettings::NAME) => self.is_scheduled = Some(true),
+                None => self.is_scheduled = false,
+                Some(AshaSettings::NAME) => self.is_scheduled = true,
                 Some(other) => {
                     return Err(format!(
                         "expected {}, found `{other}`; the learning-rate schedule is lr_scheduler_type",
@@ -165,7 +155,7 @@ impl SweepSettings {
             "reduction_factor" => self.reduction_factor.map(|number| number.to_string()),
             "grace_period" => self.grace_period.map(|number| number.to_string()),
             "search" => self.search.map(|search| search.name().to_owned()),
-            "scheduler" => self.is_scheduled.map(|_| AshaSettings::NAME.to_owned()),
+            "scheduler" => self.is_scheduled.then(|| AshaSettings::NAME.to_owned()),
             _ => None,
         }
     }
@@ -182,7 +172,7 @@ impl SweepSettings {
 
     /// The scheduler, if one is set.
     pub(super) fn scheduler(&self) -> Result<Option<AshaSettings>, SweepProblem> {
-        if self.is_scheduled.is_some() {
+        if self.is_scheduled {
             return Ok(Some(AshaSettings {
                 reduction_factor: self.reduction_factor.unwrap_or(AshaSettings::REDUCTION_FACTOR),
                 grace_period: self.grace_period.unwrap_or(AshaSettings::GRACE_PERIOD),

@@ -5,6 +5,7 @@ use crate::spec::key::Key;
 use crate::spec::kind::ValueKind;
 use crate::spec::run_spec::built_in;
 use crate::spec::toml_value::{toml_value, value_text};
+use std::collections::HashSet;
 use std::fmt;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -102,10 +103,13 @@ impl SweptValues {
             return None;
         }
         let document = format!("value = {text}");
-        let Ok(table) = DeTable::parse(&document) else { return words(key, text) };
-        let (_, value) = table.get_ref().iter().next()?;
-        let values = SweptValues::from_toml(key, value)?;
-        Some(values.map_err(|problems| problems.into_iter().next().map_or_else(String::new, |(_, why)| why)))
+        let values = match DeTable::parse(&document) {
+            Ok(table) => SweptValues::from_toml(key, table.get_ref().iter().next()?.1)?,
+            Err(_) => words(key, text)?,
+        };
+        let sentence =
+            |problems: Vec<Problem>| problems.into_iter().map(|(_, why)| why).collect::<Vec<_>>().join("; ");
+        Some(values.map_err(sentence))
     }
 
     /// Whether `text`, as typed into a form or after `--set KEY=`, is a value of the key, a list of values or a range.
@@ -158,17 +162,26 @@ fn is_list_of_values(key: &Key, list: &DeArray) -> bool {
 }
 
 fn list_values(key: &Key, list: &DeArray, offset: usize) -> Result<SweptValues, Vec<Problem>> {
-    let (mut values, mut normal_forms, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for item in list {
-        match value_text(key, item).and_then(|text| Ok((normal_form(key, &text)?, text))) {
+    values_of(key, list.iter().map(|item| (item.span().start, value_text(key, item))), offset)
+}
+
+/// A list of these values and their byte offsets, each of which has to be a valid one.
+fn values_of(
+    key: &Key,
+    items: impl Iterator<Item = (usize, Result<String, String>)>,
+    offset: usize,
+) -> Result<SweptValues, Vec<Problem>> {
+    let (mut values, mut normal_forms, mut problems) = (Vec::new(), HashSet::new(), Vec::new());
+    for (at, text) in items {
+        match text.and_then(|text| Ok((normal_form(key, &text)?, text))) {
             Ok((form, text)) if normal_forms.contains(&form) => {
-                problems.push((item.span().start, format!("{text} is in the list twice")));
+                problems.push((at, format!("{text} is in the list twice")));
             }
             Ok((form, text)) => {
-                normal_forms.push(form);
+                normal_forms.insert(form);
                 values.push(text);
             }
-            Err(why) => problems.push((item.span().start, why)),
+            Err(why) => problems.push((at, why)),
         }
     }
     if values.is_empty() && problems.is_empty() {
@@ -185,19 +198,14 @@ fn normal_form(key: &Key, text: &str) -> Result<Option<String>, String> {
 }
 
 /// A list without quotes, as a shell leaves it: `[linear,cosine]`. Only for keys whose values have no brackets.
-fn words(key: &Key, text: &str) -> Option<Result<SweptValues, String>> {
+fn words(key: &Key, text: &str) -> Option<Result<SweptValues, Vec<Problem>>> {
     if matches!(key.kind, ValueKind::Text | ValueKind::Path | ValueKind::LabelMap) || key.kind.accepts_list()
     {
         return None;
     }
     let list = text.strip_prefix('[')?.strip_suffix(']')?;
-    let values: Vec<String> =
-        list.split(',').map(|word| word.trim().trim_matches(['"', '\'']).to_owned()).collect();
-    let invalid = values.iter().find_map(|value| key.check(value).err());
-    Some(match invalid {
-        Some(why) => Err(why),
-        None => Ok(SweptValues::List(values)),
-    })
+    let word = |word: &str| (0, Ok(word.trim().trim_matches(['"', '\'']).to_owned()));
+    Some(values_of(key, list.split(',').map(word), 0))
 }
 
 const RANGE_KEYS: [&str; 3] = ["min", "max", "scale"];

@@ -214,6 +214,12 @@ fn overrides_sweep_keys_and_end_sweeps() {
     assert_eq!((other.len(), other.scheduler.unwrap().grace_period), (3, 2));
     let words = sweep_with(file, &[("lr_scheduler_type", "[linear,cosine]")]);
     assert_eq!(words.len(), 4, "a shell removes quotes");
+    let lr_scheduler_type = key_named("lr_scheduler_type").unwrap();
+    let twice = SweptValues::from_text(lr_scheduler_type, "[linear,cosine,linear]").unwrap();
+    assert_eq!(twice.unwrap_err(), "linear is in the list twice");
+    let hexadecimal =
+        sweep("learning_rate = { min = 1e-5, max = 1e-4 }\nsearch = \"random\"\ntrials = 0x1_0\n");
+    assert_eq!(hexadecimal.len(), 16);
     let range = sweep_with(
         file,
         &[("weight_decay", "{ min = 0.0, max = 0.1 }"), ("search", "random"), ("trials", "3")],

@@ -60,7 +60,7 @@ pub struct Keymap {
 impl Default for Keymap {
     fn default() -> Self {
         let bindings = Context::ALL.into_iter().flat_map(|context| {
-            table::rows(context).iter().map(move |row| Binding {
+            table::rows(context).map(move |row| Binding {
                 context,
                 name: row.name,
                 keys: row.keys.to_vec(),

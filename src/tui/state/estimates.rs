@@ -46,10 +46,15 @@ pub fn estimate_queue(app: &App) -> TimeEstimate {
     })
 }
 
-/// The remaining time of a queue entry.
+/// The remaining time of a queue entry. How long a scheduler trains the trials of a sweep is not known: that of a sweep is
+/// at least the time of one.
 pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return TimeEstimate::of(seconds_left(app, run).or_else(|| measured_seconds(app, &entry.spec)));
+    }
+    if let Some(sweep) = &entry.sweep {
+        let seconds = measured_seconds(app, &entry.spec).filter(|_| app.runs.trials_left(sweep) > 0);
+        return TimeEstimate { seconds: seconds.unwrap_or(0.0), is_known: false };
     }
     let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
     let done = row.filter(|row| row.total_steps > 0 && entry.spec.repeats <= 1);

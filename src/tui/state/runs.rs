@@ -7,10 +7,11 @@ use super::sweep::SweepSource;
 use crate::run::DiskUse;
 use crate::run::filter::Candidate;
 use crate::run::history::History;
-use crate::run::queue::{Queue, QueueEntry};
+use crate::run::queue::{Queue, QueueEntry, QueuedSweep};
 use crate::run::sweep::SweepRow;
 use crate::run::{RunRow, RunStatus};
 use crate::spec::SaveTarget;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The state of the Runs screen.
@@ -149,6 +150,13 @@ impl RunsState {
         }
     }
 
+    /// The number of trials of a queued sweep that have neither ended nor an entry of their own in the queue.
+    pub(in crate::tui) fn trials_left(&self, queued: &QueuedSweep) -> u64 {
+        let row = self.sweeps.iter().find(|row| row.name == queued.name);
+        let of_row = |row: &SweepRow| row.ended() + row.by_status.get("running").copied().unwrap_or(0);
+        queued.trials.saturating_sub(row.map_or(0, of_row))
+    }
+
     /// Takes the current sweeps; the cursor stays on its line.
     pub(in crate::tui) fn set_sweeps(&mut self, sweeps: Vec<SweepRow>) {
         let line = self.line().map(|line| line.identity());
@@ -222,10 +230,9 @@ impl RunsState {
 
     /// Takes the disk space of runs.
     pub fn set_disk(&mut self, sizes: &[(PathBuf, DiskUse)]) {
-        for (dir, disk) in sizes {
-            if let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) {
-                run.disk = Some(*disk);
-            }
+        let sizes: HashMap<&PathBuf, DiskUse> = sizes.iter().map(|(dir, disk)| (dir, *disk)).collect();
+        for run in &mut self.runs {
+            run.disk = sizes.get(&run.dir).copied().or(run.disk);
         }
     }
 

@@ -4,6 +4,7 @@ use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::path_choice;
 use crate::catalog::TASKS;
+use crate::files::collapse_home;
 use crate::spec::{Key, SaveTarget, ValueKind};
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
@@ -14,6 +15,7 @@ use crate::tui::state::path_choice::PathKind;
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
 use crate::tui::state::train_request::TrainRequest;
 use crate::tui::widgets::text_field::{Edit, TextField};
+use std::path::Path;
 
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
@@ -323,4 +325,15 @@ fn close(app: &mut App) {
             ('k', "keep editing", Reply::Nothing),
         ],
     ));
+}
+
+/// Closes the form of an experiment that was written to the file `path`.
+pub(super) fn saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
+    app.form = None;
+    if app.screen == Screen::Open {
+        app.go_to(Screen::Runs);
+    }
+    app.runs.select(name);
+    app.notice = Some(format!("{name} is saved in {}", collapse_home(path)));
+    Vec::new()
 }

@@ -34,19 +34,18 @@ use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::experiment::ExperimentRow;
 use super::state::palette::Target;
-use super::state::popup::{MessageText, Popup, Purpose, Reply};
+use super::state::popup::{Purpose, Reply};
 use super::state::quitting::Quitting;
 use super::state::run::RunState;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::files::{collapse_home, expand_home};
-use crate::run::Reproduction;
+use crate::files::expand_home;
 use crate::terminal_caps::Background;
 use navigate::{Navigate, Step};
 use popup::Outcome;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Applies a message to the state; returns the side effects that follow.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
@@ -87,7 +86,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
-        Msg::StartFailed(error) => start_failed(app, error),
+        Msg::StartFailed(error) => training::start_failed(app, error),
         Msg::QueueLoaded(queue) => queue::set(app, queue),
         msg @ (Msg::SweepQueued { .. } | Msg::SweepsListed(_) | Msg::SweepLoaded { .. }) => {
             sweep::take(app, msg)
@@ -107,7 +106,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.runs.save_targets = targets;
             Vec::new()
         }
-        Msg::ExperimentSaved { name, path } => experiment_saved(app, &name, &path),
+        Msg::ExperimentSaved { name, path } => form::saved(app, &name, &path),
         msg @ (Msg::ModelOpened { .. }
         | Msg::ComparisonOpened { .. }
         | Msg::ComparisonPrediction { .. }
@@ -138,7 +137,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
             open::profile(app)
         }
         Msg::Reproduction(result) => {
-            show_published(app, result);
+            runs::show_published(app, result);
             Vec::new()
         }
         Msg::Copied { what, file } => export::copied(app, what, file),
@@ -153,28 +152,9 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
 }
 
-/// Shows why the run that the user asked for could not be started.
-fn start_failed(app: &mut App, error: String) -> Vec<Effect> {
-    app.is_starting = false;
-    app.notice = None;
-    app.show_error("Cannot start the run", error);
-    Vec::new()
-}
-
 /// Switches to the default colors for the background of the terminal.
 fn follow_background(app: &mut App, background: Background) -> Vec<Effect> {
     app.theme = app.theme.on(background);
-    Vec::new()
-}
-
-/// Closes the form of an experiment that was written to the file `path`.
-fn experiment_saved(app: &mut App, name: &str, path: &Path) -> Vec<Effect> {
-    app.form = None;
-    if app.screen == Screen::Open {
-        app.go_to(Screen::Runs);
-    }
-    app.runs.select(name);
-    app.notice = Some(format!("{name} is saved in {}", collapse_home(path)));
     Vec::new()
 }
 
@@ -490,15 +470,4 @@ fn refresh(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     infer::refresh_if_old(app)
-}
-
-/// Shows the published results beside those of the runs, or the error.
-fn show_published(app: &mut App, result: Result<Vec<Reproduction>, String>) {
-    match result {
-        Ok(table) => {
-            let title = "Published results".into();
-            app.popup = Some(Popup::Message { title, text: MessageText::Published(table), first: 0 });
-        }
-        Err(error) => app.show_error("Cannot compare with the published results", error),
-    }
 }

@@ -5,7 +5,7 @@ use super::navigate::{Navigate, Step, effects};
 use super::{queue, run_notes, submit, suggestion};
 use crate::run::history::History;
 use crate::run::queue::QueueEntry;
-use crate::run::{DiskUse, RunRow, RunStatus};
+use crate::run::{DiskUse, Reproduction, RunRow, RunStatus};
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -15,7 +15,7 @@ use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
 use crate::tui::state::live_row::followed_row;
-use crate::tui::state::popup::{Popup, Reply};
+use crate::tui::state::popup::{MessageText, Popup, Reply};
 use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::sweep::SweepSource;
 use crate::tui::state::train_request::TrainRequest;
@@ -232,4 +232,15 @@ fn ask_to_delete(app: &mut App) {
         format!("{} is deleted with its weights, checkpoints and logs. This cannot be undone.", run.name),
         vec![('d', "delete", Reply::Delete(run.dir.clone())), ('k', "cancel", Reply::Nothing)],
     ));
+}
+
+/// Shows the published results beside those of the runs, or the error.
+pub(super) fn show_published(app: &mut App, result: Result<Vec<Reproduction>, String>) {
+    match result {
+        Ok(table) => {
+            let title = "Published results".into();
+            app.popup = Some(Popup::Message { title, text: MessageText::Published(table), first: 0 });
+        }
+        Err(error) => app.show_error("Cannot compare with the published results", error),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
+use crate::format;
 use crate::run::sweep::SweepReport;
 use crate::text::plural;
 use crate::tui::action::{ListAction, SweepAction};
@@ -135,13 +136,10 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
 }
 
 fn ask_for_seeds(app: &mut App) {
-    let Some(best) =
-        app.sweep.loaded().and_then(|loaded| Some((&loaded.report, loaded.report.best()?.number)))
-    else {
-        return;
-    };
-    let title = format!("Train trial {} with new seeds", best.1);
-    let note = best.0.sweep.describe_trial(best.1);
+    let Some(report) = app.sweep.loaded().map(|loaded| &loaded.report) else { return };
+    let Some(best) = report.best().map(|trial| trial.number) else { return };
+    let title = format!("Train trial {best} with new seeds");
+    let note = report.sweep.describe_trial(best);
     let items = SEEDS.map(|seeds| Item { value: seeds.to_string(), note: note.clone() });
     app.popup = Some(Popup::Choice(Choice {
         title,
@@ -158,7 +156,9 @@ fn ask_for_seeds(app: &mut App) {
 pub(super) fn train_winner(app: &mut App, seeds: &str) -> Vec<Step> {
     let number = seeds.trim().parse::<u64>().ok().filter(|seeds| (1..=MAX_SEEDS).contains(seeds));
     let Some(number) = number else {
-        app.show_error("Cannot train the winner", format!("Expected a number of seeds, found {seeds}."));
+        let most = format::count(MAX_SEEDS);
+        let text = format!("Expected a number of seeds from 1 to {most}, found {seeds}.");
+        app.show_error("Cannot train the winner", text);
         return Vec::new();
     };
     match app.sweep.winner(number) {

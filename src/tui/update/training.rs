@@ -105,3 +105,11 @@ pub(super) fn ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
     }
     effects
 }
+
+/// Shows why the run that the user asked for could not be started.
+pub(super) fn start_failed(app: &mut App, error: String) -> Vec<Effect> {
+    app.is_starting = false;
+    app.notice = None;
+    app.show_error("Cannot start the run", error);
+    Vec::new()
+}

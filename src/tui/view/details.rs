@@ -8,7 +8,7 @@ use crate::files::collapse_home;
 use crate::format;
 use crate::run::queue::QueueEntry;
 use crate::run::sweep::SweepRow;
-use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
+use crate::spec::{Axis, IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::text::plural;
 use crate::tui::action::{Action, RunsAction};
 use crate::tui::screen::{Context, Screen};
@@ -53,9 +53,9 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 fn draw_sweep(app: &App, row: &SweepRow, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let mut y = setting(buffer, area, area.y, "experiment", &row.experiment, theme);
-    y = setting(buffer, area, y, "trials", &row.trials.to_string(), theme);
+    y = setting(buffer, area, y, "trials", &format::count(row.trials), theme);
     for (status, count) in &row.by_status {
-        y = setting(buffer, area, y, status, &count.to_string(), theme);
+        y = setting(buffer, area, y, status, &format::count(*count), theme);
     }
     if let Some((metric, score)) = row.best {
         y = setting(
@@ -67,10 +67,11 @@ fn draw_sweep(app: &App, row: &SweepRow, area: Rect, buffer: &mut Buffer) {
             theme,
         );
     }
-    let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
+    let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::OpenSweep));
     let text = format!("{open} shows the trials. A filter finds them in this list: sweep:{}", row.name);
+    y += 1;
     for line in wrap(&text, usize::from(area.width)) {
-        y = next_line(buffer, area, y + u16::from(line == text), &line, theme.style(Role::Muted));
+        y = next_line(buffer, area, y, &line, theme.style(Role::Muted));
     }
 }
 
@@ -84,6 +85,11 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
         let text = format!("A sweep: {}.", sweep.describe());
         for line in wrap(&text, area.width as usize) {
             y = next_line(buffer, area, y, &line, theme.style(Role::Title));
+        }
+        for Axis { key, values } in &sweep.axes {
+            for line in wrap(&format!("{} = {}", key.name, values.toml(key)), area.width as usize) {
+                y = next_line(buffer, area, y, &line, theme.style(Role::Text));
+            }
         }
     }
     // With several files, the name alone does not say where a change is saved.
@@ -105,7 +111,8 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
             }
         }
         Ok(spec) => {
-            for (label, value) in describe(spec, theme) {
+            let axes = row.sweep.as_ref().map_or(&[][..], |sweep| &sweep.axes);
+            for (label, value) in (Description { spec, axes, theme }).lines() {
                 y = setting(buffer, area, y, label, &value, theme);
             }
             if let Some(score) = past_score(&app.runs.runs, &row.name, theme) {
@@ -143,6 +150,13 @@ fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     };
     draw_text(buffer, area.x, area.y, area.width, &word, theme.style(role));
     let mut y = area.y + 1;
+    if let Some(queued) = &entry.sweep {
+        let rest = Rect { y, height: area.bottom().saturating_sub(y), ..area };
+        if let Some(row) = app.runs.sweeps.iter().find(|row| row.name == queued.name) {
+            draw_sweep(app, row, rest, buffer);
+        }
+        return;
+    }
     let estimate = match estimate_entry(app, entry) {
         TimeEstimate { is_known: true, seconds } => {
             format!("{}, measured on this machine", format::duration(seconds))
@@ -155,82 +169,115 @@ fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
         y = setting(buffer, area, y, "resumes", &name, theme);
     }
     y += 1;
-    for (label, value) in describe(&entry.spec, theme) {
+    for (label, value) in (Description { spec: &entry.spec, axes: &[], theme }).lines() {
         y = setting(buffer, area, y, label, &value, theme);
     }
 }
 
-/// The names and values that describe a specification.
-fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
-    let dot = theme.symbol(Symbol::Dot);
-    let model = match known_model(&spec.model) {
-        Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
-        None => spec.model.clone(),
-    };
-    let learning_rate = format::real(spec.learning_rate);
-    let clipping = if spec.max_grad_norm > 0.0 {
+/// A specification to describe.
+struct Description<'a> {
+    spec: &'a RunSpec,
+    /// The keys that are swept: the specification has one of their values only.
+    axes: &'a [Axis],
+    theme: Theme,
+}
+
+impl Description<'_> {
+    /// Names and values.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let Description { spec, theme, .. } = *self;
+        let dot = theme.symbol(Symbol::Dot);
+        let model = match known_model(&spec.model) {
+            Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
+            None => spec.model.clone(),
+        };
+        let learning_rate = format::real(spec.learning_rate);
+        let learning_rate = self.unless_swept(&["learning_rate"], "swept", learning_rate);
+        let decay = self.unless_swept(&["weight_decay"], "swept", format::real(spec.weight_decay));
+        let clipping = self.unless_swept(&["max_grad_norm"], "clipping swept", clipping(spec));
+        let evaluation = match spec.eval_steps {
+            IntervalStrategy::Epoch => "every epoch".to_string(),
+            IntervalStrategy::Steps(1) => "every step".to_string(),
+            IntervalStrategy::Steps(steps) => format!("every {} steps", format::count(steps)),
+        };
+        let evaluation = self.unless_swept(&["eval_steps"], "interval swept", evaluation);
+        let mut lines = vec![
+            ("model", self.unless_swept(&["model"], "swept", model)),
+            ("task", format!("{}{dot}{}", spec.task, spec.task().title)),
+            ("learning rate", format!("{learning_rate}{dot}{}", self.schedule())),
+            ("length", self.length()),
+            ("optimizer", format!("AdamW{dot}decay {decay}{dot}{clipping}")),
+            ("evaluation", format!("{evaluation}{dot}best by {}", format::metric(spec.best_metric()))),
+            ("seed", self.unless_swept(&["seed", "repeats"], "swept", seeds(spec, theme))),
+            ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
+        ];
+        let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+        let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
+        if !files.is_empty() {
+            lines.insert(2, ("data", files.join(", ")));
+        }
+        lines
+    }
+
+    /// `text` about the values of `keys`, or `swept` if one of them has several values.
+    fn unless_swept(&self, keys: &[&str], swept: &str, text: String) -> String {
+        if self.axes.iter().any(|axis| keys.contains(&axis.key.name)) { swept.into() } else { text }
+    }
+
+    /// The learning-rate schedule and its warm-up.
+    fn schedule(&self) -> String {
+        let spec = self.spec;
+        let decay = match spec.lr_scheduler_type {
+            LrSchedulerType::Linear => "linear decay",
+            LrSchedulerType::Cosine => "cosine decay",
+            LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
+        };
+        let decay = self.unless_swept(&["lr_scheduler_type"], "schedule swept", decay.into());
+        let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
+            (LrSchedulerType::Constant, _) => "no warmup".to_string(),
+            (_, Some(steps)) => format!("{} of warmup", plural(steps, "step")),
+            (_, None) => format!("{} % warmup", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
+        };
+        let warmup = self.unless_swept(&["warmup_steps", "warmup_ratio"], "warmup swept", warmup);
+        format!("{decay}{}{warmup}", self.theme.symbol(Symbol::Dot))
+    }
+
+    /// The steps or epochs, the batch size and the maximum length of an input.
+    fn length(&self) -> String {
+        let Description { spec, theme, .. } = *self;
+        let steps = match spec.max_steps {
+            Some(1) => "1 step".into(),
+            Some(steps) => format!("{} steps", format::count(steps)),
+            None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
+            None => format!("{} epochs", format::real(spec.num_train_epochs)),
+        };
+        let batch = match spec.gradient_accumulation_steps {
+            1 => plural(spec.per_device_train_batch_size as u64, "example"),
+            micro_batches => {
+                format!(
+                    "{} {} {micro_batches} examples",
+                    spec.per_device_train_batch_size,
+                    theme.symbol(Symbol::Times)
+                )
+            }
+        };
+        let steps = self.unless_swept(&["max_steps", "num_train_epochs"], "length swept", steps);
+        let batch_keys = ["per_device_train_batch_size", "gradient_accumulation_steps"];
+        let batch = self.unless_swept(&batch_keys, "batch size swept", format!("batch of {batch}"));
+        let tokens = format!("up to {} tokens", spec.max_seq_length);
+        let tokens = self.unless_swept(&["max_seq_length"], "tokens swept", tokens);
+        let dot = theme.symbol(Symbol::Dot);
+        format!("{steps}{dot}{batch}{dot}{tokens}")
+    }
+}
+
+/// The norm that gradients are clipped to.
+fn clipping(spec: &RunSpec) -> String {
+    if spec.max_grad_norm > 0.0 {
         format!("gradients clipped to {}", format::real(spec.max_grad_norm))
     } else {
         "no clipping".into()
-    };
-    let evaluation = match spec.eval_steps {
-        IntervalStrategy::Epoch => "every epoch".to_string(),
-        IntervalStrategy::Steps(1) => "every step".to_string(),
-        IntervalStrategy::Steps(steps) => format!("every {} steps", format::count(steps)),
-    };
-    let mut lines = vec![
-        ("model", model),
-        ("task", format!("{}{dot}{}", spec.task, spec.task().title)),
-        ("learning rate", format!("{learning_rate}{dot}{}", schedule(spec, dot))),
-        ("length", length(spec, theme)),
-        ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
-        ("evaluation", format!("{evaluation}{dot}best by {}", format::metric(spec.best_metric()))),
-        ("seed", seeds(spec, theme)),
-        ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
-    ];
-    let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
-    let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
-    if !files.is_empty() {
-        lines.insert(2, ("data", files.join(", ")));
     }
-    lines
-}
-
-/// The learning-rate schedule and its warm-up.
-fn schedule(spec: &RunSpec, dot: &str) -> String {
-    let decay = match spec.lr_scheduler_type {
-        LrSchedulerType::Linear => "linear decay",
-        LrSchedulerType::Cosine => "cosine decay",
-        LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
-    };
-    let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
-        (LrSchedulerType::Constant, _) => "no warmup".to_string(),
-        (_, Some(steps)) => format!("{} of warmup", plural(steps, "step")),
-        (_, None) => format!("{} % warmup", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
-    };
-    format!("{decay}{dot}{warmup}")
-}
-
-/// The steps or epochs, the batch size and the maximum length of an input.
-fn length(spec: &RunSpec, theme: Theme) -> String {
-    let steps = match spec.max_steps {
-        Some(1) => "1 step".into(),
-        Some(steps) => format!("{} steps", format::count(steps)),
-        None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
-        None => format!("{} epochs", format::real(spec.num_train_epochs)),
-    };
-    let batch = match spec.gradient_accumulation_steps {
-        1 => plural(spec.per_device_train_batch_size as u64, "example"),
-        micro_batches => {
-            format!(
-                "{} {} {micro_batches} examples",
-                spec.per_device_train_batch_size,
-                theme.symbol(Symbol::Times)
-            )
-        }
-    };
-    let dot = theme.symbol(Symbol::Dot);
-    format!("{steps}{dot}batch of {batch}{dot}up to {} tokens", spec.max_seq_length)
 }
 
 /// The seed, or the range of the seeds.

@@ -48,8 +48,9 @@ pub(super) fn summary(app: &App) -> Option<(String, Role)> {
 /// The heading of the entries in the list.
 pub(super) fn heading(app: &App) -> (String, Role) {
     let queue = &app.runs.queue;
-    let all = queue.list.entries.len();
+    let runs = |entry: &QueueEntry| entry.sweep.as_ref().map_or(1, |sweep| app.runs.trials_left(sweep));
+    let all: u64 = queue.list.entries.iter().map(runs).sum();
     let dot = app.theme.symbol(Symbol::Dot);
-    let text = format!("{}{dot}{} left", plural(all as u64, "run"), estimate_queue(app).text(app.theme));
+    let text = format!("{}{dot}{} left", plural(all, "run"), estimate_queue(app).text(app.theme));
     if queue.list.is_held { (format!("held{dot}{text}"), Role::Warning) } else { (text, Role::Muted) }
 }

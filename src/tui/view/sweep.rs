@@ -225,82 +225,95 @@ fn text(app: &App, report: &SweepReport, trial: &TrialRow, column: TrialColumn) 
 
 /// Draws the heading and the visible lines of the table.
 fn draw_rows(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) {
-    let theme = app.theme;
     let columns = fitting_columns(app, loaded, usize::from(area.width.saturating_sub(MARGIN)));
-    let order = app.sweep.order;
-    let mut x = area.x + MARGIN;
-    for column in &columns {
-        let width = column_width(loaded, *column);
-        let is_sorted = *column == order.column;
-        let arrow = match (is_sorted, order.is_reversed) {
-            (false, _) => "",
-            (true, false) => theme.symbol(Symbol::Falling),
-            (true, true) => theme.symbol(Symbol::Rising),
-        };
-        let title =
-            truncate(theme, &title(&loaded.report, *column), width - arrow.chars().count().min(width));
-        let title = format!("{title}{arrow}");
-        let title = if is_number(&loaded.report, *column) { aligned(&title, width) } else { title };
-        let role = if is_sorted { Role::Key } else { Role::Muted };
-        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &title, theme.style(role));
-        x += width as u16 + 1;
-    }
+    let best = loaded.report.best().map(|trial| trial.number);
+    let table = Table { app, loaded, columns, best };
+    table.draw_heading(area, buffer);
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_visible(app.sweep.selected, loaded.lines.len(), height);
     for (row, line) in loaded.lines.iter().skip(first).take(height).enumerate() {
         let area = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
-        draw_line(app, loaded, line, &columns, first + row == app.sweep.selected, area, buffer);
+        table.draw_line(line, first + row == app.sweep.selected, area, buffer);
     }
 }
 
-fn draw_line(
-    app: &App,
-    loaded: &LoadedSweep,
-    line: &TrialLine,
-    columns: &[TrialColumn],
-    is_selected: bool,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let (theme, report) = (app.theme, &loaded.report);
-    if is_selected {
-        let cursor = fit_width(theme, &format!(" {}", theme.symbol(Symbol::Cursor)), usize::from(area.width));
-        draw_text(buffer, area.x, area.y, area.width, &cursor, theme.style(Role::Selected));
-    }
-    let styled = |role: Role| theme.style(if is_selected { Role::Selected } else { role });
-    let trial = match line {
-        TrialLine::Group { label, trials, mean } => {
-            let mean =
-                mean.map_or(String::new(), |mean| format!(", mean {}", format::score(report.metric, mean)));
-            let text = format!("{}: {}{mean}", sanitize(label), plural(*trials as u64, "trial"));
-            draw_text(
-                buffer,
-                area.x + MARGIN,
-                area.y,
-                area.width.saturating_sub(MARGIN),
-                &text,
-                styled(Role::Title),
-            );
-            return;
+/// The table of the trials.
+struct Table<'a> {
+    app: &'a App,
+    loaded: &'a LoadedSweep,
+    /// The columns that fit.
+    columns: Vec<TrialColumn>,
+    /// The number of the best trial.
+    best: Option<u64>,
+}
+
+impl Table<'_> {
+    /// Draws the titles of the columns; that of the sorted one has an arrow.
+    fn draw_heading(&self, area: Rect, buffer: &mut Buffer) {
+        let (theme, order) = (self.app.theme, self.app.sweep.order);
+        let mut x = area.x + MARGIN;
+        for column in &self.columns {
+            let width = column_width(self.loaded, *column);
+            let is_sorted = *column == order.column;
+            let arrow = match (is_sorted, order.is_reversed) {
+                (false, _) => "",
+                (true, false) => theme.symbol(Symbol::Falling),
+                (true, true) => theme.symbol(Symbol::Rising),
+            };
+            let title = title(&self.loaded.report, *column);
+            let title = truncate(theme, &title, width - arrow.chars().count().min(width));
+            let title = format!("{title}{arrow}");
+            let title = if is_number(&self.loaded.report, *column) { aligned(&title, width) } else { title };
+            let role = if is_sorted { Role::Key } else { Role::Muted };
+            draw_text(buffer, x, area.y, area.right().saturating_sub(x), &title, theme.style(role));
+            x += width as u16 + 1;
         }
-        TrialLine::Trial(index) => report.trials.get(*index),
-    };
-    let Some(trial) = trial else { return };
-    let is_best = report.best().is_some_and(|best| best.number == trial.number);
-    let mut x = area.x + MARGIN;
-    for column in columns {
-        let width = column_width(loaded, *column);
-        let text = text(app, report, trial, *column);
-        let text =
-            if is_number(report, *column) { aligned(&text, width) } else { fit_width(theme, &text, width) };
+    }
+
+    fn draw_line(&self, line: &TrialLine, is_selected: bool, area: Rect, buffer: &mut Buffer) {
+        let (theme, report) = (self.app.theme, &self.loaded.report);
+        if is_selected {
+            let cursor = format!(" {}", theme.symbol(Symbol::Cursor));
+            let cursor = fit_width(theme, &cursor, usize::from(area.width));
+            draw_text(buffer, area.x, area.y, area.width, &cursor, theme.style(Role::Selected));
+        }
+        let styled = |role: Role| theme.style(if is_selected { Role::Selected } else { role });
+        let area = Rect { x: area.x + MARGIN, width: area.width.saturating_sub(MARGIN), ..area };
+        match line {
+            TrialLine::Group { label, trials, mean } => {
+                let mean = mean
+                    .map_or(String::new(), |mean| format!(", mean {}", format::score(report.metric, mean)));
+                let text = format!("{}: {}{mean}", sanitize(label), plural(*trials as u64, "trial"));
+                draw_text(buffer, area.x, area.y, area.width, &text, styled(Role::Title));
+            }
+            TrialLine::Trial(index) => {
+                let Some(trial) = report.trials.get(*index) else { return };
+                let mut x = area.x;
+                for column in &self.columns {
+                    let (text, role) = self.cell(trial, *column);
+                    draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, styled(role));
+                    x += column_width(self.loaded, *column) as u16 + 1;
+                }
+            }
+        }
+    }
+
+    /// The text of a cell, as wide as its column or at the right end of it, and its style.
+    fn cell(&self, trial: &TrialRow, column: TrialColumn) -> (String, Role) {
+        let report = &self.loaded.report;
+        let (text, width) = (text(self.app, report, trial, column), column_width(self.loaded, column));
+        let text = if is_number(report, column) {
+            aligned(&text, width)
+        } else {
+            fit_width(self.app.theme, &text, width)
+        };
         let role = match column {
             TrialColumn::Status => status_role(trial.status),
-            TrialColumn::Score if is_best => Role::Best,
+            TrialColumn::Score if self.best == Some(trial.number) => Role::Best,
             _ if trial.dir.is_none() => Role::Muted,
             _ => Role::Text,
         };
-        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, styled(role));
-        x += width as u16 + 1;
+        (text, role)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::setting_lines::next_line;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
-use crate::spec::SweptValues;
 use crate::stats::ConfidenceInterval;
 use crate::text::sanitize;
 use crate::tui::state::App;
@@ -99,19 +98,10 @@ fn point_sets(report: &SweepReport, axis: usize) -> Vec<PointSet> {
     vec![set(false, Role::Muted, "."), set(true, Role::Validation, "o")]
 }
 
-/// The labels of an axis with a list of few values; those of words are their only names.
+/// The labels of an axis with a list of values; the numbers of words have no other names.
 fn labels(report: &SweepReport, axis: usize) -> Vec<(f64, String)> {
-    let numbers = report.numbers.get(axis).map_or(&[][..], Vec::as_slice);
-    let Some(SweptValues::List(values)) = report.sweep.axes.get(axis).map(|axis| &axis.values) else {
-        return Vec::new();
-    };
-    let number_of = |text: &String| {
-        let trial = report.trials.iter().position(|trial| trial.values.get(axis) == Some(text))?;
-        Some((*numbers.get(trial)?, if text.is_empty() { "absent".into() } else { sanitize(text) }))
-    };
-    let mut labels: Vec<(f64, String)> = values.iter().filter_map(number_of).collect();
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    labels
+    let label = |text: &str| if text.is_empty() { "absent".into() } else { sanitize(text) };
+    report.listed_values(axis).into_iter().map(|(number, text)| (number, label(text))).collect()
 }
 
 /// Draws the importance of each key, and why the trial under the cursor has ended.

@@ -117,6 +117,11 @@ impl ScatterChart<'_> {
             return;
         };
         self.draw_axes(buffer, area, plot, (x, y));
+        self.draw_points(buffer, plot, (x, y));
+    }
+
+    /// Draws the points into `plot`, which shows these ranges.
+    fn draw_points(&self, buffer: &mut Buffer, plot: Rect, (x, y): (Range, Range)) {
         let mut canvas = Canvas::new(usize::from(plot.width), usize::from(plot.height));
         let dot = |point: &(f64, f64)| {
             let column = x.share(point.0) * f64::from(2 * plot.width - 1);

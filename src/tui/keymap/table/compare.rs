@@ -1,7 +1,7 @@
 //! Keys of the Compare screen.
 
-use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::action::{Action, CompareAction, Facet, FilterAction, GlobalAction, ListAction};
+use super::row::{ENTER, ESC, Row, TAB, bind, char, key};
+use crate::tui::action::{Action, CompareAction, Facet, FilterAction, GlobalAction};
 use crate::tui::keymap::condition::Condition;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
@@ -97,12 +97,6 @@ pub(super) static COMPARE: &[Row] = &[
         .when(Condition::HasMarks),
     bind("open", ENTER, Action::Compare(CompareAction::Open), "", "open the run on the Live screen")
         .when(Condition::OnComparedRun),
-    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
-    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
-    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
-    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
     bind(
         "refresh",
         &[key(KeyCode::F(5))],

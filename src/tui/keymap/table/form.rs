@@ -1,9 +1,6 @@
 //! Keys of the form of an experiment.
 
-use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, ctrl,
-    key,
-};
+use super::row::{ARROW_DOWN, ARROW_UP, ENTER, ESC, Row, TAB, bind, char, ctrl, key};
 use crate::tui::action::{Action, FormAction, ListAction};
 use crossterm::event::KeyCode;
 
@@ -46,12 +43,6 @@ pub(super) static FORM: &[Row] = &[
         "close",
         "close the form; asks for confirmation if a value was changed",
     ),
-    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
-    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
-    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
-    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
 ];
 
 /// The bindings while a value of the form is being typed.

@@ -19,10 +19,25 @@ mod runs;
 mod sweep;
 
 use crate::tui::screen::{Context, Screen};
-use row::Row;
+use row::{LINES, Row};
+
+/// The contexts with a list of lines.
+const LISTS: [Context; 5] = [
+    Context::Screen(Screen::Runs),
+    Context::Screen(Screen::Compare),
+    Context::Screen(Screen::Sweep),
+    Context::Form,
+    Context::Message,
+];
 
 /// The rows of a context.
-pub(super) fn rows(context: Context) -> &'static [Row] {
+pub(super) fn rows(context: Context) -> impl Iterator<Item = &'static Row> {
+    let lines = if LISTS.contains(&context) { LINES } else { &[] };
+    own_rows(context).iter().chain(lines)
+}
+
+/// The rows of a context without those of every list.
+fn own_rows(context: Context) -> &'static [Row] {
     match context {
         Context::Global => global::GLOBAL,
         Context::Screen(Screen::Runs) => runs::RUNS,

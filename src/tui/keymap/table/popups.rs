@@ -1,9 +1,6 @@
 //! Keys of popups: messages, questions, lists to choose from, the command palette.
 
-use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, ctrl,
-    key,
-};
+use super::row::{ARROW_DOWN, ARROW_UP, ENTER, ESC, PAGE_DOWN, PAGE_UP, Row, TAB, bind, char, ctrl, key};
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
@@ -15,12 +12,6 @@ pub(super) static MESSAGE: &[Row] = &[
     bind("accept", &[key(KeyCode::Enter), char(' ')], Action::Popup(PopupAction::Accept), "close", "close")
         .primary(),
     bind("back", &[key(KeyCode::Esc), char('q'), char('?')], Action::Popup(PopupAction::Cancel), "", "close"),
-    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
-    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
-    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
-    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
 ];
 
 /// The bindings of a question.

@@ -1,6 +1,6 @@
 //! A row of the table and the keys that several rows share.
 
-use crate::tui::action::Action;
+use crate::tui::action::{Action, ListAction};
 use crate::tui::keymap::condition::Condition;
 use crate::tui::keymap::key_chord::KeyChord;
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -75,6 +75,16 @@ pub(super) const PAGE_UP: &[KeyChord] = &[key(KeyCode::PageUp)];
 pub(super) const PAGE_DOWN: &[KeyChord] = &[key(KeyCode::PageDown)];
 pub(super) const FIRST: &[KeyChord] = &[key(KeyCode::Home), char('g')];
 pub(super) const LAST: &[KeyChord] = &[key(KeyCode::End), char('G')];
+
+/// The keys that move the cursor of a list of lines.
+pub(super) static LINES: &[Row] = &[
+    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
+    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
+    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
+    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
+    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
+    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
+];
 
 /// The description of the key that discards a run.
 pub(super) const DISCARD: &str = "stop the run that was just started and delete it, in its first ten seconds";

@@ -1,9 +1,6 @@
 //! Keys of the Runs screen and of its filter.
 
-use super::row::{
-    ARROW_DOWN, ARROW_UP, DISCARD, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key,
-    bind, char, key,
-};
+use super::row::{ARROW_DOWN, ARROW_UP, DISCARD, ENTER, ESC, Row, TAB, alt_key, bind, char, key};
 use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, LiveAction, NotesPart, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
@@ -119,6 +116,7 @@ pub(super) static RUNS: &[Row] = &[
         "sweep",
         "show the trials of the sweep; of an experiment those of its newest sweep",
     )
+    .primary()
     .when(Condition::OnSweep),
     bind(
         "delete",
@@ -218,12 +216,6 @@ pub(super) static RUNS: &[Row] = &[
         "filter",
         "filter by words, tags, settings and scores: #tag, batch=32, accuracy>0.9, -word",
     ),
-    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
-    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
-    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
-    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
     bind(
         "refresh",
         &[key(KeyCode::F(5))],

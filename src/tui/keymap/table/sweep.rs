@@ -1,7 +1,7 @@
 //! Keys of the Sweep screen.
 
-use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::action::{Action, ListAction, SweepAction};
+use super::row::{ENTER, ESC, Row, TAB, bind, char, key};
+use crate::tui::action::{Action, SweepAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -42,7 +42,8 @@ pub(super) static SWEEP: &[Row] = &[
     .when(Condition::HasSweep),
     bind("sort", &[char('s')], Action::Sweep(SweepAction::Sort), "sort", "sort by the next column")
         .when(Condition::HasSweep),
-    bind("reverse", &[char('S')], Action::Sweep(SweepAction::Reverse), "", "reverse the order"),
+    bind("reverse", &[char('S')], Action::Sweep(SweepAction::Reverse), "", "reverse the order")
+        .when(Condition::HasSweep),
     bind(
         "group",
         &[char('b')],
@@ -67,12 +68,6 @@ pub(super) static SWEEP: &[Row] = &[
         "add the sweep to the queue, which trains what is left of it",
     )
     .when(Condition::HasSweep),
-    bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
-    bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
-    bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
-    bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
     bind("refresh", &[key(KeyCode::F(5))], Action::Sweep(SweepAction::Refresh), "", "read the sweep again"),
     bind("back", ESC, Action::Sweep(SweepAction::Back), "back", "back to the Runs screen").primary(),
 ];
