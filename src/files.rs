@@ -8,6 +8,7 @@ mod home;
 mod listing;
 mod regular;
 mod space;
+mod tokenizer;
 
 pub use atomic::{
     is_leftover, remove_dir_atomic, remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic,
@@ -19,6 +20,7 @@ pub use home::{collapse_home, expand_home};
 pub use listing::{FolderEntry, list_folder};
 pub use regular::{copy_file, open_append, open_regular, read_regular, read_regular_to_string};
 pub use space::free_space;
+pub use tokenizer::TOKENIZER_FILES;
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;

@@ -79,7 +79,7 @@ mod tests {
             ("demo", Some(ModelSize::Demo)),
             ("google/bert_uncased_L-2_H-128_A-2", Some(ModelSize::Tiny)),
             ("nreimers/MiniLM-L6-H384-uncased", Some(ModelSize::Small)),
-            ("/tmp/minilm/", Some(ModelSize::Small)),
+            ("models/minilm/", Some(ModelSize::Small)),
             ("microsoft/MiniLM-L12-H384-uncased", Some(ModelSize::Small)),
             ("prajjwal1/bert-tiny", Some(ModelSize::Tiny)),
             ("albert/albert-base-v2", Some(ModelSize::Base)),

@@ -1,21 +1,8 @@
 //! Selection of files from the listing of a repository. File names are never constructed.
 
 use crate::catalog::SplitSpec;
+use crate::files::TOKENIZER_FILES;
 use std::collections::BTreeSet;
-
-/// Files of a model besides the weights, all optional here.
-const MODEL_FILES: [&str; 10] = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-];
 
 /// The weights of a model, the preferred file first.
 const WEIGHTS: [&str; 4] = [
@@ -74,8 +61,8 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
         let names = vocabularies.map(|files| files.join(" with ")).join(", ");
         return Err(format!("has no vocabulary ({names}); choose a model with one of them"));
     }
-    let mut files: Vec<String> =
-        MODEL_FILES.iter().filter(|name| has(name)).map(ToString::to_string).collect();
+    let files = std::iter::once("config.json").chain(TOKENIZER_FILES);
+    let mut files: Vec<String> = files.filter(|name| has(name)).map(str::to_string).collect();
     let weights = WEIGHTS.into_iter().find(|name| has(name));
     files.push(weights.map(str::to_string).ok_or(
         "has no weights in model.safetensors or pytorch_model.bin; choose a model with PyTorch weights",

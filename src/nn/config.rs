@@ -74,8 +74,17 @@ impl ModelConfig {
     pub fn parse(model: &str, bytes: &[u8]) -> Result<Self> {
         let raw: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|e| Error::model(model, format!("config.json is not a JSON object: {e}")))?;
+        let architecture = Keys { model, raw: &raw }.architecture()?;
+        Self::of_architecture(model, raw, architecture)
+    }
+
+    /// The configuration of a model of `architecture`, from the keys of its `config.json`.
+    pub(super) fn of_architecture(
+        model: &str,
+        raw: Map<String, Value>,
+        architecture: &'static Architecture,
+    ) -> Result<Self> {
         let keys = Keys { model, raw: &raw };
-        let architecture = keys.architecture()?;
         keys.check_supported(architecture)?;
         let mut config = keys.model(architecture)?;
         keys.check_heads(&config)?;

@@ -6,12 +6,17 @@
 //! element-wise product, mask a dropout mask with its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect
 //! to `x`.
 
+use super::architecture::DropoutSite;
+use super::config::ModelConfig;
 use Buffer::{Context, D, DContext, DFfn, DFfnOut, DProj, FfnAct, FfnOut, Ln1Out, Out, PreAct, Proj, XRows};
 use Matrix::{AttentionOut, Down, Up};
+use kernels::dropout;
 
 /// A buffer of a layer, with one meaning. An engine may keep several in the same memory if no step needs both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Buffer {
+    /// The input of the layer: (T, H)
+    X,
     /// The rows of the input that the layer computes an output for: (R, H)
     XRows,
     /// Output of the attention, before its projection: (R, H)
@@ -51,6 +56,16 @@ pub(crate) enum Matrix {
     Down,
 }
 
+impl Matrix {
+    /// Number of columns.
+    pub(crate) fn inputs(self, config: &ModelConfig) -> usize {
+        match self {
+            AttentionOut | Up => config.hidden,
+            Down => config.intermediate,
+        }
+    }
+}
+
 /// A LayerNorm of a layer, with the bias and the dropout of what is added to its residual connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Norm {
@@ -58,6 +73,16 @@ pub(crate) enum Norm {
     Attention,
     /// After the feed-forward network.
     Output,
+}
+
+impl Norm {
+    /// The dropout of what is added to the residual connection of layer `index`: the number of its masks, and its site.
+    pub(crate) fn dropout(self, index: usize) -> (u32, DropoutSite) {
+        match self {
+            Norm::Attention => (dropout::attention_output(index), DropoutSite::AttentionOutput),
+            Norm::Output => (dropout::feed_forward(index), DropoutSite::FeedForward),
+        }
+    }
 }
 
 /// What becomes of the earlier content of a buffer.
@@ -69,12 +94,12 @@ pub(crate) enum Store {
     Add,
 }
 
-/// The operations of the forward pass, which know the buffers and parameters of a layer.
-pub(crate) trait ForwardOps {
+/// The operations of a layer, which know its parameters and where its buffers are.
+pub(crate) trait LayerOps {
     /// Why an operation can fail.
     type Error;
 
-    /// q (R, H), k and v (T, H) = x Wqᵀ, x Wkᵀ, x Wvᵀ, without biases. Fills `XRows`.
+    /// q (R, H) = XRows Wqᵀ, k and v (T, H) = X Wkᵀ, X Wvᵀ, without biases. Fills `XRows`.
     fn project_qkv(&mut self) -> Result<(), Self::Error>;
 
     /// Context = dropout(softmax((q + bq) (k + bk)ᵀ / √head_size + bias)) (v + bv)
@@ -88,21 +113,16 @@ pub(crate) trait ForwardOps {
 
     /// FfnAct = f(PreAct + bup). Consumes `PreAct`.
     fn activate(&mut self) -> Result<(), Self::Error>;
-}
 
-/// The operations of the backward pass.
-pub(crate) trait BackwardOps {
-    /// Why an operation can fail.
-    type Error;
-
-    /// The backward pass of [`ForwardOps::add_norm`]: `D` becomes the gradient of the sum that is normalized,
+    /// The backward pass of [`LayerOps::add_norm`]: `D` becomes the gradient of the sum that is normalized,
     /// d_x = mask ⊙ D. Adds to the gradients of norm and bias.
-    fn norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Self::Error>;
+    fn add_norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Self::Error>;
 
-    /// d_W = d_yᵀ x, once all rows of the batch are known.
+    /// d_W = d_yᵀ x, of [`LayerOps::linear`]. An engine that computes it for all parts of a batch at once takes note of
+    /// the operands, which it leaves as they are until then.
     fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<(), Self::Error>;
 
-    /// d_x = d_y W, written or added.
+    /// d_x = d_y W, of [`LayerOps::linear`], written or added.
     fn input_grad(
         &mut self,
         d_x: Buffer,
@@ -117,12 +137,13 @@ pub(crate) trait BackwardOps {
     /// From `DContext` to d_q (R, H), d_k and d_v (T, H), and the gradients of their biases.
     fn attention_backward(&mut self) -> Result<(), Self::Error>;
 
-    /// d_x (T, H) = D + d_q Wq on the output rows + d_k Wk + d_v Wv, and the gradients of these matrices.
+    /// The gradient of `X`, (T, H): D + d_q Wq on the output rows + d_k Wk + d_v Wv. The gradients of these matrices as in
+    /// [`LayerOps::weight_grad`].
     fn qkv_backward(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Computes `Out` from the input x (T, H).
-pub(crate) fn forward<O: ForwardOps>(ops: &mut O) -> Result<(), O::Error> {
+/// Computes `Out` from `X`.
+pub(crate) fn forward<O: LayerOps>(ops: &mut O) -> Result<(), O::Error> {
     // Self-attention.
     ops.project_qkv()?; //                                    q (R, H), k and v (T, H)
     ops.attention()?; //                                      (R, H)  Context
@@ -136,11 +157,11 @@ pub(crate) fn forward<O: ForwardOps>(ops: &mut O) -> Result<(), O::Error> {
     ops.add_norm(Norm::Output, FfnOut, Ln1Out, Out) //        (R, H)  Out = LayerNorm(mask ⊙ (FfnOut + bdown) + Ln1Out)
 }
 
-/// The backward pass of [`forward`]: from the gradient of `Out` in `D` to that of the input x (T, H), with the gradients of
-/// all parameters.
-pub(crate) fn backward<O: BackwardOps>(ops: &mut O) -> Result<(), O::Error> {
+/// The backward pass of [`forward`]: from the gradient of `Out` in `D` to that of `X`, with the gradients of all
+/// parameters.
+pub(crate) fn backward<O: LayerOps>(ops: &mut O) -> Result<(), O::Error> {
     // Feed-forward network.
-    ops.norm_backward(Norm::Output, DFfnOut)?; //             (R, H)  DFfnOut = mask ⊙ D
+    ops.add_norm_backward(Norm::Output, DFfnOut)?; //         (R, H)  DFfnOut = mask ⊙ D
     ops.weight_grad(Down, DFfnOut, FfnAct)?; //               (H, I)  d_Wdown = DFfnOutᵀ FfnAct
     ops.input_grad(DFfn, DFfnOut, Down, Store::Write)?; //    (R, I)  DFfn = DFfnOut Wdown
     ops.activation_backward()?; //                            (R, I)  DFfn ← DFfn ⊙ f'
@@ -148,9 +169,9 @@ pub(crate) fn backward<O: BackwardOps>(ops: &mut O) -> Result<(), O::Error> {
     ops.input_grad(D, DFfn, Up, Store::Add)?; //              (R, H)  D ← D + DFfn Wup, the gradient of Ln1Out
 
     // Self-attention.
-    ops.norm_backward(Norm::Attention, DProj)?; //            (R, H)  DProj = mask ⊙ D
+    ops.add_norm_backward(Norm::Attention, DProj)?; //        (R, H)  DProj = mask ⊙ D
     ops.weight_grad(AttentionOut, DProj, Context)?; //        (H, H)  d_Wo = DProjᵀ Context
     ops.input_grad(DContext, DProj, AttentionOut, Store::Write)?; // (R, H)  DContext = DProj Wo
     ops.attention_backward()?; //                             d_q (R, H), d_k and d_v (T, H)
-    ops.qkv_backward() //                                     (T, H)  d_x
+    ops.qkv_backward() //                                     (T, H)  the gradient of X
 }

@@ -33,6 +33,8 @@ mod matmul_rate;
 mod params;
 mod plain;
 mod positions;
+#[cfg(test)]
+mod random_architectures;
 mod relative_positions;
 mod save;
 mod self_check;

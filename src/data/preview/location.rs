@@ -3,6 +3,7 @@
 use crate::catalog::{FileFormat, LocalFormat, SplitName, TASKS, TaskId, TaskSource};
 use crate::data::find::has_local_files;
 use crate::error::{Error, Result};
+use crate::files::TOKENIZER_FILES;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,17 +16,8 @@ const SPLIT_WORDS: [(SplitName, &[&str]); 3] = [
 ];
 /// A folder that may have the files, as repositories of the hub do.
 const DATA: &str = "data";
-/// Files of models, runs and packages, which are no data although they are JSON.
-const OTHERS: [&str; 8] = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "package.json",
-    "summary.json",
-    "holder.json",
-    "events.jsonl",
-];
+/// Files of models, runs and packages, which are no data although they are JSON. So are those of tokenizers.
+const OTHERS: [&str; 5] = ["config.json", "package.json", "summary.json", "holder.json", "events.jsonl"];
 /// The maximum number of names in a message.
 const MAX_LISTED: usize = 8;
 
@@ -153,7 +145,8 @@ fn files(folder: &Path) -> Option<BTreeMap<SplitName, PathBuf>> {
 fn data_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_data = |path: &PathBuf| {
-        let is_other = name(path).is_some_and(|name| OTHERS.contains(&name.as_str()));
+        let mut others = OTHERS.iter().chain(&TOKENIZER_FILES);
+        let is_other = name(path).is_some_and(|name| others.any(|other| *other == name));
         path.is_file() && FileFormat::of(path).is_some() && !is_other
     };
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_data).collect();

@@ -170,6 +170,8 @@ fn folder_has_its_splits() {
     };
     let error = || read(path).unwrap_err().to_string();
     assert!(error().contains("has no CSV"), "{}", error());
+    write("vocab.json", "{\"a\": 0}");
+    assert!(error().contains("has no CSV"), "the file of a tokenizer: {}", error());
     write("x/reviews.csv", "text,label\na b,1\n");
     assert!(error().contains("open one of x/"), "{}", error());
     let csv = rows("text,label", 20, |n| format!("{},{}", sentence(n), n % 2));

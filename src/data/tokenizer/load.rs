@@ -8,22 +8,9 @@ use super::sentencepiece::SentencePieceModel;
 use super::settings::{ParsedFiles, Settings};
 use crate::data::truncating::TruncatingTokenizer;
 use crate::error::{Error, Result, catch_library_panic};
-use crate::files::ModelFolder;
+use crate::files::{ModelFolder, TOKENIZER_FILES};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-
-/// The files of a tokenizer in the Hugging Face layout.
-const FILES: [&str; 9] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-];
 
 /// The minimum of `max_seq_length`: the three special tokens of a pair, and a token of each text.
 const MIN_LENGTH: usize = 5;
@@ -36,7 +23,7 @@ pub(super) struct Files(Vec<(&'static str, Cow<'static, [u8]>)>);
 impl Files {
     fn read(folder: &ModelFolder) -> Result<Self> {
         let mut files = Vec::new();
-        for name in FILES {
+        for name in TOKENIZER_FILES {
             if let Some(bytes) = folder.read(name)? {
                 files.push((name, bytes));
             }

@@ -6,7 +6,7 @@ use kernels::activation::Activation;
 
 /// A family of encoders. Its layers are those of BERT (post-LN, with biases, Devlin et al. 2018,
 /// <https://arxiv.org/abs/1810.04805>); the fields are what differs between families.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Architecture {
     /// Value of `model_type` in `config.json`.
     pub model_type: &'static str,
@@ -26,7 +26,7 @@ pub struct Architecture {
 }
 
 /// The keys of a `config.json`, and the defaults of the Transformers class.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ConfigKeys {
     /// Hidden size; the first key that is present counts.
     pub(crate) hidden: &'static [&'static str],

@@ -13,5 +13,7 @@ pub use families::ARCHITECTURES;
 pub(crate) use families::UNSUPPORTED;
 pub use lookup::is_key_bias;
 pub(crate) use lookup::is_output_parameter;
+#[cfg(test)]
+pub(crate) use names::Projection;
 pub(crate) use names::{LayerNames, Names};
 pub(crate) use sharing::LayerSharing;

@@ -3,7 +3,7 @@
 use super::sharing::LayerSharing;
 
 /// The names of an architecture. Those of the encoder have no prefix.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModuleNames {
     /// Prefix of the encoder's modules; checkpoints of an encoder alone lack it.
     pub(crate) prefix: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct ModuleNames {
 }
 
 /// Modules of the embeddings.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EmbeddingModules {
     pub(crate) words: &'static str,
     pub(crate) positions: &'static str,
@@ -38,7 +38,7 @@ pub(crate) enum Projection {
 }
 
 /// Modules of a layer.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerModules {
     /// Path of the layer, where `{group}` is the number of its group and `{layer}` that within the group. Without
     /// shared parameters, each layer is a group.

@@ -8,7 +8,7 @@ use super::tensor::{MixedTensor, PartialSums, SavedNorm};
 use super::workspace::{Tape, Workspace};
 use crate::error::{Error, Result};
 use crate::nn::architecture;
-use crate::nn::encoder_layer::{self, BackwardOps, Buffer, ForwardOps, Matrix, Norm, Store};
+use crate::nn::encoder_layer::{self, Buffer, LayerOps, Matrix, Norm, Store};
 use kernels::dropout;
 use std::ops::Range;
 
@@ -28,10 +28,12 @@ impl EncoderLayer<'_> {
     pub(super) fn forward<D: Device>(
         &self,
         ops: &mut Ops<'_, D>,
-        x: MixedTensor,
-        out: MixedTensor,
+        workspace: &Workspace,
+        [x, out]: [MixedTensor; 2],
     ) -> Result<()> {
-        encoder_layer::forward(&mut CudaForward { layer: *self, ops, x, out })
+        let [d, dx] = [DeviceSlice::NULL; 2];
+        let layer = *self;
+        encoder_layer::forward(&mut CudaOps { layer, ops, workspace, x, out, d, dx, accumulate: false })
     }
 
     /// Computes the gradient of the input `x` (T, H) from the gradient `d` of the output (R, H), and the gradients of
@@ -46,9 +48,10 @@ impl EncoderLayer<'_> {
         [d, dx]: [DeviceSlice<f32>; 2],
         accumulate: bool,
     ) -> Result<()> {
-        let sums = self.model.partial_sums(workspace);
-        let mut pass = CudaBackward { layer: *self, ops, x, workspace, sums, d, dx, accumulate };
+        let (layer, out) = (*self, MixedTensor::NULL);
+        let mut pass = CudaOps { layer, ops, workspace, x, out, d, dx, accumulate };
         encoder_layer::backward(&mut pass)?;
+        let sums = pass.sums();
         pass.ops.reduce_partial_sums((sums, 0), self.model.gradient(&self.layout.vectors), accumulate)
     }
 
@@ -62,14 +65,6 @@ impl EncoderLayer<'_> {
             Matrix::AttentionOut => &self.layout.attention_out,
             Matrix::Up => &self.layout.up,
             Matrix::Down => &self.layout.down,
-        }
-    }
-
-    /// Number of columns of a matrix.
-    fn inputs(&self, matrix: Matrix) -> usize {
-        match matrix {
-            Matrix::AttentionOut | Matrix::Up => self.model.config.hidden,
-            Matrix::Down => self.model.config.intermediate,
         }
     }
 
@@ -88,17 +83,11 @@ impl EncoderLayer<'_> {
     /// the dropout of the latter.
     fn norm(&self, norm: Norm) -> (&Range<usize>, &Range<usize>, DropoutSite) {
         let LayerLayout { attention_norm, attention_out_bias, output_norm, down_bias, .. } = self.layout;
-        let (index, model) = (self.index, self.model);
+        let (number, site) = norm.dropout(self.index);
+        let dropout = self.model.dropout(number, site);
         match norm {
-            Norm::Attention => {
-                let site = architecture::DropoutSite::AttentionOutput;
-                let dropout = model.dropout(dropout::attention_output(index), site);
-                (attention_norm, attention_out_bias, dropout)
-            }
-            Norm::Output => {
-                let site = architecture::DropoutSite::FeedForward;
-                (output_norm, down_bias, model.dropout(dropout::feed_forward(index), site))
-            }
+            Norm::Attention => (attention_norm, attention_out_bias, dropout),
+            Norm::Output => (output_norm, down_bias, dropout),
         }
     }
 
@@ -134,56 +123,103 @@ impl EncoderLayer<'_> {
     }
 }
 
-/// A buffer of the tape in the type that GEMMs read.
-fn operand<D: Device>(layer: &EncoderLayer<'_>, ops: &Ops<'_, D>, buffer: Buffer) -> GemmOperand {
-    let (h, i, r) = (layer.model.config.hidden, layer.model.config.intermediate, ops.len(layer.rows));
-    match buffer {
-        Buffer::Context => layer.tape.context.gemm_operand(r * h),
-        Buffer::Ln1Out => layer.tape.ln1_out.gemm_operand(r * h),
-        Buffer::FfnAct => layer.tape.ffn_act.gemm_operand(r * i),
-        other => unreachable!("{other:?} is no operand of a product in the forward pass"),
-    }
-}
-
-/// The forward pass of a layer.
-struct CudaForward<'o, 'd, 'l, D: Device> {
+/// What the operations of a layer read and write.
+struct CudaOps<'o, 'd, 'l, D: Device> {
     layer: EncoderLayer<'l>,
     ops: &'o mut Ops<'d, D>,
+    workspace: &'o Workspace,
     /// (T, H)
     x: MixedTensor,
-    /// (R, H)
+    /// In the forward pass: (R, H)
     out: MixedTensor,
+    /// Gradient of the residual stream, in the backward pass: (R, H)
+    d: DeviceSlice<f32>,
+    /// Gradient of the input, in the backward pass of the last layer: (T, H)
+    dx: DeviceSlice<f32>,
+    /// Whether gradients are added to those in the arena.
+    accumulate: bool,
 }
 
-impl<D: Device> CudaForward<'_, '_, '_, D> {
-    /// A buffer that a product is written to. `Proj` and `FfnOut` become x̂ of their LayerNorms, and `PreAct` the
-    /// derivative of the activation function.
-    fn product(&self, buffer: Buffer) -> DeviceSlice<f32> {
-        let tape = self.layer.tape;
+impl<D: Device> CudaOps<'_, '_, '_, D> {
+    /// A buffer. Some have the same memory: `Proj` and `FfnOut` become x̂ of their LayerNorms, and `PreAct` the derivative
+    /// of the activation function.
+    fn tensor(&self, buffer: Buffer) -> MixedTensor {
+        let (tape, workspace) = (self.layer.tape, self.workspace);
         match buffer {
-            Buffer::Proj => tape.ln1.x_hat,
-            Buffer::PreAct => tape.act_grad,
-            Buffer::FfnOut => tape.ln2.x_hat,
-            other => unreachable!("{other:?} is no product of the forward pass"),
+            Buffer::XRows if self.layer.rows == Rows::First => tape.x_cls,
+            Buffer::X | Buffer::XRows => self.x,
+            Buffer::Context => tape.context,
+            Buffer::Proj => MixedTensor::f32_only(tape.ln1.x_hat),
+            Buffer::Ln1Out => tape.ln1_out,
+            Buffer::PreAct => MixedTensor::f32_only(tape.act_grad),
+            Buffer::FfnAct => tape.ffn_act,
+            Buffer::FfnOut => MixedTensor::f32_only(tape.ln2.x_hat),
+            Buffer::Out => self.out,
+            Buffer::D => MixedTensor::f32_only(self.d),
+            Buffer::DFfnOut | Buffer::DProj => workspace.dh,
+            Buffer::DFfn => workspace.di,
+            Buffer::DContext => MixedTensor::f32_only(workspace.dcontext),
         }
+    }
+
+    /// A buffer in the type that GEMMs read.
+    fn operand(&self, buffer: Buffer) -> GemmOperand {
+        let (rows, config) = (self.layer.rows, self.layer.model.config);
+        let (rows, width) = match buffer {
+            Buffer::X => (Rows::All, config.hidden),
+            Buffer::FfnAct | Buffer::DFfn => (rows, config.intermediate),
+            _ => (rows, config.hidden),
+        };
+        self.tensor(buffer).gemm_operand(self.ops.len(rows) * width)
+    }
+
+    fn sums(&self) -> PartialSums {
+        self.layer.model.partial_sums(self.workspace)
+    }
+
+    /// The backward pass of the projections of all tokens. Adds the gradient of `X` to `D`.
+    fn all_qkv_backward(&mut self) -> Result<()> {
+        let EncoderLayer { model, layout, .. } = self.layer;
+        let (t, h) = (self.ops.len(Rows::All), model.config.hidden);
+        let (dqkv, x) = (self.workspace.dqkv.gemm_operand(t * 3 * h), self.operand(Buffer::X));
+        let gradient = model.gradient(&layout.qkv);
+        self.ops.linear_weight_grad(gradient, dqkv, x, t, self.accumulate)?; //                  (3 H, H)
+        self.ops.linear_input_grad(self.d, dqkv, self.layer.matrix(&layout.qkv), h, true) //     (T, H)
+    }
+
+    /// The backward pass of the projections where only first tokens have queries. Writes the gradient of `X` to `dx`.
+    fn first_qkv_backward(&mut self) -> Result<()> {
+        let EncoderLayer { model, rows, .. } = self.layer;
+        let h = model.config.hidden;
+        let (t, r) = (self.ops.len(Rows::All), self.ops.len(rows));
+        let Workspace { dqkv, dq_cls, .. } = *self.workspace;
+        let (dq, dkv) = (dq_cls.gemm_operand(r * h), dqkv.gemm_operand(t * 2 * h));
+        let [query, key_value] = [0..1, 1..3].map(|part| self.layer.qkv_rows(part));
+        let (x_rows, x) = (self.operand(Buffer::XRows), self.operand(Buffer::X));
+        let accumulate = self.accumulate;
+        self.ops.linear_weight_grad(model.gradient(&query), dq, x_rows, r, accumulate)?; //      (H, H)
+        self.ops.linear_weight_grad(model.gradient(&key_value), dkv, x, t, accumulate)?; //      (2 H, H)
+        // d becomes the gradient of XRows.
+        self.ops.linear_input_grad(self.d, dq, model.layer_matrix(query), h, true)?; //          (R, H)
+        self.ops.scatter_first_rows(self.d, h, self.dx)?; //                                     (T, H)
+        self.ops.linear_input_grad(self.dx, dkv, model.layer_matrix(key_value), h, true) //      (T, H)
     }
 }
 
-impl<D: Device> ForwardOps for CudaForward<'_, '_, '_, D> {
+impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
     type Error = Error;
 
     fn project_qkv(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
-        let h = model.config.hidden;
-        let (t, r) = (self.ops.len(Rows::All), self.ops.len(rows));
+        let (h, x) = (model.config.hidden, self.operand(Buffer::X));
         if rows == Rows::All {
-            let qkv = self.layer.matrix(&layout.qkv);
-            return self.ops.linear(tape.qkv, self.x.gemm_operand(t * h), qkv, h); //             (T, 3 H)
+            return self.ops.linear(tape.qkv, x, self.layer.matrix(&layout.qkv), h); //           (T, 3 H)
         }
         let [query, key_value] = [0..1, 1..3].map(|part| model.layer_matrix(self.layer.qkv_rows(part)));
         self.ops.gather_first_rows(self.x.f32, h, tape.x_cls)?; //                               (R, H)
-        self.ops.linear(tape.q_cls, tape.x_cls.gemm_operand(r * h), query, h)?; //               (R, H)
-        self.ops.linear(tape.qkv, self.x.gemm_operand(t * h), key_value, h) //                   (T, 2 H)
+        let x_rows = self.operand(Buffer::XRows);
+        self.ops.linear(tape.q_cls, x_rows, query, h)?; //                                       (R, H)
+        self.ops.linear(tape.qkv, x, key_value, h) //                                            (T, 2 H)
     }
 
     fn attention(&mut self) -> Result<()> {
@@ -192,24 +228,18 @@ impl<D: Device> ForwardOps for CudaForward<'_, '_, '_, D> {
     }
 
     fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<()> {
-        let (y, x) = (self.product(y), operand(&self.layer, self.ops, x));
-        let matrix = self.layer.matrix(self.layer.matrix_range(weight));
-        self.ops.linear(y, x, matrix, self.layer.inputs(weight))
+        let (y, x, inputs) = (self.tensor(y).f32, self.operand(x), weight.inputs(self.layer.model.config));
+        self.ops.linear(y, x, self.layer.matrix(self.layer.matrix_range(weight)), inputs)
     }
 
-    fn add_norm(&mut self, norm: Norm, _x: Buffer, residual: Buffer, y: Buffer) -> Result<()> {
-        let EncoderLayer { model, tape, rows, .. } = self.layer;
+    fn add_norm(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<()> {
+        let EncoderLayer { model, rows, .. } = self.layer;
         let (range, bias, dropout) = self.layer.norm(norm);
-        let x = match residual {
-            Buffer::XRows if rows == Rows::All => self.x.f32,
-            Buffer::XRows => tape.x_cls.f32,
-            _ => tape.ln1_out.f32,
-        };
-        let residual = Residual { bias: model.weight(bias), dropout, x };
-        let norm_params =
+        let residual = Residual { bias: model.weight(bias), dropout, x: self.tensor(residual).f32 };
+        let params =
             LayerNorm { weight_and_bias: model.weight(range), eps: model.config.layer_norm_eps as f32 };
-        let y = if y == Buffer::Out { self.out } else { tape.ln1_out };
-        self.ops.add_layer_norm(rows, residual, norm_params, self.layer.saved_norm(norm), y)
+        let saved = SavedNorm { x_hat: self.tensor(x).f32, rstd: self.layer.saved_norm(norm).rstd };
+        self.ops.add_layer_norm(rows, residual, params, saved, self.tensor(y))
     }
 
     fn activate(&mut self) -> Result<()> {
@@ -217,69 +247,8 @@ impl<D: Device> ForwardOps for CudaForward<'_, '_, '_, D> {
         let bias = model.weight(&layout.up_bias);
         self.ops.activation(rows, model.config.activation, bias, tape.act_grad, tape.ffn_act)
     }
-}
 
-/// The backward pass of a layer.
-struct CudaBackward<'o, 'd, 'l, D: Device> {
-    layer: EncoderLayer<'l>,
-    ops: &'o mut Ops<'d, D>,
-    /// (T, H)
-    x: MixedTensor,
-    workspace: &'o Workspace,
-    sums: PartialSums,
-    /// Gradient of the residual stream: (R, H)
-    d: DeviceSlice<f32>,
-    /// Gradient of the input in the last layer: (T, H)
-    dx: DeviceSlice<f32>,
-    /// Whether gradients are added to those in the arena.
-    accumulate: bool,
-}
-
-impl<D: Device> CudaBackward<'_, '_, '_, D> {
-    fn operand(&self, buffer: Buffer) -> GemmOperand {
-        let (h, i) = (self.layer.model.config.hidden, self.layer.model.config.intermediate);
-        let r = self.ops.len(self.layer.rows);
-        match buffer {
-            Buffer::DFfnOut | Buffer::DProj => self.workspace.dh.gemm_operand(r * h),
-            Buffer::DFfn => self.workspace.di.gemm_operand(r * i),
-            other => operand(&self.layer, self.ops, other),
-        }
-    }
-
-    /// The backward pass of the projections of all tokens. Adds the gradient of `x` to `d`.
-    fn all_qkv_backward(&mut self) -> Result<()> {
-        let EncoderLayer { model, layout, .. } = self.layer;
-        let (t, h) = (self.ops.len(Rows::All), model.config.hidden);
-        let (dqkv, x) = (self.workspace.dqkv.gemm_operand(t * 3 * h), self.x.gemm_operand(t * h));
-        let gradient = model.gradient(&layout.qkv);
-        self.ops.linear_weight_grad(gradient, dqkv, x, t, self.accumulate)?; //                  (3 H, H)
-        self.ops.linear_input_grad(self.d, dqkv, self.layer.matrix(&layout.qkv), h, true) //     (T, H)
-    }
-
-    /// The backward pass of the projections where only first tokens have queries. Writes the gradient of `x` to `dx`.
-    fn first_qkv_backward(&mut self) -> Result<()> {
-        let EncoderLayer { model, tape, rows, .. } = self.layer;
-        let h = model.config.hidden;
-        let (t, r) = (self.ops.len(Rows::All), self.ops.len(rows));
-        let Workspace { dqkv, dq_cls, .. } = *self.workspace;
-        let (dq, dkv) = (dq_cls.gemm_operand(r * h), dqkv.gemm_operand(t * 2 * h));
-        let [query, key_value] = [0..1, 1..3].map(|part| self.layer.qkv_rows(part));
-        let (x_cls, x) = (tape.x_cls.gemm_operand(r * h), self.x.gemm_operand(t * h));
-        let accumulate = self.accumulate;
-        self.ops.linear_weight_grad(model.gradient(&query), dq, x_cls, r, accumulate)?; //       (H, H)
-        self.ops.linear_weight_grad(model.gradient(&key_value), dkv, x, t, accumulate)?; //      (2 H, H)
-        // d becomes the gradient of x_cls.
-        self.ops.linear_input_grad(self.d, dq, model.layer_matrix(query), h, true)?; //          (R, H)
-        self.ops.scatter_first_rows(self.d, h, self.dx)?; //                                     (T, H)
-        self.ops.linear_input_grad(self.dx, dkv, model.layer_matrix(key_value), h, true) //      (T, H)
-    }
-}
-
-impl<D: Device> BackwardOps for CudaBackward<'_, '_, '_, D> {
-    type Error = Error;
-
-    /// Both `DFfnOut` and `DProj` are `dh`.
-    fn norm_backward(&mut self, norm: Norm, _d_x: Buffer) -> Result<()> {
+    fn add_norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<()> {
         let EncoderLayer { model, rows, .. } = self.layer;
         let (range, bias, dropout) = self.layer.norm(norm);
         let columns =
@@ -287,8 +256,8 @@ impl<D: Device> BackwardOps for CudaBackward<'_, '_, '_, D> {
         let weight = model.weight(&(range.start..range.start + range.len() / 2));
         let saved = (self.layer.saved_norm(norm), weight);
         let dropout = [DropoutSite::DISABLED, dropout];
-        let sums = (self.sums, columns);
-        self.ops.layer_norm_backward(rows, dropout, saved, self.d, self.workspace.dh, sums)
+        let (d_x, sums) = (self.tensor(d_x), (self.sums(), columns));
+        self.ops.layer_norm_backward(rows, dropout, saved, self.d, d_x, sums)
     }
 
     fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<()> {
@@ -298,20 +267,15 @@ impl<D: Device> BackwardOps for CudaBackward<'_, '_, '_, D> {
     }
 
     fn input_grad(&mut self, d_x: Buffer, d_y: Buffer, weight: Matrix, store: Store) -> Result<()> {
-        let out = match d_x {
-            Buffer::D => self.d,
-            Buffer::DFfn => self.workspace.di.f32,
-            Buffer::DContext => self.workspace.dcontext,
-            other => unreachable!("{other:?} is no gradient of the input of a product"),
-        };
-        let (d_y, inputs) = (self.operand(d_y), self.layer.inputs(weight));
+        let (d_x, d_y) = (self.tensor(d_x).f32, self.operand(d_y));
         let matrix = self.layer.matrix(self.layer.matrix_range(weight));
-        self.ops.linear_input_grad(out, d_y, matrix, inputs, store == Store::Add)
+        let inputs = weight.inputs(self.layer.model.config);
+        self.ops.linear_input_grad(d_x, d_y, matrix, inputs, store == Store::Add)
     }
 
     fn activation_backward(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
-        let sums = (self.sums, self.layer.vector_column(&layout.up_bias));
+        let sums = (self.sums(), self.layer.vector_column(&layout.up_bias));
         self.ops.column_sums(rows, model.config.intermediate, Some(tape.act_grad), self.workspace.di, sums)
     }
 
@@ -327,10 +291,10 @@ impl<D: Device> BackwardOps for CudaBackward<'_, '_, '_, D> {
         let context = (tape.context.f32, tape.lse);
         self.ops.attention_backward(&self.layer.attention(), context, (dcontext, delta), grads)?;
         if rows == Rows::All {
-            return self.ops.column_sums(Rows::All, 3 * h, None, dqkv, (self.sums, bias));
+            return self.ops.column_sums(Rows::All, 3 * h, None, dqkv, (self.sums(), bias));
         }
-        self.ops.column_sums(rows, h, None, dq_cls, (self.sums, bias))?;
-        self.ops.column_sums(Rows::All, 2 * h, None, dqkv, (self.sums, bias + h))
+        self.ops.column_sums(rows, h, None, dq_cls, (self.sums(), bias))?;
+        self.ops.column_sums(Rows::All, 2 * h, None, dqkv, (self.sums(), bias + h))
     }
 
     fn qkv_backward(&mut self) -> Result<()> {

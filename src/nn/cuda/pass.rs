@@ -21,7 +21,7 @@ impl<'a> Model<'a> {
         ops.embeddings(tables, norm, dropout, workspace.embedding_norm, workspace.hidden_state(0, layers))?;
         for index in 0..layers {
             let (x, out) = (workspace.hidden_state(index, layers), workspace.hidden_state(index + 1, layers));
-            self.layer(index, workspace).forward(ops, x, out)?;
+            self.layer(index, workspace).forward(ops, workspace, [x, out])?;
         }
         let examples = ops.len(Rows::First);
         let output = GemmOperand::F32(workspace.hidden_state(layers, layers).f32.prefix(examples * h));

@@ -245,8 +245,7 @@ impl Pass<'_> {
         let seconds = forward.sum::<f64>() / batches.len() as f64;
         for index in (0..model.config.layers).rev() {
             shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
-            let set = model.config.sharing.parameter_set(index);
-            gradients.add_layer(model.layout, (index, set), shards);
+            gradients.add_layer(model, index, shards);
         }
         shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
             shard.embed_backward(model, batch, dropout);

@@ -1,6 +1,7 @@
 //! Gradients of all parameters but the word embedding, reduced over the shards of a batch.
 
 use super::layout::Layout;
+use super::model::Model;
 use super::shard::Shard;
 use kernels::Cpu;
 use kernels::adamw::add_assign;
@@ -29,17 +30,18 @@ impl Gradients {
         Gradients { arena, matmul, has_sum: vec![false; layout.layers.len()] }
     }
 
-    /// Adds the gradients of the matrices of layer `index`, which has the parameters `set`, after its backward pass:
-    /// d_W += d_yᵀ x over the rows of all shards. Threads divide the output, so the order of additions does not depend
-    /// on their number.
-    pub(super) fn add_layer(&mut self, layout: &Layout, (index, set): (usize, usize), shards: &[Shard]) {
-        let matrices = layout.layers[set].matrices();
-        let operands: Vec<_> = shards.iter().map(|shard| shard.weight_grad_operands(index)).collect();
+    /// Adds the gradients of the matrices of layer `index` after its backward pass: d_W += d_yᵀ x over the rows of all
+    /// shards. Threads divide the output, so the order of additions does not depend on their number.
+    pub(super) fn add_layer(&mut self, model: Model<'_>, index: usize, shards: &mut [Shard]) {
+        let set = model.config.sharing.parameter_set(index);
+        let matrices = model.layout.layers[set].matrices();
+        let operands: Vec<_> =
+            shards.iter_mut().map(|shard| shard.weight_grad_operands(model, index)).collect();
         let mut rest = &mut self.arena[matrices[0].0.start..];
         let gradient = |(i, (range, outputs)): (usize, (&Range<usize>, usize))| WeightGrad {
             d_w: rest.split_off_mut(..range.len()).expect("matrices of a layer are adjacent"),
-            d_y: operands.iter().map(|operands| operands[i].0).collect(),
-            x: operands.iter().map(|operands| operands[i].1).collect(),
+            d_y: operands.iter().map(|operands| operands[i][0]).collect(),
+            x: operands.iter().map(|operands| operands[i][1]).collect(),
             outputs,
         };
         let gradients = matrices.into_iter().enumerate().map(gradient).collect();

@@ -1,12 +1,13 @@
 //! The operations of an encoder layer on the CPU; [`crate::nn::encoder_layer`] says in which order.
 
+use super::layer_buffers::LayerBuffers;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
-use super::workspace::{GradBuffers, Workspace};
+use super::workspace::{GradSlices, Workspace};
 use crate::nn::architecture::DropoutSite;
 use crate::nn::config::ModelConfig;
-use crate::nn::encoder_layer::{self, BackwardOps, Buffer, ForwardOps, Matrix, Norm, Store};
+use crate::nn::encoder_layer::{self, Buffer, LayerOps, Matrix, Norm, Store};
 use kernels::Cpu;
 use kernels::activation::{activate, activate_backward};
 use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
@@ -35,63 +36,95 @@ pub(super) struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// `x` (T, H) → `out` (R, H). `tape` receives what the backward pass needs.
+    /// `x` (T, H) → `out` (R, H). `tape` receives what the backward pass needs. `x` is not changed.
     pub(super) fn forward(
         &self,
-        x: &[f32],
+        x: &mut [f32],
         rows: &RowSelection,
         tape: &mut LayerTape,
         workspace: &mut Workspace,
-        out: &mut Vec<f32>,
+        out: &mut [f32],
     ) {
-        let (h, i) = (self.config.hidden, self.config.intermediate);
+        let (h, i) = self.sizes();
         tape.resize(rows, (x.len() / h, h, i));
-        let Workspace { matmul, attention, grads } = workspace;
-        let buffers = Buffers { x, rows, h, i, tape, grads, out };
-        let mut ops = CpuOps { layer: self, matmul, attention, buffers, vector_grads: &mut [] };
+        let Workspace { matmul, attention, weight_grads, .. } = workspace;
+        let buffers = LayerBuffers::new(x, rows, tape, GradSlices::default(), out);
+        let vector_grads = &mut [];
+        let mut ops = CpuOps { layer: self, rows, matmul, attention, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::forward(&mut ops);
     }
 
     /// The backward pass of [`Layer::forward`]. The first buffer of `grad_ping_pong` holds the gradient of the output
     /// (R, H) on entry and that of the input `x` (T, H) on return. Adds the gradients of biases and LayerNorms to
-    /// `vector_grads`; [`weight_grad_operands`] gives the operands of the gradients of the matrices.
+    /// `vector_grads`; [`Layer::weight_grad_operands`] gives the operands of the gradients of the matrices.
     pub(super) fn backward(
         &self,
-        x: &[f32],
+        x: &mut [f32],
         rows: &RowSelection,
         tape: &mut LayerTape,
         vector_grads: &mut [f32],
         workspace: &mut Workspace,
     ) {
-        let (h, i) = (self.config.hidden, self.config.intermediate);
-        let Workspace { matmul, attention, grads } = workspace;
-        let buffers = Buffers { x, rows, h, i, tape, grads, out: &mut Vec::new() };
-        let mut ops = CpuOps { layer: self, matmul, attention, buffers, vector_grads };
+        let Workspace { matmul, attention, grads, weight_grads } = workspace;
+        weight_grads.clear();
+        let slices = grads.slices((x.len() / self.config.hidden, rows.len()), self.sizes());
+        let buffers = LayerBuffers::new(x, rows, tape, slices, &mut []);
+        let mut ops = CpuOps { layer: self, rows, matmul, attention, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::backward(&mut ops);
+        grads.ping_pong.swap(0, 1);
+    }
+
+    /// After [`Layer::backward`], the operands d_y and x of the gradient d_W = d_yᵀ x of each matrix, in the order of
+    /// [`LayerRanges::matrices`].
+    pub(super) fn weight_grad_operands<'b>(
+        &self,
+        x: &'b mut [f32],
+        rows: &RowSelection,
+        tape: &'b mut LayerTape,
+        workspace: &'b mut Workspace,
+    ) -> [[&'b [f32]; 2]; 5] {
+        let Workspace { grads, weight_grads, .. } = workspace;
+        let slices = grads.slices((x.len() / self.config.hidden, rows.len()), self.sizes());
+        let LayerBuffers { named, d_q, d_kv, .. } = LayerBuffers::new(x, rows, tape, slices, &mut []);
+        let read = named.into_reader();
+        let noted = |matrix: Matrix| {
+            let (_, operands) =
+                weight_grads.iter().find(|(noted, _)| *noted == matrix).expect("a backward pass");
+            operands.map(&read)
+        };
+        [
+            [d_q, read(Buffer::XRows)],  // Wq:  (R, H), (R, H)
+            [d_kv, read(Buffer::X)],     // Wkv: (T, 2H), (T, H)
+            noted(Matrix::AttentionOut), // (R, H), (R, H)
+            noted(Matrix::Up),           // (R, I), (R, H)
+            noted(Matrix::Down),         // (R, H), (R, I)
+        ]
+    }
+
+    /// Hidden and intermediate size.
+    fn sizes(&self) -> (usize, usize) {
+        (self.config.hidden, self.config.intermediate)
     }
 
     /// A matrix of the layer.
     fn matrix(&self, matrix: Matrix) -> WeightMatrix<'_> {
         let LayerRanges { attention_out, up, down, .. } = self.params;
-        match matrix {
-            Matrix::AttentionOut => self.weight(&attention_out.weight, self.config.hidden),
-            Matrix::Up => self.weight(&up.weight, self.config.hidden),
-            Matrix::Down => self.weight(&down.weight, self.config.intermediate),
-        }
+        let range = match matrix {
+            Matrix::AttentionOut => &attention_out.weight,
+            Matrix::Up => &up.weight,
+            Matrix::Down => &down.weight,
+        };
+        WeightMatrix::new(self.slice(range), matrix.inputs(self.config))
     }
 
     /// (H, H)
     fn query(&self) -> WeightMatrix<'_> {
-        self.weight(&self.params.query, self.config.hidden)
+        WeightMatrix::new(self.slice(&self.params.query), self.config.hidden)
     }
 
     /// (2H, H)
     fn key_value(&self) -> WeightMatrix<'_> {
-        self.weight(&self.params.key_value, self.config.hidden)
-    }
-
-    fn weight(&self, range: &Range<usize>, inputs: usize) -> WeightMatrix<'_> {
-        WeightMatrix::new(self.slice(range), inputs)
+        WeightMatrix::new(self.slice(&self.params.key_value), self.config.hidden)
     }
 
     fn slice(&self, range: &Range<usize>) -> &[f32] {
@@ -109,11 +142,7 @@ impl Layer<'_> {
 
     /// The dropout of what is added to the residual connection of a LayerNorm.
     fn norm_mask<'r>(&self, norm: Norm, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let site = match norm {
-            Norm::Attention => self.site(dropout::attention_output(self.index), DropoutSite::AttentionOutput),
-            Norm::Output => self.site(dropout::feed_forward(self.index), DropoutSite::FeedForward),
-        };
-        DropoutMask { site, row_indices: &rows.token_indices }
+        DropoutMask { site: self.site(norm.dropout(self.index)), row_indices: &rows.token_indices }
     }
 
     fn attention_batch<'r>(&'r self, rows: &'r RowSelection) -> AttentionBatch<'r> {
@@ -125,7 +154,7 @@ impl Layer<'_> {
                 max_positions: config.max_positions,
             },
             examples: &rows.spans,
-            dropout: self.site(dropout::attention(self.index), DropoutSite::Attention),
+            dropout: self.site((dropout::attention(self.index), DropoutSite::Attention)),
             bias: self.relative_bias.map(|bias| RelativeBias {
                 table: self.slice(&bias.table),
                 buckets: &bias.buckets,
@@ -136,164 +165,84 @@ impl Layer<'_> {
     }
 
     /// The masks with that number, or `None` without dropout.
-    fn site(&self, number: u32, site: DropoutSite) -> Option<Site> {
+    fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
         self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
     }
 }
 
-/// The buffers of a layer on the CPU: those of its tape, which are as long as the batch, and those of the workspace, which
-/// may be longer. The tape has fewer buffers than the layer: `Proj` and `FfnOut` become x̂ of their LayerNorms, which
-/// become `DProj` and `DFfnOut`; `PreAct` becomes the derivative of the activation function.
-struct Buffers<'b> {
-    /// (T, H)
-    x: &'b [f32],
-    rows: &'b RowSelection,
-    h: usize,
-    i: usize,
-    tape: &'b mut LayerTape,
-    grads: &'b mut GradBuffers,
-    out: &'b mut Vec<f32>,
-}
-
-impl Buffers<'_> {
-    fn vec(&mut self, buffer: Buffer) -> &mut Vec<f32> {
-        let Buffers { tape, grads, out, .. } = self;
-        match buffer {
-            Buffer::XRows => &mut tape.x_cls,
-            Buffer::Context => &mut tape.context,
-            Buffer::Proj | Buffer::DProj => &mut tape.ln1_xhat,
-            Buffer::Ln1Out => &mut tape.ln1_out,
-            Buffer::PreAct => &mut tape.act_grad,
-            Buffer::FfnAct => &mut tape.ffn_act,
-            Buffer::FfnOut | Buffer::DFfnOut => &mut tape.ln2_xhat,
-            Buffer::Out => out,
-            Buffer::D => &mut grads.ping_pong[0],
-            Buffer::DFfn => &mut grads.d_ffn,
-            Buffer::DContext => &mut grads.d_context,
-        }
-    }
-
-    fn len(&self, buffer: Buffer) -> usize {
-        let width =
-            if matches!(buffer, Buffer::PreAct | Buffer::FfnAct | Buffer::DFfn) { self.i } else { self.h };
-        self.rows.len() * width
-    }
-
-    /// A buffer to read.
-    fn read(&self, buffer: Buffer) -> &[f32] {
-        let Buffers { tape, grads, .. } = self;
-        let whole: &[f32] = match buffer {
-            Buffer::XRows if self.rows.selected.is_none() => self.x,
-            Buffer::XRows => &tape.x_cls,
-            Buffer::Context => &tape.context,
-            Buffer::Proj | Buffer::DProj => &tape.ln1_xhat,
-            Buffer::Ln1Out => &tape.ln1_out,
-            Buffer::PreAct => &tape.act_grad,
-            Buffer::FfnAct => &tape.ffn_act,
-            Buffer::FfnOut | Buffer::DFfnOut => &tape.ln2_xhat,
-            Buffer::Out => self.out,
-            Buffer::D => &grads.ping_pong[0],
-            Buffer::DFfn => &grads.d_ffn,
-            Buffer::DContext => &grads.d_context,
-        };
-        &whole[..self.len(buffer)]
-    }
-
-    /// Runs `work` with a buffer to write and the other ones to read.
-    fn write(&mut self, buffer: Buffer, work: impl FnOnce(&mut [f32], &Self)) {
-        let mut taken = std::mem::take(self.vec(buffer));
-        work(&mut taken[..self.len(buffer)], self);
-        *self.vec(buffer) = taken;
-    }
-}
-
 /// What the operations of a layer read and write.
-struct CpuOps<'o, 'b> {
+struct CpuOps<'o> {
     layer: &'o Layer<'o>,
+    rows: &'o RowSelection,
     matmul: &'o mut Matmul,
     attention: &'o mut Attention,
-    buffers: Buffers<'b>,
+    buffers: LayerBuffers<'o>,
     vector_grads: &'o mut [f32],
+    weight_grads: &'o mut Vec<(Matrix, [Buffer; 2])>,
 }
 
-impl ForwardOps for CpuOps<'_, '_> {
+impl LayerOps for CpuOps<'_> {
     type Error = Infallible;
 
     fn project_qkv(&mut self) -> Result<(), Infallible> {
-        let Buffers { x, rows, h, tape, .. } = &mut self.buffers;
-        let LayerTape { x_cls, q, kv, .. } = &mut **tape;
-        let x_rows = rows.gather(x, *h, x_cls);
+        let LayerBuffers { named, q, kv, .. } = &mut self.buffers;
+        let [x, x_rows] = named.select_rows(self.rows, self.layer.config.hidden);
         self.matmul.forward(q, x_rows, self.layer.query()); //       (R, H)
         self.matmul.forward(kv, x, self.layer.key_value()); //      (T, 2H)
         Ok(())
     }
 
     fn attention(&mut self) -> Result<(), Infallible> {
-        let Buffers { rows, tape, .. } = &mut self.buffers;
-        let LayerTape { q, kv, attn_probs, context, .. } = &mut **tape;
-        let qkv = Qkv { q, kv, bias: self.layer.slice(&self.layer.params.qkv_bias) };
-        self.attention.forward(self.layer.cpu, self.layer.attention_batch(rows), qkv, attn_probs, context);
+        let CpuOps { layer, rows, attention, .. } = self;
+        let LayerBuffers { named, q, kv, attn_probs, .. } = &mut self.buffers;
+        let [context] = named.get([Buffer::Context]);
+        let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
+        attention.forward(layer.cpu, layer.attention_batch(rows), qkv, attn_probs, context);
         Ok(())
     }
 
     fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<(), Infallible> {
-        let CpuOps { layer, matmul, buffers, .. } = self;
-        buffers.write(y, |y, buffers| matmul.forward(y, buffers.read(x), layer.matrix(weight)));
+        let [y, x] = self.buffers.named.get([y, x]);
+        self.matmul.forward(y, x, self.layer.matrix(weight));
         Ok(())
     }
 
     fn add_norm(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<(), Infallible> {
-        let (layer, rows) = (self.layer, self.buffers.rows);
+        let layer = self.layer;
         let (WeightBias { weight, bias }, added_bias) = layer.norm_params(norm);
-        let params = LayerNorm {
-            weight: layer.slice(weight),
-            bias: layer.slice(bias),
-            eps: layer.config.layer_norm_eps,
-        };
-        let mut rstd = std::mem::take(self.buffers.tape.rstd(norm));
-        let mut taken = std::mem::take(self.buffers.vec(x));
-        self.buffers.write(y, |y, buffers| {
-            let sum = (layer.slice(added_bias), layer.norm_mask(norm, rows), buffers.read(residual));
-            dropout_add_norm(layer.cpu, &mut taken, sum, params, &mut rstd, y);
-        });
-        *self.buffers.vec(x) = taken;
-        *self.buffers.tape.rstd(norm) = rstd;
+        let eps = layer.config.layer_norm_eps;
+        let params = LayerNorm { weight: layer.slice(weight), bias: layer.slice(bias), eps };
+        let LayerBuffers { named, rstd, .. } = &mut self.buffers;
+        let [x, residual, y] = named.get([x, residual, y]);
+        let sum = (layer.slice(added_bias), layer.norm_mask(norm, self.rows), &*residual);
+        dropout_add_norm(layer.cpu, x, sum, params, rstd[norm as usize], y);
         Ok(())
     }
 
     fn activate(&mut self) -> Result<(), Infallible> {
-        let (layer, LayerTape { act_grad, ffn_act, .. }) = (self.layer, &mut *self.buffers.tape);
-        let bias = layer.slice(&layer.params.up.bias);
-        activate(layer.cpu, layer.config.activation, act_grad, bias, ffn_act);
+        let layer = self.layer;
+        let [pre_act, ffn_act] = self.buffers.named.get([Buffer::PreAct, Buffer::FfnAct]);
+        activate(layer.cpu, layer.config.activation, pre_act, layer.slice(&layer.params.up.bias), ffn_act);
         Ok(())
     }
-}
 
-impl BackwardOps for CpuOps<'_, '_> {
-    type Error = Infallible;
-
-    fn norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Infallible> {
-        let (layer, rows) = (self.layer, self.buffers.rows);
+    fn add_norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<(), Infallible> {
+        let layer = self.layer;
         let (params, added_bias) = layer.norm_params(norm);
-        let rstd = std::mem::take(self.buffers.tape.rstd(norm));
+        let LayerBuffers { named, rstd, .. } = &mut self.buffers;
+        // x̂ is replaced by d_x.
+        let [d, xhat] = named.get([Buffer::D, d_x]);
         let (weight, bias) = self.vector_grads[params.both()].split_at_mut(params.weight.len());
         let grad = LayerNormGrad { weight, bias };
-        self.buffers.write(Buffer::D, |d, buffers| {
-            // x̂, which d_x replaces below.
-            let xhat = buffers.read(d_x);
-            layer_norm_backward(layer.cpu, d, xhat, &rstd, layer.slice(&params.weight), grad);
-        });
-        *self.buffers.tape.rstd(norm) = rstd;
-        let d_bias = &mut self.vector_grads[added_bias.clone()];
-        self.buffers.write(d_x, |d_x, buffers| {
-            let mask = layer.norm_mask(norm, rows);
-            dropout_bias_backward(layer.cpu, buffers.read(Buffer::D), mask, d_x, d_bias);
-        });
+        layer_norm_backward(layer.cpu, d, xhat, rstd[norm as usize], layer.slice(&params.weight), grad);
+        let (d_x, d_bias) = (xhat, &mut self.vector_grads[added_bias.clone()]);
+        dropout_bias_backward(layer.cpu, d, layer.norm_mask(norm, self.rows), d_x, d_bias);
         Ok(())
     }
 
-    /// [`weight_grad_operands`] gives the operands to the gradients of all shards.
-    fn weight_grad(&mut self, _weight: Matrix, _d_y: Buffer, _x: Buffer) -> Result<(), Infallible> {
+    /// The product is over the rows of all shards: see [`Layer::weight_grad_operands`].
+    fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<(), Infallible> {
+        self.weight_grads.push((weight, [d_y, x]));
         Ok(())
     }
 
@@ -304,33 +253,26 @@ impl BackwardOps for CpuOps<'_, '_> {
         weight: Matrix,
         store: Store,
     ) -> Result<(), Infallible> {
-        let CpuOps { layer, matmul, buffers, .. } = self;
-        buffers.write(d_x, |d_x, buffers| {
-            matmul.backward_input(d_x, buffers.read(d_y), layer.matrix(weight), store == Store::Add);
-        });
+        let [d_x, d_y] = self.buffers.named.get([d_x, d_y]);
+        self.matmul.backward_input(d_x, d_y, self.layer.matrix(weight), store == Store::Add);
         Ok(())
     }
 
     fn activation_backward(&mut self) -> Result<(), Infallible> {
-        let layer = self.layer;
-        let d_bias = &mut self.vector_grads[layer.params.up.bias.clone()];
-        self.buffers.write(Buffer::DFfn, |d, buffers| {
-            activate_backward(layer.cpu, d, &buffers.tape.act_grad, d_bias);
-        });
+        let [d, act_grad] = self.buffers.named.get([Buffer::DFfn, Buffer::PreAct]);
+        let d_bias = &mut self.vector_grads[self.layer.params.up.bias.clone()];
+        activate_backward(self.layer.cpu, d, act_grad, d_bias);
         Ok(())
     }
 
     fn attention_backward(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, attention, buffers, vector_grads, .. } = self;
-        let (t, r) = (buffers.x.len(), buffers.len(Buffer::D));
-        let GradBuffers { d_context, d_q, d_kv, .. } = &mut *buffers.grads;
-        let (d_context, d_q, d_kv) = (&d_context[..r], &mut d_q[..r], &mut d_kv[..2 * t]);
-        let LayerTape { q, kv, attn_probs, .. } = &*buffers.tape;
+        let CpuOps { layer, rows, attention, vector_grads, .. } = self;
+        let LayerBuffers { named, q, kv, attn_probs, d_q, d_kv, .. } = &mut self.buffers;
+        let [d_context] = named.get([Buffer::DContext]);
         let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
         let d_bias = layer.relative_bias.map_or(0..0, |bias| bias.table.clone());
         let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias] };
-        let batch = layer.attention_batch(buffers.rows);
-        attention.backward(layer.cpu, batch, qkv, (attn_probs, d_context), grads);
+        attention.backward(layer.cpu, layer.attention_batch(rows), qkv, (attn_probs, d_context), grads);
         let (d_q_bias, d_kv_bias) =
             vector_grads[layer.params.qkv_bias.clone()].split_at_mut(layer.config.hidden);
         add_column_sums(layer.cpu, d_q, d_q_bias); //                d_bq += Σ_rows d_q
@@ -339,36 +281,12 @@ impl BackwardOps for CpuOps<'_, '_> {
     }
 
     fn qkv_backward(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, matmul, buffers, .. } = self;
-        let (t, r) = (buffers.x.len(), buffers.len(Buffer::D));
-        let GradBuffers { d_q, d_kv, ping_pong, .. } = &mut *buffers.grads;
-        let [d, d_x] = ping_pong;
-        let (d, d_x) = (&mut d[..r], &mut d_x[..t]);
-        matmul.backward_input(d, &d_q[..r], layer.query(), true); //           (R, H)  d_x_rows = D + d_q Wq
-        buffers.rows.scatter(d, layer.config.hidden, d_x); //                  (T, H)
-        matmul.backward_input(d_x, &d_kv[..2 * t], layer.key_value(), true); // (T, H)  d_x = d_x_rows + d_kv Wkv
-        ping_pong.swap(0, 1);
+        let CpuOps { layer, rows, matmul, .. } = self;
+        let LayerBuffers { named, d_q, d_kv, d_x, .. } = &mut self.buffers;
+        let [d] = named.get([Buffer::D]);
+        matmul.backward_input(d, d_q, layer.query(), true); //       (R, H)  d_x_rows = D + d_q Wq
+        rows.scatter(d, layer.config.hidden, d_x); //                (T, H)
+        matmul.backward_input(d_x, d_kv, layer.key_value(), true); // (T, H)  d_x = d_x_rows + d_kv Wkv
         Ok(())
     }
-}
-
-/// After [`Layer::backward`], the operands d_y and x of the gradient d_W = d_yᵀ x of each matrix, in the order of
-/// [`LayerRanges::matrices`].
-pub(super) fn weight_grad_operands<'a>(
-    x: &'a [f32],
-    rows: &RowSelection,
-    tape: &'a LayerTape,
-    workspace: &'a Workspace,
-) -> [(&'a [f32], &'a [f32]); 5] {
-    let (r, t) = (tape.ln1_out.len(), x.len());
-    let x_rows = if rows.selected.is_some() { &tape.x_cls } else { x };
-    let (d_proj, d_ffn_out) = (&tape.ln1_xhat, &tape.ln2_xhat);
-    let GradBuffers { d_q, d_kv, d_ffn, .. } = &workspace.grads;
-    [
-        (&d_q[..r], x_rows),     //                             Wq:    (R, H),  (R, H)
-        (&d_kv[..2 * t], x),     //                             Wkv:   (T, 2H), (T, H)
-        (d_proj, &tape.context), //                         Wo:    (R, H),  (R, H)
-        (&d_ffn[..tape.ffn_act.len()], &tape.ln1_out), //   Wup:   (R, I),  (R, H)
-        (d_ffn_out, &tape.ffn_act), //                      Wdown: (R, H),  (R, I)
-    ]
 }

@@ -19,6 +19,7 @@ mod engine;
 mod gradients;
 mod kernel_rates;
 mod layer;
+mod layer_buffers;
 mod layout;
 mod loss;
 mod matmul_rate;

@@ -40,11 +40,10 @@ impl RowSelection {
     }
 
     /// Copies the selected rows of `x` (T, H) to `selected_rows` (R, H), and returns `x` itself if all are selected.
-    pub(super) fn gather<'x>(&self, x: &'x [f32], h: usize, selected_rows: &'x mut Vec<f32>) -> &'x [f32] {
+    pub(super) fn gather<'x>(&self, x: &'x [f32], h: usize, selected_rows: &'x mut [f32]) -> &'x [f32] {
         let Some(tokens) = &self.selected else { return x };
-        selected_rows.clear();
-        for token in tokens {
-            selected_rows.extend_from_slice(&x[token * h..(token + 1) * h]);
+        for (token, row) in tokens.iter().zip(selected_rows.chunks_exact_mut(h)) {
+            row.copy_from_slice(&x[token * h..(token + 1) * h]);
         }
         selected_rows
     }

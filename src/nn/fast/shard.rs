@@ -1,6 +1,5 @@
 //! The forward and backward pass of a shard, a part of a batch that runs on its own threads.
 
-use super::layer::weight_grad_operands;
 use super::layout::Layout;
 use super::loss::{LossConfig, binary_cross_entropy, cross_entropy, one_hot, squared_error};
 use super::model::Model;
@@ -177,8 +176,8 @@ impl Shard {
             let mut out = std::mem::take(&mut self.hidden_states[output]);
             out.resize(rows.len() * config.hidden, 0.0);
             let tape = &mut self.tapes[if is_training { index } else { 0 }];
-            let (x, layer) = (&self.hidden_states[input], model.layer(index, dropout));
-            layer.forward(x, rows, tape, &mut self.workspace, &mut out);
+            let x = &mut self.hidden_states[input];
+            model.layer(index, dropout).forward(x, rows, tape, &mut self.workspace, &mut out);
             self.hidden_states[output] = out;
         }
         self.costs.layers.add_time_since(start);
@@ -356,7 +355,7 @@ impl Shard {
     pub(super) fn layer_backward(&mut self, model: Model<'_>, index: usize, dropout: Option<Dropout>) {
         let start = Instant::now();
         let rows = &self.rows[usize::from(index + 1 == model.config.layers)];
-        let (x, tape) = (&self.hidden_states[index], &mut self.tapes[index]);
+        let (x, tape) = (&mut self.hidden_states[index], &mut self.tapes[index]);
         let layer = model.layer(index, dropout);
         layer.backward(x, rows, tape, &mut self.vector_grads, &mut self.workspace);
         self.costs.layers.add_time_since(start);
@@ -364,9 +363,10 @@ impl Shard {
 
     /// The operands d_y and x of d_W = d_yᵀ x for each matrix of layer `index`. Valid between the backward passes of
     /// this layer and the layer below.
-    pub(super) fn weight_grad_operands(&self, index: usize) -> [(&[f32], &[f32]); 5] {
-        let rows = &self.rows[usize::from(index + 1 == self.tapes.len())];
-        weight_grad_operands(&self.hidden_states[index], rows, &self.tapes[index], &self.workspace)
+    pub(super) fn weight_grad_operands(&mut self, model: Model<'_>, index: usize) -> [[&[f32]; 2]; 5] {
+        let rows = &self.rows[usize::from(index + 1 == model.config.layers)];
+        let (x, tape) = (&mut self.hidden_states[index], &mut self.tapes[index]);
+        model.layer(index, None).weight_grad_operands(x, rows, tape, &mut self.workspace)
     }
 }
 

@@ -3,7 +3,6 @@
 //! Buffers grow to the largest batch and are not shrunk; each element is written before it is read.
 
 use super::row_selection::RowSelection;
-use crate::nn::encoder_layer::Norm;
 
 /// Activations of one layer. Shapes as in [`super::layer`].
 #[derive(Debug, Default)]
@@ -43,14 +42,6 @@ impl LayerTape {
         let r = rows.len();
         let x_cls = if rows.selected.is_some() { r * h } else { 0 };
         [x_cls, r * h, t * 2 * h, rows.attn_probs_len, r * h, r * h, r, r * h, r * i, r * i, r * h, r]
-    }
-
-    /// 1/σ of a LayerNorm.
-    pub(super) fn rstd(&mut self, norm: Norm) -> &mut Vec<f32> {
-        match norm {
-            Norm::Attention => &mut self.ln1_rstd,
-            Norm::Output => &mut self.ln2_rstd,
-        }
     }
 
     /// Resizes the buffers; `sizes` are (T, H, I).

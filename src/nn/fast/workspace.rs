@@ -3,6 +3,7 @@
 //! Shapes as in [`super::layer`]. Buffers grow to the largest batch and are not shrunk; each element is written
 //! before it is read.
 
+use crate::nn::encoder_layer::{Buffer, Matrix};
 use kernels::attention::Attention;
 use kernels::matmul::Matmul;
 
@@ -12,6 +13,25 @@ pub(super) struct Workspace {
     pub(super) matmul: Matmul,
     pub(super) attention: Attention,
     pub(super) grads: GradBuffers,
+    /// Matrices of the layer whose backward pass was the last one, each with the buffers d_y and x of its gradient d_yᵀ x.
+    pub(super) weight_grads: Vec<(Matrix, [Buffer; 2])>,
+}
+
+/// The beginnings of [`GradBuffers`] that a layer uses.
+#[derive(Default)]
+pub(super) struct GradSlices<'g> {
+    /// (R, H)
+    pub(super) d_context: &'g mut [f32],
+    /// (R, I)
+    pub(super) d_ffn: &'g mut [f32],
+    /// (R, H)
+    pub(super) d_q: &'g mut [f32],
+    /// (T, 2H)
+    pub(super) d_kv: &'g mut [f32],
+    /// (R, H)
+    pub(super) d: &'g mut [f32],
+    /// (T, H)
+    pub(super) d_x: &'g mut [f32],
 }
 
 /// Buffers of the backward pass.
@@ -31,7 +51,12 @@ pub(super) struct GradBuffers {
 
 impl Workspace {
     pub(super) fn new(matmul: Matmul) -> Self {
-        Workspace { matmul, attention: Attention::default(), grads: GradBuffers::default() }
+        Workspace {
+            matmul,
+            attention: Attention::default(),
+            grads: GradBuffers::default(),
+            weight_grads: Vec::new(),
+        }
     }
 }
 
@@ -45,6 +70,19 @@ impl GradBuffers {
     pub(super) fn resize(&mut self, sizes: (usize, usize, usize)) {
         for (buffer, length) in self.buffers().into_iter().zip(Self::lengths(sizes)) {
             buffer.resize(length, 0.0);
+        }
+    }
+
+    /// The buffers of a layer with `r` of `t` rows.
+    pub(super) fn slices(&mut self, (t, r): (usize, usize), (h, i): (usize, usize)) -> GradSlices<'_> {
+        let GradBuffers { d_context, d_ffn, d_q, d_kv, ping_pong: [d, d_x] } = self;
+        GradSlices {
+            d_context: &mut d_context[..r * h],
+            d_ffn: &mut d_ffn[..r * i],
+            d_q: &mut d_q[..r * h],
+            d_kv: &mut d_kv[..t * 2 * h],
+            d: &mut d[..r * h],
+            d_x: &mut d_x[..t * h],
         }
     }
 
