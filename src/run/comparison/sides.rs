@@ -169,7 +169,7 @@ fn runs_of_experiment(runs_dir: &Path, name: &str) -> Result<Option<ExperimentRu
     if rows.is_empty() {
         return Ok(None);
     }
-    let finished: Vec<RunRow> = rows.into_iter().filter(|row| is_finished(row)).collect();
+    let finished: Vec<RunRow> = rows.into_iter().filter(is_finished).collect();
     let Some(newest) = finished.first().and_then(|row| row.spec.clone()) else {
         return Err(Error::Usage(format!(
             "no run of {name} in {} is finished; resume one with: glue-tui train --resume {name}",
