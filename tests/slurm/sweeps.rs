@@ -9,6 +9,10 @@ use std::process::Child;
 
 const SWEEP: &str = "learning_rate = [1e-6, 1e-5, 1e-4, 1e-3]\nscheduler = \"asha\"\nreduction_factor = 2\n";
 
+/// One evaluation in each epoch of so many steps, which take more than a second.
+const EVAL_STEPS: u64 = 400;
+const LONG: &str = "max_train_samples = 3200\nper_device_train_batch_size = 8\neval_steps = 400\n";
+
 struct Fixture {
     fake: FakeSlurm,
     workspace: Workspace,
@@ -46,7 +50,7 @@ impl Fixture {
         let task = self.start(self.trials.len() - 1);
         let of_others = || self.trials[..self.trials.len() - 1].iter().find(|dir| attempts(dir) == 2);
         wait_until("a trial is promoted", || {
-            of_others().is_some_and(|dir| logged_steps(dir).last().is_some_and(|step| *step > 105))
+            of_others().is_some_and(|dir| logged_steps(dir).last().is_some_and(|step| *step > EVAL_STEPS + 5))
         });
         (task, of_others().unwrap().clone())
     }
@@ -70,7 +74,7 @@ fn lines(dir: &Path, kind: &str) -> usize {
 
 #[test]
 fn jobs_of_paused_trials_train_what_is_promoted_also_after_a_requeue() {
-    let fixture = submitted("max_steps = 1600\neval_steps = 100\nsave_steps = 400");
+    let fixture = submitted(&format!("{LONG}max_steps = 1600"));
     fixture.pause_first_trials();
     // As after a requeue: the trial stays paused, and no other one can be promoted yet.
     let again = end(fixture.start(0)).success();
@@ -109,7 +113,7 @@ fn jobs_of_paused_trials_train_what_is_promoted_also_after_a_requeue() {
 
 #[test]
 fn promoted_trial_that_is_cancelled_is_not_trained_on() {
-    let fixture = submitted("max_steps = 100000\neval_steps = 100");
+    let fixture = submitted(&format!("{LONG}max_steps = 100000"));
     fixture.pause_first_trials();
     let (task, promoted) = fixture.start_until_promotion();
     // Its own job has ended.
@@ -137,7 +141,8 @@ fn sweep_is_cancelled_and_submitted_as_a_whole() {
     let left = workspace.run(&["submit", &sweep, "--dry-run"]).success();
     assert!(left.stdout.contains("--array=0-0"), "{}", left.stdout);
     let cancelled = workspace.run(&["cancel", "tune"]).success();
-    assert_eq!(cancelled.paths(), fixture.trials[1..]);
+    let cancelled: Vec<PathBuf> = cancelled.paths().iter().map(|run| workspace.path().join(run)).collect();
+    assert_eq!(cancelled, fixture.trials[1..]);
     assert_eq!(fake.calls("scancel"), ["scancel 101_0", "scancel 101_1 101_2 101_3"]);
     assert!(workspace.list().iter().all(|row| row["status"] == "stopped"));
     assert!(workspace.run(&["cancel", &sweep]).failure(2).contains("neither submitted nor queued"));
