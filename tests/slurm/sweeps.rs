@@ -3,15 +3,19 @@
 
 use super::fake::{FakeSlurm, forget_interval};
 use super::workspace::{Workspace, end, is_finished, logged_steps, send_signal, summary, wait_until};
+use glue_tui::event::Command;
+use glue_tui::run::PendingCommand;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-const SWEEP: &str = "learning_rate = [1e-6, 1e-5, 1e-4, 1e-3]\nscheduler = \"asha\"\nreduction_factor = 2\n";
+/// One of the first trials is promoted, and not the last one.
+const SWEEP: &str = "learning_rate = [1e-3, 1e-4, 1e-5, 1e-6]\nscheduler = \"asha\"\nreduction_factor = 4\n";
 
-/// One evaluation in each epoch of so many steps, which take more than a second.
-const EVAL_STEPS: u64 = 400;
-const LONG: &str = "max_train_samples = 3200\nper_device_train_batch_size = 8\neval_steps = 400\n";
+/// One evaluation in each epoch of so many steps. A promoted trial trains three epochs up to its next rung, which takes longer
+/// than a command needs to reach it.
+const EVAL_STEPS: u64 = 800;
+const LONG: &str = "max_train_samples = 3200\neval_steps = 800\n";
 
 struct Fixture {
     fake: FakeSlurm,
@@ -74,7 +78,7 @@ fn lines(dir: &Path, kind: &str) -> usize {
 
 #[test]
 fn jobs_of_paused_trials_train_what_is_promoted_also_after_a_requeue() {
-    let fixture = submitted(&format!("{LONG}max_steps = 1600"));
+    let fixture = submitted(&format!("{LONG}max_steps = 3200"));
     fixture.pause_first_trials();
     // As after a requeue: the trial stays paused, and no other one can be promoted yet.
     let again = end(fixture.start(0)).success();
@@ -116,12 +120,14 @@ fn promoted_trial_that_is_cancelled_is_not_trained_on() {
     let fixture = submitted(&format!("{LONG}max_steps = 100000"));
     fixture.pause_first_trials();
     let (task, promoted) = fixture.start_until_promotion();
+    let name = promoted.file_name().unwrap().to_str().unwrap();
+    // Otherwise it could reach its next rung first.
+    PendingCommand::send(&promoted, Command::Pause).unwrap().remove(0).wait().unwrap();
     // Its own job has ended.
     let index = fixture.trials.iter().position(|dir| *dir == promoted).unwrap();
     fixture.fake.set_state(&format!("101|{index}|"), "COMPLETED|None");
     forget_interval(&fixture.workspace.runs());
     fixture.workspace.list();
-    let name = promoted.file_name().unwrap().to_str().unwrap();
     fixture.workspace.run(&["cancel", name]).success();
     let result = end(task);
     assert_eq!(result.code, Some(130), "{}", result.stderr);
