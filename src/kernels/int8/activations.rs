@@ -117,13 +117,13 @@ fn range(x: &[f32]) -> (f32, f32, f32) {
             // As in `vminps`, without the rules of `f32::min` for NaN.
             low[lane] = if x[lane] < low[lane] { x[lane] } else { low[lane] };
             high[lane] = if x[lane] > high[lane] { x[lane] } else { high[lane] };
-            not_finite[lane] += x[lane] - x[lane];
+            not_finite[lane] += 0.0 * x[lane];
         }
     }
     for (lane, x) in rest.iter().enumerate() {
         low[lane] = low[lane].min(*x);
         high[lane] = high[lane].max(*x);
-        not_finite[lane] += x - x;
+        not_finite[lane] += 0.0 * x;
     }
     (low.into_iter().fold(0.0, f32::min), high.into_iter().fold(0.0, f32::max), not_finite.iter().sum())
 }

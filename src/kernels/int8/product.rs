@@ -1,14 +1,14 @@
 //! Products of quantized rows and weights.
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
 use super::epilogue::{Epilogue, finish};
 use super::tile::{Sums, Tile};
 use super::weight::QuantizedMatrix;
 use super::{Int8Kernel, PANEL, QuantizedRows, TILE_ROWS, WORD, portable};
-use crate::{Cpu, Fma, dispatch};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 #[cfg(target_arch = "x86_64")]
 use crate::Fused;
+use crate::{Cpu, Fma, dispatch};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -120,7 +120,8 @@ fn largest_sums_do_not_saturate() {
         product(kernel, &mut y, &x, &weight, (Epilogue::Store, 1));
         assert!(y.iter().all(|y| (y + 3.0 * inputs as f32).abs() < 1e-2), "{kernel:?}: {}", y[0]);
     }
-    assert!(MAX_INPUTS * 255 * 127 <= i32::MAX as usize && (MAX_INPUTS + 1) * 255 * 127 > i32::MAX as usize);
+    let fits = |inputs: usize| i32::try_from(inputs * 255 * 127).is_ok();
+    assert!(fits(MAX_INPUTS) && !fits(MAX_INPUTS + 1));
 }
 
 #[test]
@@ -133,12 +134,17 @@ fn rows_are_quantized_to_half_a_step() {
             quantized.quantize(cpu, &x, inputs);
             for (row, x) in x.chunks_exact(inputs).enumerate() {
                 let scale = quantized.scales()[row];
-                let range = x.iter().fold(0f32, |high, x| high.max(*x)) - x.iter().fold(0f32, |low, x| low.min(*x));
+                let range =
+                    x.iter().fold(0f32, |high, x| high.max(*x)) - x.iter().fold(0f32, |low, x| low.min(*x));
                 assert!((scale.scale * 255.0 / range - 1.0).abs() < 1e-5, "{} and {range}", scale.scale);
                 for (x, q) in x.iter().zip(quantized.row(row)) {
                     let found = scale.scale * (i32::from(*q) - scale.zero_point) as f32;
                     // The zero point is rounded too, which moves the end of the range.
-                    assert!((found - x).abs() <= 1.001 * scale.scale, "{found}, expected {x} ± {}", scale.scale);
+                    assert!(
+                        (found - x).abs() <= 1.001 * scale.scale,
+                        "{found}, expected {x} ± {}",
+                        scale.scale
+                    );
                 }
             }
         }
@@ -225,7 +231,8 @@ fn product_is_close_to_that_in_f64() {
             (Epilogue::Store, 1),
         );
         for (i, found) in y.iter().enumerate() {
-            let terms = || x[i / outputs * inputs..][..inputs].iter().zip(&w[i % outputs * inputs..][..inputs]);
+            let terms =
+                || x[i / outputs * inputs..][..inputs].iter().zip(&w[i % outputs * inputs..][..inputs]);
             let exact: f64 = terms().map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
             // Errors of half a step each, of values with a standard deviation of 1 and a range of about 8.
             let bound = 0.05 * (inputs as f64).sqrt().max(1.0) + 0.02;
@@ -238,8 +245,7 @@ fn product_is_close_to_that_in_f64() {
 fn bias_and_activation_are_those_of_the_separate_kernel() {
     for function in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
         for (rows, inputs, outputs) in [(1, 20, 5), (7, 64, 64), (TILE_ROWS + 2, 65, PANEL + 3)] {
-            let (x, w, bias) =
-                (random(1, rows * inputs), random(2, outputs * inputs), random(3, outputs));
+            let (x, w, bias) = (random(1, rows * inputs), random(2, outputs * inputs), random(3, outputs));
             let w: Vec<f32> = w.iter().map(|w| 0.1 * w).collect();
             let (x, weight) = (quantized(&x, inputs), QuantizedMatrix::new(&w, inputs));
             let (mut y, mut expected) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);

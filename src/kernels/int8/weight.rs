@@ -85,7 +85,7 @@ impl QuantizedMatrix {
         let (mut largest, mut not_finite) = (0.0f32, 0.0f32);
         for x in row {
             largest = largest.max(x.abs());
-            not_finite += x - x;
+            not_finite += 0.0 * x;
         }
         let scale = largest / 127.0;
         // Also zeros where the division by a subnormal scale would overflow.

@@ -17,6 +17,7 @@ mod capabilities;
 mod chunks;
 mod engine;
 mod gradients;
+mod int8;
 mod kernel_rates;
 mod layer;
 mod layer_buffers;
