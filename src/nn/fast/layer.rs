@@ -1,5 +1,6 @@
 //! The operations of an encoder layer on the CPU; [`crate::nn::encoder_layer`] says in which order.
 
+use super::int8::QuantizedWeights;
 use super::layer_buffers::LayerBuffers;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
 use super::row_selection::RowSelection;
@@ -12,6 +13,7 @@ use kernels::Cpu;
 use kernels::activation::{activate, activate_backward};
 use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
 use kernels::dropout::{self, Dropout, Site};
+use kernels::int8::Epilogue;
 use kernels::matmul::{Matmul, WeightMatrix};
 use kernels::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
@@ -31,6 +33,8 @@ pub(super) struct Layer<'a> {
     pub(super) relative_bias: Option<&'a RelativeBiasRange>,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
+    /// The matrices that products use instead, in inference only.
+    pub(super) quantized: Option<&'a QuantizedWeights>,
     /// Dropout masks; `None` disables dropout.
     pub(super) dropout: Option<Dropout>,
 }
@@ -108,13 +112,17 @@ impl Layer<'_> {
 
     /// A matrix of the layer.
     fn matrix(&self, matrix: Matrix) -> WeightMatrix<'_> {
+        WeightMatrix::new(self.slice(self.range(matrix)), matrix.inputs(self.config))
+    }
+
+    /// Where a matrix is in the arena.
+    fn range(&self, matrix: Matrix) -> &Range<usize> {
         let LayerRanges { attention_out, up, down, .. } = self.params;
-        let range = match matrix {
+        match matrix {
             Matrix::AttentionOut => &attention_out.weight,
             Matrix::Up => &up.weight,
             Matrix::Down => &down.weight,
-        };
-        WeightMatrix::new(self.slice(range), matrix.inputs(self.config))
+        }
     }
 
     /// (H, H)
@@ -186,7 +194,18 @@ impl LayerOps for CpuOps<'_> {
 
     fn project_qkv(&mut self) -> Result<(), Infallible> {
         let LayerBuffers { named, q, kv, .. } = &mut self.buffers;
-        let [x, x_rows] = named.select_rows(self.rows, self.layer.config.hidden);
+        let h = self.layer.config.hidden;
+        let [x, x_rows] = named.select_rows(self.rows, h);
+        if let Some(quantized) = self.layer.quantized {
+            let LayerRanges { query, key_value, .. } = self.layer.params;
+            self.matmul.quantize(x_rows, h);
+            self.matmul.forward_int8(q, quantized.matrix(query), Epilogue::Store);
+            if self.rows.selected.is_some() {
+                self.matmul.quantize(x, h);
+            }
+            self.matmul.forward_int8(kv, quantized.matrix(key_value), Epilogue::Store);
+            return Ok(());
+        }
         self.matmul.forward(q, x_rows, self.layer.query()); //       (R, H)
         self.matmul.forward(kv, x, self.layer.key_value()); //      (T, 2H)
         Ok(())
@@ -202,8 +221,23 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<(), Infallible> {
-        let [y, x] = self.buffers.named.get([y, x]);
-        self.matmul.forward(y, x, self.layer.matrix(weight));
+        let CpuOps { layer, matmul, buffers: LayerBuffers { named, .. }, .. } = self;
+        let Some(quantized) = layer.quantized else {
+            let [y, x] = named.get([y, x]);
+            matmul.forward(y, x, layer.matrix(weight));
+            return Ok(());
+        };
+        // The product before the activation function computes that too; `activate` leaves it out.
+        let (y, epilogue) = match weight {
+            Matrix::Up => {
+                let bias = layer.slice(&layer.params.up.bias);
+                (Buffer::FfnAct, Epilogue::Activate { function: layer.config.activation, bias })
+            }
+            Matrix::AttentionOut | Matrix::Down => (y, Epilogue::Store),
+        };
+        let [y, x] = named.get([y, x]);
+        matmul.quantize(x, weight.inputs(layer.config));
+        matmul.forward_int8(y, quantized.matrix(layer.range(weight)), epilogue);
         Ok(())
     }
 
@@ -221,6 +255,9 @@ impl LayerOps for CpuOps<'_> {
 
     fn activate(&mut self) -> Result<(), Infallible> {
         let layer = self.layer;
+        if layer.quantized.is_some() {
+            return Ok(());
+        }
         let [pre_act, ffn_act] = self.buffers.named.get([Buffer::PreAct, Buffer::FfnAct]);
         activate(layer.cpu, layer.config.activation, pre_act, layer.slice(&layer.params.up.bias), ffn_act);
         Ok(())

@@ -1,5 +1,6 @@
 //! The weights of a model, which all shards read.
 
+use super::int8::QuantizedWeights;
 use super::layer::Layer;
 use super::layout::{Layout, WeightBias};
 use crate::batch::Batch;
@@ -18,6 +19,8 @@ pub(super) struct Model<'a> {
     pub(super) layout: &'a Layout,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
+    /// The matrices of the layers that products use instead, in inference only.
+    pub(super) quantized: Option<&'a QuantizedWeights>,
 }
 
 impl Model<'_> {
@@ -34,6 +37,7 @@ impl Model<'_> {
             params: &self.layout.layers[self.config.sharing.parameter_set(index)],
             relative_bias: self.layout.relative_bias.as_ref(),
             weights: self.weights,
+            quantized: self.quantized,
             dropout,
         }
     }
