@@ -72,8 +72,8 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => runs::listed(app, experiments, runs),
-        Msg::RunsChanged(runs) => {
-            app.runs.set_runs(runs);
+        Msg::RunsChanged(changes) => {
+            app.runs.change_runs(changes);
             Vec::new()
         }
         Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
