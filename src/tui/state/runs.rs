@@ -9,7 +9,7 @@ use crate::run::filter::Candidate;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry, QueuedSweep};
 use crate::run::sweep::SweepRow;
-use crate::run::{RunRow, RunStatus};
+use crate::run::{RunChanges, RunRow, RunStatus};
 use crate::spec::SaveTarget;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -153,8 +153,7 @@ impl RunsState {
     /// The number of trials of a queued sweep that have neither ended nor an entry of their own in the queue.
     pub(in crate::tui) fn trials_left(&self, queued: &QueuedSweep) -> u64 {
         let row = self.sweeps.iter().find(|row| row.name == queued.name);
-        let of_row = |row: &SweepRow| row.ended() + row.by_status.get("running").copied().unwrap_or(0);
-        queued.trials.saturating_sub(row.map_or(0, of_row))
+        queued.trials.saturating_sub(row.map_or(0, |row| row.ended() + row.running()))
     }
 
     /// Takes the current sweeps; the cursor stays on its line.
@@ -256,10 +255,10 @@ impl RunsState {
         self.wanted = None;
     }
 
-    /// Takes the current runs; the cursor stays on its line.
-    pub fn set_runs(&mut self, runs: Vec<RunRow>) {
+    /// Takes what has changed in the runs; the cursor stays on its line.
+    pub(in crate::tui) fn change_runs(&mut self, changes: RunChanges) {
         let line = self.line().map(|line| line.identity());
-        self.runs = runs;
+        changes.apply(&mut self.runs);
         self.restore_cursor(line.as_ref());
         self.find_wanted();
     }

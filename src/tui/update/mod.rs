@@ -71,7 +71,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
 
         Msg::Listed { experiments, runs } => return runs::listed(app, experiments, runs),
         Msg::ExperimentFiles { errors, targets } => runs::files_read(app, &errors, targets),
-        Msg::RunsChanged(runs) => app.runs.set_runs(runs),
+        Msg::RunsChanged(changes) => app.runs.change_runs(changes),
         Msg::DiskMeasured(sizes) => return runs::disk_measured(app, &sizes),
         Msg::Reproduction(result) => runs::show_published(app, result),
         Msg::Pruned(result) => return run_notes::pruned(app, &result),

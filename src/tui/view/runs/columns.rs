@@ -233,9 +233,13 @@ fn of_sweeps(lines: &[ListLine<'_>]) -> Wanted {
     }
 }
 
-/// `7 of 12`: the trials of a sweep that are finished, failed or paused.
+/// `7 of 12, 3 running`: the trials of a sweep that are finished, failed or paused, and those that are being trained.
 pub(super) fn trials_text(row: &SweepRow) -> String {
-    format!("{} of {}", row.ended(), row.trials)
+    let ended = format!("{} of {}", row.ended(), row.trials);
+    match row.running() {
+        0 => ended,
+        running => format!("{ended}, {running} running"),
+    }
 }
 
 /// The columns of past runs.

@@ -61,8 +61,7 @@ fn spec_cell(app: &App, line: &ListLine<'_>, kind: Kind) -> (String, Role) {
             (row.best.map_or_else(dash, |(metric, score)| format::score(metric, score)), Role::Text)
         }
         (Kind::Trials, ListLine::Sweep(row)) => {
-            let is_running = row.by_status.contains_key("running");
-            (trials_text(row), if is_running { Role::Train } else { Role::Text })
+            (trials_text(row), if row.running() > 0 { Role::Train } else { Role::Text })
         }
         (Kind::Started, ListLine::Sweep(row)) if row.started > 0.0 => {
             (format::date(row.started, app.utc_offset)[5..].to_string(), Role::Text)
