@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
-const CLASSIFIERS: [&str; 10] = [
+const CLASSIFIERS: [&str; 12] = [
     "bert",
     "distilbert",
     "roberta",
@@ -32,6 +32,8 @@ const CLASSIFIERS: [&str; 10] = [
     "albert",
     "albert-groups",
     "mpnet",
+    "modernbert",
+    "modernbert-biases",
 ];
 
 /// The classifiers and two regressions.
