@@ -70,6 +70,10 @@ impl Shape {
                 "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout,
                 "classifier_dropout_prob": dropout, "embedding_size": self.embedding_size,
                 "num_hidden_groups": groups.min(*layers), "inner_group_num": inner,
+                // Those of ModernBERT.
+                "hidden_activation": activation, "embedding_dropout": dropout, "attention_dropout": dropout,
+                "mlp_dropout": dropout, "classifier_dropout": dropout, "local_attention": 24,
+                "global_attn_every_n_layers": 2,
             })
         };
         config.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());

@@ -93,9 +93,18 @@ fn transformers_loads_a_distilbert() {
 fn transformers_loads_every_family() {
     let Some(python) = python() else { return };
     let home = tempfile::tempdir().unwrap();
-    for name in
-        ["roberta", "xlm-roberta", "camembert", "electra", "electra-base", "albert", "albert-groups", "mpnet"]
-    {
+    for name in [
+        "roberta",
+        "xlm-roberta",
+        "camembert",
+        "electra",
+        "electra-base",
+        "albert",
+        "albert-groups",
+        "mpnet",
+        "modernbert",
+        "modernbert-biases",
+    ] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
         let folder = ModelFolder::on_disk(&source);
         let labels: Labels = vec!["low".to_string(), "middle".into(), "high".into()].into();

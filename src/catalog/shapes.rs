@@ -59,6 +59,12 @@ pub static SHAPES: &[Shape] = &[
             "layer_norm_eps": 1e-5}"#
     ),
     shape!(
+        "modernbert-base",
+        r#"{"model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22,
+            "num_attention_heads": 12, "intermediate_size": 1152, "max_position_embeddings": 8192,
+            "classifier_pooling": "mean"}"#
+    ),
+    shape!(
         "bert-large",
         r#"{"model_type": "bert", "vocab_size": 30522, "type_vocab_size": 2, "hidden_size": 1024, "num_hidden_layers": 24,
             "num_attention_heads": 16, "intermediate_size": 4096, "max_position_embeddings": 512}"#

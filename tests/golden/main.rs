@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
-const CLASSIFIERS: [&str; 10] = [
+const CLASSIFIERS: [&str; 12] = [
     "bert",
     "distilbert",
     "roberta",
@@ -33,6 +33,8 @@ const CLASSIFIERS: [&str; 10] = [
     "albert",
     "albert-groups",
     "mpnet",
+    "modernbert",
+    "modernbert-biases",
 ];
 
 /// The classifiers and two regressions.

@@ -21,6 +21,10 @@ pub(crate) fn is_output_parameter(name: &str) -> bool {
 /// cancels, so its exact gradient is zero and a computed gradient is rounding error.
 pub fn is_key_bias(name: &str) -> bool {
     let Some(module) = name.strip_suffix(".bias") else { return false };
-    let is_key = |key: &str| module.strip_suffix(key).is_some_and(|path| path.ends_with('.'));
-    ARCHITECTURES.iter().any(|architecture| is_key(architecture.names.layer.key))
+    let is_key = |architecture: &&Architecture| {
+        let layer = &architecture.names.layer;
+        // Rotary positions make the added number depend on the distance.
+        layer.key != layer.query && module.strip_suffix(layer.key).is_some_and(|path| path.ends_with('.'))
+    };
+    ARCHITECTURES.iter().any(is_key)
 }

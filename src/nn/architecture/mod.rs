@@ -3,14 +3,18 @@
 
 mod description;
 mod families;
+mod layer_structure;
 mod lookup;
 mod names;
 mod sharing;
 
 pub use description::Architecture;
-pub(crate) use description::{AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions};
+pub(crate) use description::{
+    AttentionBias, BiasSite, DropoutSite, LayerAttentionKeys, PaddingKey, PoolerActivation, Positions,
+};
 pub use families::ARCHITECTURES;
 pub(crate) use families::UNSUPPORTED;
+pub(crate) use layer_structure::{FeedForward, LayerStructure, NormPosition, Pooling};
 pub use lookup::is_key_bias;
 pub(crate) use lookup::is_output_parameter;
 #[cfg(test)]
