@@ -123,6 +123,12 @@ impl Layer<'_> {
         WeightMatrix::new(self.slice(self.range(matrix)), matrix.inputs(self.config))
     }
 
+    /// Whether the product that computes the input of the activation function computes its output too: with int8, unless there
+    /// are gates.
+    fn is_activated_by_product(&self) -> bool {
+        self.quantized.is_some() && !self.sizes().is_gated()
+    }
+
     /// Where a matrix is in the arena.
     fn range(&self, matrix: Matrix) -> &Range<usize> {
         let LayerRanges { attention_out, up, down, .. } = self.params;
@@ -277,13 +283,12 @@ impl LayerOps for CpuOps<'_> {
             matmul.forward(y, x, layer.matrix(weight));
             return Ok(());
         };
-        // The product before the activation function computes that too; `activate` leaves it out.
         let (y, epilogue) = match weight {
-            Matrix::Up => {
+            Matrix::Up if layer.is_activated_by_product() => {
                 let bias = layer.slice(&layer.params.up.bias);
                 (Buffer::FfnAct, Epilogue::Activate { function: layer.config.activation, bias })
             }
-            Matrix::AttentionOut | Matrix::Down => (y, Epilogue::Store),
+            Matrix::AttentionOut | Matrix::Up | Matrix::Down => (y, Epilogue::Store),
         };
         let [y, x] = named.get([y, x]);
         matmul.quantize(x, weight.inputs(layer.config));
@@ -323,7 +328,7 @@ impl LayerOps for CpuOps<'_> {
 
     fn activate(&mut self) -> Result<(), Infallible> {
         let layer = self.layer;
-        if layer.quantized.is_some() {
+        if layer.is_activated_by_product() {
             return Ok(());
         }
         let [pre_act, ffn_act] = self.buffers.named.get([Buffer::PreAct, Buffer::FfnAct]);
