@@ -88,22 +88,10 @@ fn quantize_row(x: &[f32], values: &mut [u8]) -> RowScale {
     let (scale, inverse) =
         if range < SMALLEST_RANGE { (0.0, 0.0) } else { (range * (1.0 / 255.0), 255.0 / range) };
     let zero_point = rounded(-low * inverse).clamp(0, 255);
-    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
-    let (chunks, rest) = values.as_chunks_mut::<LANES>();
-    for (x, values) in x_chunks.iter().zip(chunks) {
-        for lane in 0..LANES {
-            values[lane] = quantize(x[lane], inverse, zero_point);
-        }
-    }
-    for (x, value) in x_rest.iter().zip(rest) {
-        *value = quantize(*x, inverse, zero_point);
+    for (x, value) in x.iter().zip(values) {
+        *value = rounded(x * inverse).wrapping_add(zero_point).clamp(0, 255) as u8;
     }
     RowScale { scale: scale + not_finite, zero_point }
-}
-
-#[inline(always)]
-fn quantize(x: f32, inverse: f32, zero_point: i32) -> u8 {
-    rounded(x * inverse).wrapping_add(zero_point).clamp(0, 255) as u8
 }
 
 /// The smallest and the largest value, at most and at least 0, so that 0 is quantized exactly; and 0, or NaN if a value is not

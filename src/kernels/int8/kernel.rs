@@ -9,7 +9,7 @@ pub enum Int8Kernel {
     AvxVnni,
     /// `vpmaddwd` on vectors of 256 bits.
     Avx2,
-    /// Loops that the compiler vectorizes for the instruction set of [`Cpu`](crate::Cpu).
+    /// Loops without instructions of a particular CPU.
     Portable,
 }
 

@@ -1,6 +1,6 @@
 //! Products of quantized rows and weights.
 
-use super::epilogue::{Epilogue, finish};
+use super::epilogue::{Columns, Epilogue};
 use super::tile::{Sums, Tile};
 use super::weight::QuantizedMatrix;
 use super::{Int8Kernel, PANEL, QuantizedRows, TILE_ROWS, WORD, portable};
@@ -91,6 +91,7 @@ impl Block<'_> {
         for index in self.panels.clone() {
             let (panel, column) = (weight.panel(index), index * PANEL);
             let width = PANEL.min(weight.outputs() - column);
+            let columns = Columns::new(panel, *epilogue, (column, width));
             for row in (0..rows).step_by(height) {
                 let height = height.min(rows - row);
                 sum(Tile { rows: x.words(row), height, lines: panel.lines, words }, &mut sums);
@@ -102,7 +103,7 @@ impl Block<'_> {
                         std::slice::from_raw_parts_mut(out.data.add(row * out.stride + column), width)
                     }
                 });
-                finish::<F>((&sums, &x.scales()[row..]), panel, (*epilogue, column), out_rows);
+                columns.finish::<F>((&sums, &x.scales()[row..]), out_rows);
             }
         }
     }
@@ -132,5 +133,8 @@ fn portable_block(cpu: Cpu, block: &Block<'_>) {
 
 #[inline(always)]
 fn portable_kernel<F: Fma>(block: &Block<'_>) {
-    block.compute::<F>(portable::sum::<F>);
+    block.compute::<F>(
+        #[inline(always)]
+        |tile, sums| portable::sum::<F>(tile, sums),
+    );
 }
