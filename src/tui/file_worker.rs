@@ -180,8 +180,9 @@ impl Worker for FileWorker {
     }
 
     fn recover(&mut self) {
-        // A history that was only partly updated is wrong.
+        // A history or a list that was only partly updated is wrong.
         self.cache = HistoryCache::default();
+        self.watcher = RunWatcher::new(self.options.runs_dir.clone());
     }
 }
 

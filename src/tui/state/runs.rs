@@ -94,6 +94,15 @@ impl ListLine<'_> {
         (self.section(), name)
     }
 
+    /// Whether `identity` is that of this line.
+    fn is(&self, identity: &(Section, String)) -> bool {
+        self.section() == identity.0
+            && match self {
+                ListLine::Queued(entry) => entry.id.to_string() == identity.1,
+                line => line.name() == identity.1,
+            }
+    }
+
     fn candidate(&self) -> Candidate<'_> {
         match self {
             ListLine::Experiment(row) => {
@@ -271,10 +280,9 @@ impl RunsState {
     }
 
     fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
-        let lines = self.lines();
-        let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
-        let at = lines.iter().position(same).unwrap_or(self.selected.min(lines.len().saturating_sub(1)));
-        self.selected = at;
+        let same = |line: ListLine<'_>| identity.is_some_and(|identity| line.is(identity));
+        let at = self.visible().position(same);
+        self.selected = at.unwrap_or_else(|| self.selected.min(self.visible().count().saturating_sub(1)));
     }
 
     /// Moves the cursor to the first line of the next section.

@@ -6,6 +6,7 @@ use crate::format;
 use crate::run::sweep::{SweepReport, SweepRow};
 use crate::text::plural;
 use crate::tui::action::{ListAction, SweepAction};
+use crate::tui::layout::has_sweep_keys;
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
@@ -100,7 +101,7 @@ pub(super) fn act(app: &mut App, action: SweepAction) -> Vec<Step> {
             .filter(|axis| *axis < axes);
             app.sweep.arrange(number);
         }
-        SweepAction::NextChart => app.sweep.chart = app.sweep.chart.next(),
+        SweepAction::NextChart => app.sweep.chart = app.sweep.chart.next(has_sweep_keys(app.size)),
         SweepAction::NextAxis => app.sweep.axis = (app.sweep.axis + 1) % axes.max(1),
         SweepAction::PreviousAxis => app.sweep.axis = (app.sweep.axis + axes.max(1) - 1) % axes.max(1),
         SweepAction::TrainWinner => ask_for_seeds(app),

@@ -6,10 +6,10 @@ use crate::format;
 use crate::run::sweep::{SweepReport, TrialRow};
 use crate::text::{plural, sanitize, width};
 use crate::tui::action::{Action, SweepAction};
-use crate::tui::layout::{SWEEP_SIDE_BY_SIDE, SWEEP_THREE_ROWS};
+use crate::tui::layout::{SWEEP_SIDE_BY_SIDE, has_sweep_keys};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::state::sweep::{LoadedSweep, SweepContent, TrialColumn, TrialLine};
+use crate::tui::state::sweep::{LoadedSweep, SweepChart, SweepContent, TrialColumn, TrialLine};
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::{
     draw_text, draw_text_right, first_visible, fit_width, line_at_position, pane, truncate,
@@ -26,14 +26,14 @@ const MARGIN: u16 = 3;
 /// The widest value of a key, in cells.
 const MAX_VALUE: usize = 18;
 
-/// The areas of the table, the chart and the keys, if they fit.
+/// The areas of the table, the chart and the keys, if they have one of their own.
 struct Areas {
     table: Rect,
-    chart: Option<Rect>,
+    chart: Rect,
     keys: Option<Rect>,
 }
 
-fn layout(loaded: &LoadedSweep, area: Rect) -> Areas {
+fn layout(app: &App, loaded: &LoadedSweep, area: Rect) -> Areas {
     let wanted_keys = (loaded.report.sweep.axes.len() as u16 + 7).min(area.height / 2);
     if area.width >= SWEEP_SIDE_BY_SIDE {
         let natural = (table_width(loaded) as u16 + MARGIN + 3).clamp(MIN_TABLE, MAX_TABLE);
@@ -41,16 +41,16 @@ fn layout(loaded: &LoadedSweep, area: Rect) -> Areas {
         let [table, right] = Layout::horizontal(columns).areas(area);
         let [chart, keys] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted_keys)]).areas(right);
-        return Areas { table, chart: Some(chart), keys: Some(keys) };
+        return Areas { table, chart, keys: Some(keys) };
     }
-    if area.height >= SWEEP_THREE_ROWS {
+    if has_sweep_keys(app.size) {
         let rows = [Constraint::Percentage(38), Constraint::Fill(1), Constraint::Length(wanted_keys)];
         let [table, chart, keys] = Layout::vertical(rows).areas(area);
-        return Areas { table, chart: Some(chart), keys: Some(keys) };
+        return Areas { table, chart, keys: Some(keys) };
     }
     let rows = [Constraint::Fill(1), Constraint::Percentage(50)];
     let [table, chart] = Layout::vertical(rows).areas(area);
-    Areas { table, chart: Some(chart), keys: None }
+    Areas { table, chart, keys: None }
 }
 
 /// Draws the screen.
@@ -58,13 +58,15 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(loaded) = loaded(app, area, buffer) else { return };
     let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     draw_header(app, &loaded.report, header, buffer);
-    let areas = layout(loaded, body);
-    draw_table(app, loaded, areas.table, buffer);
-    if let Some(area) = areas.chart {
-        sweep_panes::draw_chart(app, loaded, area, buffer);
-    }
-    if let Some(area) = areas.keys {
+    let Areas { table, chart, keys } = layout(app, loaded, body);
+    draw_table(app, loaded, table, buffer);
+    if let Some(area) = keys {
         sweep_panes::draw_keys(app, loaded, area, buffer);
+    }
+    if app.sweep.chart == SweepChart::Importance && keys.is_none() {
+        sweep_panes::draw_keys(app, loaded, chart, buffer);
+    } else {
+        sweep_panes::draw_chart(app, loaded, chart, buffer);
     }
 }
 
@@ -94,7 +96,7 @@ fn loaded<'a>(app: &'a App, area: Rect, buffer: &mut Buffer) -> Option<&'a Loade
 pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let loaded = app.sweep.loaded()?;
     let [_, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let inner = pane(app.theme, "", false).inner(layout(loaded, body).table);
+    let inner = pane(app.theme, "", false).inner(layout(app, loaded, body).table);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let first = first_visible(app.sweep.selected, loaded.lines.len(), usize::from(list.height));
     line_at_position(list, first, position).filter(|line| *line < loaded.lines.len())

@@ -38,10 +38,10 @@ pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &m
     let name = report.sweep.axes.get(axis).map_or("", |axis| axis.key.name);
     let metric = format::metric(report.metric);
     let title = match app.sweep.chart {
-        SweepChart::Points if report.is_log(axis) => format!("Best {metric} by {name}, logarithmic"),
-        SweepChart::Points => format!("Best {metric} by {name}"),
         SweepChart::BestOverTime => format!("Best {metric} so far over time"),
         SweepChart::BestOverSteps => format!("Best {metric} so far over optimizer steps"),
+        _ if report.is_log(axis) => format!("Best {metric} by {name}, logarithmic"),
+        SweepChart::Points | SweepChart::Importance => format!("Best {metric} by {name}"),
     };
     let title = truncate(app.theme, &title, usize::from(area.width.saturating_sub(6)));
     let block = padded_pane(app.theme, &title, false);
@@ -68,7 +68,7 @@ pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &m
             chart(line(&report.best_over_time), &format::duration).draw(inner, buffer);
         }
         SweepChart::BestOverSteps => chart(line(&report.best_over_steps), &format::short).draw(inner, buffer),
-        SweepChart::Points => {
+        SweepChart::Points | SweepChart::Importance => {
             let points = ScatterChart {
                 marked: app.sweep.trial().and_then(|trial| point(report, axis, trial)),
                 is_log: report.is_log(axis),
