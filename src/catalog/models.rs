@@ -30,6 +30,12 @@ pub static MODELS: &[KnownModel] = &[
     known("nreimers/MiniLM-L6-H384-uncased", "MiniLM, 6 layers", 22.7, ModelSize::Small),
     known("google/bert_uncased_L-4_H-512_A-8", "BERT-small, 4 layers", 28.8, ModelSize::Small),
     known("google/bert_uncased_L-8_H-512_A-8", "BERT-medium, 8 layers", 41.4, ModelSize::Small),
+    known(
+        "microsoft/deberta-v3-xsmall",
+        "DeBERTa-v3-xsmall, 12 layers of MiniLM's width, cased",
+        70.8,
+        ModelSize::Small,
+    ),
     known("distilbert/distilbert-base-uncased", "DistilBERT, 6 layers", 66.4, ModelSize::Base),
     known("distilbert/distilbert-base-cased", "DistilBERT, 6 layers, cased", 65.2, ModelSize::Base),
     known("distilbert/distilroberta-base", "DistilRoBERTa, 6 layers, cased", 82.1, ModelSize::Base),
@@ -39,14 +45,18 @@ pub static MODELS: &[KnownModel] = &[
     known("google-bert/bert-base-cased", "BERT-base, 12 layers, cased", 108.3, ModelSize::Base),
     known("almanach/camembert-base", "CamemBERT-base, 12 layers, French", 110.6, ModelSize::Base),
     known("FacebookAI/roberta-base", "RoBERTa-base, 12 layers, cased", 124.6, ModelSize::Base),
+    known("microsoft/deberta-v3-small", "DeBERTa-v3-small, 6 layers, cased", 141.9, ModelSize::Base),
+    known("microsoft/deberta-v3-base", "DeBERTa-v3-base, 12 layers, cased", 184.4, ModelSize::Base),
     known(
         "FacebookAI/xlm-roberta-base",
         "XLM-RoBERTa-base, 12 layers, 100 languages",
         278.0,
         ModelSize::Base,
     ),
+    known("microsoft/mdeberta-v3-base", "mDeBERTa-v3-base, 12 layers, 100 languages", 278.8, ModelSize::Base),
     known("google-bert/bert-large-uncased", "BERT-large, 24 layers", 335.1, ModelSize::Large),
     known("FacebookAI/roberta-large", "RoBERTa-large, 24 layers, cased", 355.4, ModelSize::Large),
+    known("microsoft/deberta-v3-large", "DeBERTa-v3-large, 24 layers, cased", 435.1, ModelSize::Large),
 ];
 
 /// The known encoder with that id.
@@ -101,11 +111,17 @@ mod tests {
     fn sizes_of_known_models_agree_with_their_parameters_and_words() {
         for model in MODELS {
             let by_parameters = ModelSize::of_parameters((model.millions * 1e6) as u64);
-            let is_exception = ["albert/albert-base-v2", "FacebookAI/xlm-roberta-base"].contains(&model.id);
-            assert_eq!(by_parameters != model.size, is_exception, "{}", model.id);
+            let is_exception = [
+                "albert/albert-base-v2",
+                "FacebookAI/xlm-roberta-base",
+                "microsoft/deberta-v3-xsmall",
+                "microsoft/mdeberta-v3-base",
+            ];
+            assert_eq!(by_parameters != model.size, is_exception.contains(&model.id), "{}", model.id);
             let by_words = ModelSize::of_words(model.id);
-            // The published sizes of ELECTRA are relative to each other.
-            let is_relative = model.id == "google/electra-small-discriminator";
+            // The published sizes of ELECTRA and DeBERTa are relative to each other.
+            let relative = ["google/electra-small-discriminator", "microsoft/deberta-v3-small"];
+            let is_relative = relative.contains(&model.id);
             assert!(by_words.is_none_or(|size| size == model.size) || is_relative, "{}", model.id);
         }
     }

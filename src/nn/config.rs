@@ -5,8 +5,8 @@
 //! the model and the key.
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, LayerSharing, Names, PaddingKey, Positions,
-    UNSUPPORTED,
+    ARCHITECTURES, Architecture, AttentionBias, AttentionKeys, Disentangled, DropoutSite, LayerSharing,
+    ModelParts, Names, PaddingKey, PoolerActivation, Positions, Projection, UNSUPPORTED,
 };
 use super::error_text::shortened;
 use super::id2label::Id2Label;
@@ -38,13 +38,15 @@ pub struct ModelConfig {
     pub heads: usize,
     /// Width of the feed-forward network.
     pub intermediate: usize,
-    /// Rows of the position embedding.
+    /// Rows of the position embedding, if the model has one; otherwise the longest input.
     pub max_positions: usize,
+    /// Rows of the position embedding; 0 if the model has none.
+    pub(crate) position_rows: usize,
     /// Position of the first token of an example.
     pub(crate) first_position: usize,
     /// The id of the padding token, whose word embedding gets no gradient, as with `padding_idx` in PyTorch.
     pub padding_id: Option<u32>,
-    /// Rows of the segment embedding; 0 if the family has none.
+    /// Rows of the segment embedding; 0 if the model has none.
     pub type_vocab: usize,
     /// Dropout rate of embeddings and layer outputs.
     pub hidden_dropout: f64,
@@ -56,6 +58,14 @@ pub struct ModelConfig {
     pub activation: Activation,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
+    /// Dropout rate before the pooler.
+    pub(crate) pooler_dropout: Option<f64>,
+    /// Activation function of the pooler.
+    pub(crate) pooler_activation: PoolerActivation,
+    /// Number of products whose sum is a score of attention, which is divided by √(head size · this).
+    pub(crate) score_products: usize,
+    /// Relative positions of disentangled attention.
+    pub(crate) disentangled: Option<Disentangled>,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
     /// The label names of the original head.
@@ -88,6 +98,7 @@ impl ModelConfig {
         keys.check_supported(architecture)?;
         let mut config = keys.model(architecture)?;
         keys.check_heads(&config)?;
+        keys.check_derived_sizes(&config)?;
         config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
         Ok(config)
@@ -131,6 +142,16 @@ impl ModelConfig {
         self.hidden / self.heads
     }
 
+    /// Whether the embeddings are brought to the hidden size before their LayerNorm.
+    pub(crate) fn projects_before_norm(&self) -> bool {
+        matches!(self.architecture.names.embeddings.projection, Projection::BeforeNorm(_))
+    }
+
+    /// Factor of the scores of attention, before what is added to them.
+    pub(crate) fn score_scale(&self) -> f32 {
+        1.0 / ((self.head_size() * self.score_products) as f32).sqrt()
+    }
+
     /// Maximum input length in tokens.
     pub fn max_tokens(&self) -> usize {
         self.max_positions - self.first_position
@@ -142,17 +163,26 @@ impl ModelConfig {
             return 0.0;
         }
         match site {
-            DropoutSite::Embeddings | DropoutSite::AttentionOutput | DropoutSite::FeedForward => {
-                self.hidden_dropout
-            }
+            DropoutSite::Embeddings
+            | DropoutSite::RelativeEmbeddings
+            | DropoutSite::AttentionOutput
+            | DropoutSite::FeedForward => self.hidden_dropout,
             DropoutSite::Attention => self.attention_dropout,
-            DropoutSite::Pooler | DropoutSite::Classifier => self.classifier_dropout,
+            DropoutSite::Pooler => self.pooler_dropout.unwrap_or(self.classifier_dropout),
+            DropoutSite::Classifier => self.classifier_dropout,
         }
     }
 
     /// The names of the modules of the model.
     pub(crate) fn names(&self) -> Names {
-        self.architecture.names(self.sharing, self.embedding_size == self.hidden)
+        self.architecture.names(ModelParts {
+            sharing: self.sharing,
+            embedding_size: self.embedding_size,
+            hidden: self.hidden,
+            position_rows: self.position_rows,
+            type_vocab: self.type_vocab,
+            disentangled: self.disentangled,
+        })
     }
 
     /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
@@ -297,13 +327,14 @@ impl Keys<'_> {
         let vocab_size = self.size(&["vocab_size"])?;
         let max_positions = self.size(&["max_position_embeddings"])?;
         let padding_id = self.padding_id(keys.padding, vocab_size)?;
-        let has_segments = architecture.names.embeddings.segments.is_some();
+        let attention = self.attention(architecture, max_positions)?;
+        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag(key, true))?;
         Ok(ModelConfig {
             model: self.model.to_owned(),
             architecture,
             vocab_size,
             embedding_size: match keys.embedding_size {
-                Some((key, default)) => self.size_or(key, default)?,
+                Some((key, default)) => self.size_or(key, default.unwrap_or(hidden))?,
                 None => hidden,
             },
             hidden,
@@ -312,14 +343,22 @@ impl Keys<'_> {
             heads: self.size(keys.heads)?,
             intermediate: self.size(&[keys.intermediate])?,
             max_positions,
+            position_rows: if has_positions { max_positions } else { 0 },
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
             padding_id,
-            type_vocab: if has_segments { self.size(&["type_vocab_size"])? } else { 0 },
+            type_vocab: self.type_vocab(architecture)?,
             hidden_dropout,
             attention_dropout: self.rate(&[keys.attention_dropout.0], keys.attention_dropout.1)?,
             classifier_dropout: key.map_or(Ok(default), |key| self.rate(&[key], default))?,
             activation: self.activation(keys.activation)?,
-            layer_norm_eps: keys.layer_norm_eps.map_or(Ok(1e-12), |key| self.number(&[key], 1e-12))?,
+            pooler_dropout: keys.pooler_dropout.map(|(key, rate)| self.rate(&[key], rate)).transpose()?,
+            pooler_activation: self.pooler_activation(architecture)?,
+            score_products: attention.score_products,
+            disentangled: attention.relative,
+            layer_norm_eps: match keys.layer_norm_eps {
+                Some((key, default)) => self.number(&[key], default)?,
+                None => 1e-12,
+            },
             initializer_range: self.number(&["initializer_range"], 0.02)?,
             id2label: Id2Label::default(),
             raw: Map::new(),
@@ -329,6 +368,37 @@ impl Keys<'_> {
     /// A size with a default.
     fn size_or(&self, name: &str, default: usize) -> Result<usize> {
         if self.find(&[name]).is_some() { self.size(&[name]) } else { Ok(default) }
+    }
+
+    /// A flag with a default.
+    fn flag(&self, name: &str, default: bool) -> Result<bool> {
+        match self.find(&[name]) {
+            None => Ok(default),
+            Some((_, Value::Bool(flag))) => Ok(*flag),
+            Some((_, value)) => Err(self.error(format_args!("{name} is {value}; expected true or false"))),
+        }
+    }
+
+    fn attention(&self, architecture: &Architecture, max_positions: usize) -> Result<AttentionKeys> {
+        match architecture.attention_bias {
+            AttentionBias::None | AttentionBias::RelativeBuckets { .. } => Ok(AttentionKeys::PRODUCT),
+            AttentionBias::Disentangled(_) => {
+                AttentionKeys::parse(self.raw, max_positions).map_err(|problem| self.error(problem))
+            }
+        }
+    }
+
+    /// Rows of the segment embedding; 0 without one.
+    fn type_vocab(&self, architecture: &Architecture) -> Result<usize> {
+        const NAME: &str = "type_vocab_size";
+        if architecture.names.embeddings.segments.is_none() {
+            return Ok(0);
+        }
+        match (architecture.keys.type_vocab_default, self.find(&[NAME])) {
+            (Some(default), None) => Ok(default),
+            (Some(_), Some((_, value))) if *value == 0 => Ok(0),
+            _ => self.size(&[NAME]),
+        }
     }
 
     fn sharing(&self, architecture: &Architecture) -> Result<LayerSharing> {
@@ -406,6 +476,37 @@ impl Keys<'_> {
                 "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
         }
+    }
+
+    fn pooler_activation(&self, architecture: &Architecture) -> Result<PoolerActivation> {
+        let key = architecture.keys.pooler_activation.and_then(|key| self.find(&[key]));
+        let Some((name, value)) = key else { return Ok(architecture.pooler_activation) };
+        if value == "tanh" {
+            return Ok(PoolerActivation::Tanh);
+        }
+        self.activation((name, Activation::Gelu)).map(|activation| match activation {
+            Activation::Gelu => PoolerActivation::Gelu,
+            Activation::GeluTanh => PoolerActivation::GeluTanh,
+            Activation::Relu => PoolerActivation::Relu,
+        })
+    }
+
+    /// Sizes that disentangled attention and its head have keys for, but that follow from others.
+    fn check_derived_sizes(&self, config: &ModelConfig) -> Result<()> {
+        if !matches!(config.architecture.attention_bias, AttentionBias::Disentangled(_)) {
+            return Ok(());
+        }
+        for (name, expected) in
+            [("attention_head_size", config.head_size()), ("pooler_hidden_size", config.hidden)]
+        {
+            let size = self.size_or(name, expected)?;
+            if size != expected {
+                return Err(self.error(format_args!(
+                    "{name} is {size}; with this hidden_size and num_attention_heads, only {expected} is supported"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn check_heads(&self, config: &ModelConfig) -> Result<()> {

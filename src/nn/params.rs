@@ -38,13 +38,24 @@ pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
     let (hidden, intermediate, width) = (config.hidden, config.intermediate, config.embedding_size);
     let mut specs = Vec::new();
     specs.push(embedding(&names.words, config.vocab_size, width));
-    specs.push(embedding(&names.positions, config.max_positions, width));
+    if let Some(positions) = &names.positions {
+        specs.push(embedding(positions, config.position_rows, width));
+    }
     if let Some(segments) = &names.segments {
         specs.push(embedding(segments, config.type_vocab, width));
     }
-    specs.extend(norm(&names.embedding_norm, width));
+    let is_before_norm = config.projects_before_norm();
+    specs.extend(norm(&names.embedding_norm, if is_before_norm { hidden } else { width }));
     if let Some(projection) = &names.projection {
-        specs.extend(linear(projection, width, hidden, false));
+        let [weight, bias] = linear(projection, width, hidden, false);
+        specs.push(weight);
+        specs.extend(Some(bias).filter(|_| !is_before_norm));
+    }
+    if let (Some(embeddings), Some(relative)) = (&names.relative_embeddings, config.disentangled) {
+        specs.push(embedding(embeddings, relative.span.rows(), hidden));
+    }
+    if let Some(relative_norm) = &names.relative_norm {
+        specs.extend(norm(relative_norm, hidden));
     }
     if let Some(relative_bias) = &names.relative_bias {
         let table = embedding(relative_bias, RELATIVE_BUCKETS, config.heads);
@@ -60,6 +71,9 @@ pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
         specs.extend(linear(&layer.up, hidden, intermediate, false));
         specs.extend(linear(&layer.down, intermediate, hidden, false));
         specs.extend(norm(&layer.output_norm, hidden));
+        for position in [&layer.position_query, &layer.position_key].into_iter().flatten() {
+            specs.extend(linear(position, hidden, hidden, false));
+        }
     }
     specs.extend(linear(&names.pooler, hidden, hidden, true));
     specs.extend(linear(&names.classifier, hidden, labels, true));

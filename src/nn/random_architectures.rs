@@ -1,8 +1,8 @@
 //! Tests of the engines of the CPU with architectures that no family has.
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions,
-    Projection,
+    ARCHITECTURES, Architecture, AttentionBias, DisentangledModules, DropoutSite, PaddingKey,
+    PoolerActivation, Positions, Projection,
 };
 use super::engine::{Engine, OptimizerConfig, StepInput, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
@@ -21,8 +21,9 @@ use serde_json::json;
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f32 = 2e-4;
 
-const SITES: [DropoutSite; 6] = [
+const SITES: [DropoutSite; 7] = [
     DropoutSite::Embeddings,
+    DropoutSite::RelativeEmbeddings,
     DropoutSite::Attention,
     DropoutSite::AttentionOutput,
     DropoutSite::FeedForward,
@@ -33,6 +34,12 @@ const SITES: [DropoutSite; 6] = [
 /// What differs from BERT, each part on its own.
 fn architectures() -> impl Strategy<Value = &'static Architecture> {
     let relative = AttentionBias::RelativeBuckets { module: "encoder.relative", size_key: "buckets" };
+    let disentangled = AttentionBias::Disentangled(DisentangledModules {
+        embeddings: "encoder.positions",
+        norm: "encoder.position_norm",
+        key: "attention.position_key",
+        query: "attention.position_query",
+    });
     let padding = prop_oneof![Just(None), (0u32..9).prop_map(Some)];
     let embeddings = (
         prop::sample::select(vec![Positions::Absolute, Positions::AfterPadding]),
@@ -41,16 +48,21 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
             Projection::None,
             Projection::IfSizesDiffer("encoder.projection"),
             Projection::Always("encoder.projection"),
+            Projection::BeforeNorm("encoder.projection"),
         ]),
     );
     let layers = (
-        prop::sample::select(vec![AttentionBias::None, relative]),
+        prop::sample::select(vec![AttentionBias::None, relative, disentangled]),
         any::<bool>(),
         prop::sample::subsequence(SITES.to_vec(), 0..=SITES.len()),
     );
-    let pooler =
-        prop::sample::select(vec![PoolerActivation::Tanh, PoolerActivation::Relu, PoolerActivation::Gelu]);
-    (embeddings, layers, pooler).prop_map(|(embeddings, layers, pooler_activation)| {
+    let pooler = prop::sample::select(vec![
+        PoolerActivation::Tanh,
+        PoolerActivation::Relu,
+        PoolerActivation::Gelu,
+        PoolerActivation::GeluTanh,
+    ]);
+    (embeddings, layers, pooler).prop_map(move |(embeddings, layers, pooler_activation)| {
         let (positions, (has_segments, padding), projection) = embeddings;
         let (attention_bias, is_shared, sites) = layers;
         let mut architecture =
@@ -62,13 +74,33 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
             architecture.names.embeddings.segments = None;
         }
         if projection != Projection::None {
-            architecture.keys.embedding_size = Some(("embedding_size", 8));
+            architecture.keys.embedding_size = Some(("embedding_size", Some(8)));
+        }
+        if attention_bias == disentangled {
+            architecture.keys.position_embedding = Some("position_biased_input");
+            architecture.keys.pooler_dropout = Some(("pooler_dropout", 0.0));
         }
         if is_shared {
             architecture.keys.sharing = Some(["groups", "inner_layers"]);
             architecture.names.layer.path = "encoder.group.{group}.layer.{layer}";
         }
         &*Box::leak(Box::new(architecture))
+    })
+}
+
+/// Keys of disentangled attention, which other architectures ignore.
+fn disentangled_keys() -> impl Strategy<Value = serde_json::Value> {
+    let terms = prop::sample::select(vec!["c2p", "p2c", "c2p|p2c"]);
+    let spans = prop::sample::select(vec![(-1, -1), (9, -1), (-1, 8), (40, 32), (-1, 256)]);
+    let norm = prop::sample::select(vec!["none", "layer_norm"]);
+    let flags = (any::<bool>(), any::<bool>(), prop::sample::select(vec![0.0, 0.3]));
+    (terms, spans, norm, flags).prop_map(|(terms, (longest, buckets), norm, flags)| {
+        let (is_shared, has_positions, pooler_dropout) = flags;
+        json!({
+            "relative_attention": true, "pos_att_type": terms, "max_relative_positions": longest,
+            "position_buckets": buckets, "norm_rel_ebd": norm, "share_att_key": is_shared,
+            "position_biased_input": has_positions, "pooler_dropout": pooler_dropout,
+        })
     })
 }
 
@@ -84,10 +116,11 @@ fn models() -> impl Strategy<Value = ModelConfig> {
     );
     let rest =
         (prop::sample::select(vec!["gelu", "gelu_new", "relu"]), prop::sample::select(vec![0.0, 0.1, 0.5]));
-    (architectures(), sizes, rest).prop_map(|(architecture, sizes, (activation, dropout))| {
+    let models = (architectures(), sizes, rest, disentangled_keys());
+    models.prop_map(|(architecture, sizes, (activation, dropout), disentangled)| {
         let (heads, head_size, intermediate, embedding_size, layers, [groups, inner_layers]) = sizes;
         let hidden = heads * head_size;
-        let keys = json!({
+        let mut keys = json!({
             "vocab_size": 50, "max_position_embeddings": 80, "type_vocab_size": 2, "hidden_size": hidden,
             "num_attention_heads": heads, "num_hidden_layers": layers, "intermediate_size": intermediate,
             "embedding_size": embedding_size, "groups": groups.min(layers), "inner_layers": inner_layers,
@@ -95,8 +128,9 @@ fn models() -> impl Strategy<Value = ModelConfig> {
             // BERT's 0.02 scaled from a hidden size of 768. Larger weights amplify rounding beyond the tolerance.
             "initializer_range": 0.02 * (768.0 / hidden as f64).sqrt(),
         });
-        let keys = keys.as_object().expect("an object").clone();
-        ModelConfig::of_architecture("m", keys, architecture).expect("a valid configuration")
+        let keys = keys.as_object_mut().expect("an object");
+        keys.extend(disentangled.as_object().expect("an object").clone());
+        ModelConfig::of_architecture("m", keys.clone(), architecture).expect("a valid configuration")
     })
 }
 

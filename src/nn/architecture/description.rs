@@ -1,7 +1,7 @@
 //! What families of encoders differ in.
 
-use super::names::{ModuleNames, Names};
-use super::sharing::LayerSharing;
+use super::disentangled::DisentangledModules;
+use super::names::{ModelParts, ModuleNames, Names};
 use kernels::activation::Activation;
 
 /// A family of encoders. Its layers are those of BERT (post-LN, with biases, Devlin et al. 2018,
@@ -20,7 +20,8 @@ pub struct Architecture {
     pub(crate) attention_bias: AttentionBias,
     /// Where dropout applies.
     pub(crate) dropout_sites: &'static [DropoutSite],
-    /// Activation function of the linear layer between the first token's state and the classifier.
+    /// Activation function of the linear layer between the first token's state and the classifier; a default if
+    /// [`ConfigKeys::pooler_activation`] is a key.
     pub(crate) pooler_activation: PoolerActivation,
     pub(crate) names: ModuleNames,
 }
@@ -36,8 +37,12 @@ pub(crate) struct ConfigKeys {
     pub(crate) heads: &'static [&'static str],
     /// Width of the feed-forward network.
     pub(crate) intermediate: &'static str,
-    /// Width of the embeddings and its default, if it is not the hidden size.
-    pub(crate) embedding_size: Option<(&'static str, usize)>,
+    /// Width of the embeddings, if it is not always the hidden size, and its default; `None` is the hidden size.
+    pub(crate) embedding_size: Option<(&'static str, Option<usize>)>,
+    /// Default of `type_vocab_size`, which may then be 0 for a model without segments; `None` if the key is required.
+    pub(crate) type_vocab_default: Option<usize>,
+    /// Whether there is a position embedding, by default true; without a key there is one.
+    pub(crate) position_embedding: Option<&'static str>,
     /// Number of groups of layers with the same parameters, and of layers in a group.
     pub(crate) sharing: Option<[&'static str; 2]>,
     /// Id of the padding token, whose word embedding has no gradient.
@@ -48,10 +53,14 @@ pub(crate) struct ConfigKeys {
     pub(crate) attention_dropout: (&'static str, f64),
     /// Dropout rate before the classifier; without a key or a value, it is that of hidden states.
     pub(crate) classifier_dropout: (Option<&'static str>, Option<f64>),
+    /// Dropout rate before the pooler; without a key it is that before the classifier.
+    pub(crate) pooler_dropout: Option<(&'static str, f64)>,
     /// Activation function of the feed-forward network.
     pub(crate) activation: (&'static str, Activation),
+    /// Activation function of the pooler, if it is not always that of the architecture.
+    pub(crate) pooler_activation: Option<&'static str>,
     /// Added to the variance in LayerNorm; without a key it is 1e-12.
-    pub(crate) layer_norm_eps: Option<&'static str>,
+    pub(crate) layer_norm_eps: Option<(&'static str, f64)>,
 }
 
 /// Where the id of the padding token is from.
@@ -86,6 +95,9 @@ pub(crate) enum AttentionBias {
         /// The key of their number. Transformers computes with 32, whatever the value.
         size_key: &'static str,
     },
+    /// Products of queries and of keys with projected embeddings of relative positions, as far as the keys of
+    /// `config.json` say so.
+    Disentangled(DisentangledModules),
 }
 
 /// A place in the model where dropout applies.
@@ -93,6 +105,8 @@ pub(crate) enum AttentionBias {
 pub(crate) enum DropoutSite {
     /// The embeddings, after their LayerNorm.
     Embeddings,
+    /// The embeddings of relative positions in a layer, before their projections.
+    RelativeEmbeddings,
     /// The attention probabilities of a layer.
     Attention,
     /// The output projection of the attention of a layer.
@@ -114,16 +128,18 @@ pub(crate) enum PoolerActivation {
     Relu,
     /// x Φ(x).
     Gelu,
+    /// The tanh approximation of GELU.
+    GeluTanh,
 }
 
 impl Architecture {
-    /// The names of the modules of a model with these layers. `has_equal_sizes` says that its embeddings have the hidden
-    /// size.
-    pub(crate) fn names(&self, sharing: LayerSharing, has_equal_sizes: bool) -> Names {
-        let relative_bias = match self.attention_bias {
-            AttentionBias::None => None,
-            AttentionBias::RelativeBuckets { module, .. } => Some(module),
-        };
-        self.names.of_model(sharing, has_equal_sizes, relative_bias)
+    /// The names of the modules of a model.
+    pub(crate) fn names(&self, parts: ModelParts) -> Names {
+        let names = self.names.of_model(parts);
+        match self.attention_bias {
+            AttentionBias::None => names,
+            AttentionBias::RelativeBuckets { module, .. } => self.names.with_relative_bias(names, module),
+            AttentionBias::Disentangled(modules) => self.names.with_disentangled(names, modules, parts),
+        }
     }
 }

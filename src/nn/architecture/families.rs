@@ -3,17 +3,17 @@
 use super::description::{
     Architecture, AttentionBias, ConfigKeys, DropoutSite, PaddingKey, PoolerActivation, Positions,
 };
+use super::disentangled::DisentangledModules;
 use super::names::{EmbeddingModules, LayerModules, ModuleNames, Projection};
 use kernels::activation::Activation;
 
 /// All families.
-pub static ARCHITECTURES: [&Architecture; 8] =
-    [&BERT, &DISTILBERT, &ROBERTA, &XLM_ROBERTA, &CAMEMBERT, &ELECTRA, &ALBERT, &MPNET];
+pub static ARCHITECTURES: [&Architecture; 9] =
+    [&BERT, &DISTILBERT, &ROBERTA, &XLM_ROBERTA, &CAMEMBERT, &ELECTRA, &ALBERT, &MPNET, &DEBERTA_V2];
 
 /// Families that are not supported although they are encoders, with what of them no engine computes.
-pub(crate) static UNSUPPORTED: [(&str, &str); 3] = [
-    ("deberta", "disentangled attention"),
-    ("deberta-v2", "disentangled attention"),
+pub(crate) static UNSUPPORTED: [(&str, &str); 2] = [
+    ("deberta", "the joint projection of queries, keys and values of the first version of DeBERTa"),
     ("modernbert", "rotary positions and gated feed-forward networks"),
 ];
 
@@ -24,13 +24,17 @@ const BERT_KEYS: ConfigKeys = ConfigKeys {
     heads: &["num_attention_heads"],
     intermediate: "intermediate_size",
     embedding_size: None,
+    type_vocab_default: None,
+    position_embedding: None,
     sharing: None,
     padding: PaddingKey::WithDefault(0),
     hidden_dropout: ("hidden_dropout_prob", 0.1),
     attention_dropout: ("attention_probs_dropout_prob", 0.1),
     classifier_dropout: (Some("classifier_dropout"), None),
+    pooler_dropout: None,
     activation: ("hidden_act", Activation::Gelu),
-    layer_norm_eps: Some("layer_norm_eps"),
+    pooler_activation: None,
+    layer_norm_eps: Some(("layer_norm_eps", 1e-12)),
 };
 
 const BERT_EMBEDDINGS: EmbeddingModules = EmbeddingModules {
@@ -171,7 +175,7 @@ static ELECTRA: Architecture = Architecture {
     model_type: "electra",
     class: "ElectraForSequenceClassification",
     identifying_keys: None,
-    keys: ConfigKeys { embedding_size: Some(("embedding_size", 128)), ..BERT_KEYS },
+    keys: ConfigKeys { embedding_size: Some(("embedding_size", Some(128))), ..BERT_KEYS },
     positions: Positions::Absolute,
     attention_bias: AttentionBias::None,
     dropout_sites: &ROBERTA_DROPOUT,
@@ -194,7 +198,7 @@ static ALBERT: Architecture = Architecture {
     class: "AlbertForSequenceClassification",
     identifying_keys: None,
     keys: ConfigKeys {
-        embedding_size: Some(("embedding_size", 128)),
+        embedding_size: Some(("embedding_size", Some(128))),
         sharing: Some(["num_hidden_groups", "inner_group_num"]),
         hidden_dropout: ("hidden_dropout_prob", 0.0),
         attention_dropout: ("attention_probs_dropout_prob", 0.0),
@@ -259,5 +263,55 @@ static MPNET: Architecture = Architecture {
         },
         pooler: "classifier.dense",
         classifier: "classifier.out_proj",
+    },
+};
+
+/// He et al. 2021, <https://arxiv.org/abs/2111.09543>, and the second version of He et al. 2020,
+/// <https://arxiv.org/abs/2006.03654>.
+static DEBERTA_V2: Architecture = Architecture {
+    model_type: "deberta-v2",
+    class: "DebertaV2ForSequenceClassification",
+    identifying_keys: None,
+    keys: ConfigKeys {
+        embedding_size: Some(("embedding_size", None)),
+        type_vocab_default: Some(0),
+        position_embedding: Some("position_biased_input"),
+        classifier_dropout: (Some("cls_dropout"), None),
+        pooler_dropout: Some(("pooler_dropout", 0.0)),
+        pooler_activation: Some("pooler_hidden_act"),
+        layer_norm_eps: Some(("layer_norm_eps", 1e-7)),
+        ..BERT_KEYS
+    },
+    positions: Positions::Absolute,
+    attention_bias: AttentionBias::Disentangled(DisentangledModules {
+        embeddings: "encoder.rel_embeddings",
+        norm: "encoder.LayerNorm",
+        key: "attention.self.pos_key_proj",
+        query: "attention.self.pos_query_proj",
+    }),
+    dropout_sites: &[
+        DropoutSite::Embeddings,
+        DropoutSite::RelativeEmbeddings,
+        DropoutSite::Attention,
+        DropoutSite::AttentionOutput,
+        DropoutSite::FeedForward,
+        DropoutSite::Pooler,
+        DropoutSite::Classifier,
+    ],
+    pooler_activation: PoolerActivation::Gelu,
+    names: ModuleNames {
+        prefix: "deberta",
+        embeddings: EmbeddingModules {
+            projection: Projection::BeforeNorm("embeddings.embed_proj"),
+            ..BERT_EMBEDDINGS
+        },
+        layer: LayerModules {
+            query: "attention.self.query_proj",
+            key: "attention.self.key_proj",
+            value: "attention.self.value_proj",
+            ..BERT_LAYER
+        },
+        pooler: "pooler.dense",
+        classifier: "classifier",
     },
 };

@@ -61,7 +61,8 @@ impl Layout {
         let mut builder = ArenaBuilder::new(specs);
         let names = config.names();
         let words = builder.tensor(&names.words, "weight");
-        let positions = builder.tensor(&names.positions, "weight");
+        // Every supported model has positions.
+        let positions = names.positions.as_ref().map_or(0..0, |name| builder.tensor(name, "weight"));
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = builder.len();

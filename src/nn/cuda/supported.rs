@@ -10,7 +10,7 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
     let names = config.names();
     let is_supported = config.architecture.positions == Positions::Absolute
         && config.architecture.attention_bias == AttentionBias::None
-        && config.architecture.pooler_activation != PoolerActivation::Gelu
+        && matches!(config.pooler_activation, PoolerActivation::Tanh | PoolerActivation::Relu)
         && !config.architecture.dropout_sites.contains(&DropoutSite::Pooler)
         && config.sharing == LayerSharing::none(config.layers)
         && names.projection.is_none();

@@ -2,6 +2,7 @@
 
 use super::layer_buffers::LayerBuffers;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
+use super::relative_embeddings::{RelativeEmbeddings, RelativeGrads};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::{GradSlices, Workspace};
@@ -47,10 +48,11 @@ impl Layer<'_> {
     ) {
         let (h, i) = self.sizes();
         tape.resize(rows, (x.len() / h, h, i));
-        let Workspace { matmul, attention, weight_grads, .. } = workspace;
+        let Workspace { matmul, attention, weight_grads, relative, relative_grads, .. } = workspace;
         let buffers = LayerBuffers::new(x, rows, tape, GradSlices::default(), out);
-        let vector_grads = &mut [];
-        let mut ops = CpuOps { layer: self, rows, matmul, attention, buffers, vector_grads, weight_grads };
+        let (relative, vector_grads) = ((&*relative, relative_grads), &mut []);
+        let mut ops =
+            CpuOps { layer: self, rows, matmul, attention, relative, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::forward(&mut ops);
     }
 
@@ -65,11 +67,13 @@ impl Layer<'_> {
         vector_grads: &mut [f32],
         workspace: &mut Workspace,
     ) {
-        let Workspace { matmul, attention, grads, weight_grads } = workspace;
+        let Workspace { matmul, attention, grads, weight_grads, relative, relative_grads } = workspace;
+        let relative = (&*relative, relative_grads);
         weight_grads.clear();
         let slices = grads.slices((x.len() / self.config.hidden, rows.len()), self.sizes());
         let buffers = LayerBuffers::new(x, rows, tape, slices, &mut []);
-        let mut ops = CpuOps { layer: self, rows, matmul, attention, buffers, vector_grads, weight_grads };
+        let mut ops =
+            CpuOps { layer: self, rows, matmul, attention, relative, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::backward(&mut ops);
         grads.ping_pong.swap(0, 1);
     }
@@ -127,7 +131,7 @@ impl Layer<'_> {
         WeightMatrix::new(self.slice(&self.params.key_value), self.config.hidden)
     }
 
-    fn slice(&self, range: &Range<usize>) -> &[f32] {
+    pub(super) fn slice(&self, range: &Range<usize>) -> &[f32] {
         &self.weights[range.clone()]
     }
 
@@ -155,17 +159,19 @@ impl Layer<'_> {
             },
             examples: &rows.spans,
             dropout: self.site((dropout::attention(self.index), DropoutSite::Attention)),
+            scale: config.score_scale(),
             bias: self.relative_bias.map(|bias| RelativeBias {
                 table: self.slice(&bias.table),
                 buckets: &bias.buckets,
                 heads: config.heads,
             }),
+            positions: None,
             token_indices: &rows.token_indices,
         }
     }
 
     /// The masks with that number, or `None` without dropout.
-    fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
+    pub(super) fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
         self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
     }
 }
@@ -176,6 +182,8 @@ struct CpuOps<'o> {
     rows: &'o RowSelection,
     matmul: &'o mut Matmul,
     attention: &'o mut Attention,
+    /// Embeddings of relative positions, and their gradients.
+    relative: (&'o RelativeEmbeddings, &'o mut RelativeGrads),
     buffers: LayerBuffers<'o>,
     vector_grads: &'o mut [f32],
     weight_grads: &'o mut Vec<(Matrix, [Buffer; 2])>,
@@ -193,11 +201,16 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn attention(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, rows, attention, .. } = self;
-        let LayerBuffers { named, q, kv, attn_probs, .. } = &mut self.buffers;
+        let CpuOps { layer, rows, attention, matmul, relative: (embeddings, _), .. } = self;
+        let LayerBuffers { named, q, kv, attn_probs, relative, .. } = &mut self.buffers;
+        if layer.config.disentangled.is_some() {
+            embeddings.project(layer, matmul, relative);
+        }
+        let positions = embeddings.positions(layer, relative);
+        let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
         let [context] = named.get([Buffer::Context]);
         let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
-        attention.forward(layer.cpu, layer.attention_batch(rows), qkv, attn_probs, context);
+        attention.forward(layer.cpu, batch, qkv, attn_probs, context);
         Ok(())
     }
 
@@ -266,13 +279,21 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn attention_backward(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, rows, attention, vector_grads, .. } = self;
-        let LayerBuffers { named, q, kv, attn_probs, d_q, d_kv, .. } = &mut self.buffers;
+        let CpuOps {
+            layer, rows, attention, matmul, vector_grads, relative: (embeddings, d_relative), ..
+        } = self;
+        let LayerBuffers { named, q, kv, attn_probs, relative, d_q, d_kv, .. } = &mut self.buffers;
+        let positions = embeddings.positions(layer, relative);
+        let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
         let [d_context] = named.get([Buffer::DContext]);
         let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
         let d_bias = layer.relative_bias.map_or(0..0, |bias| bias.table.clone());
-        let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias] };
-        attention.backward(layer.cpu, layer.attention_batch(rows), qkv, (attn_probs, d_context), grads);
+        let d_positions = d_relative.projections();
+        let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias], d_positions };
+        attention.backward(layer.cpu, batch, qkv, (attn_probs, d_context), grads);
+        if layer.config.disentangled.is_some() {
+            embeddings.project_backward(layer, matmul, d_relative, vector_grads);
+        }
         let (d_q_bias, d_kv_bias) =
             vector_grads[layer.params.qkv_bias.clone()].split_at_mut(layer.config.hidden);
         add_column_sums(layer.cpu, d_q, d_q_bias); //                d_bq += Σ_rows d_q

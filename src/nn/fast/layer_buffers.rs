@@ -1,5 +1,6 @@
 //! The buffers of a layer on the CPU, each as long as the batch needs it.
 
+use super::relative_embeddings::RelativeTape;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::GradSlices;
@@ -14,6 +15,7 @@ pub(super) struct LayerBuffers<'b> {
     pub(super) kv: &'b mut [f32],
     /// As in [`LayerTape`].
     pub(super) attn_probs: &'b mut [f32],
+    pub(super) relative: &'b mut RelativeTape,
     /// 1/σ of the attention LayerNorm and of the output LayerNorm: (R) each
     pub(super) rstd: [&'b mut [f32]; 2],
     /// Gradient of the queries: (R, H)
@@ -34,12 +36,12 @@ impl<'b> LayerBuffers<'b> {
         out: &'b mut [f32],
     ) -> Self {
         let LayerTape { x_cls, q, kv, attn_probs, context, ln1_xhat, ln1_rstd, ln1_out, .. } = tape;
-        let LayerTape { act_grad, ffn_act, ln2_xhat, ln2_rstd, .. } = tape;
+        let LayerTape { act_grad, ffn_act, ln2_xhat, ln2_rstd, relative, .. } = tape;
         let GradSlices { d_context, d_ffn, d_q, d_kv, d, d_x } = grads;
         let slices =
             [x, x_cls, context, ln1_xhat, ln1_out, act_grad, ffn_act, ln2_xhat, out, d, d_ffn, d_context];
         let named = NamedBuffers { slices, has_all_rows: rows.selected.is_none() };
-        LayerBuffers { named, q, kv, attn_probs, rstd: [ln1_rstd, ln2_rstd], d_q, d_kv, d_x }
+        LayerBuffers { named, q, kv, attn_probs, relative, rstd: [ln1_rstd, ln2_rstd], d_q, d_kv, d_x }
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! All arenas have the same layout. Parameters are grouped by how their gradients are computed:
 //!
-//! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, biases,
-//!    LayerNorms, and the small matrices of the embeddings and of the head;
+//! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, those of relative
+//!    positions, biases, LayerNorms, and the small matrices of the embeddings and of the head;
 //! 2. the matrices of the encoder layers, whose gradients are matrix products over the rows of all shards;
 //! 3. the word embedding, of which a batch uses few rows.
 //!
 //! Queries, keys and values of a layer are adjacent: their biases form one vector (3H), and the weights of keys and
 //! values one matrix (2H, H).
 
-use crate::nn::architecture::LayerNames;
+use crate::nn::architecture::{LayerNames, PositionProjection, PositionTerms};
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
 use crate::nn::params::ParamSpec;
@@ -45,6 +45,22 @@ pub(super) struct LayerRanges {
     pub(super) up: WeightBias,
     pub(super) down: WeightBias,
     pub(super) output_norm: WeightBias,
+    pub(super) positions: PositionRanges,
+}
+
+/// The projections of the embeddings of relative positions in a layer, as far as it has them. They may be those of keys and
+/// queries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct PositionRanges {
+    pub(super) key: Option<WeightBias>,
+    pub(super) query: Option<WeightBias>,
+}
+
+/// The embedding of relative positions of disentangled attention, (rows, H), and its LayerNorm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RelativeRanges {
+    pub(super) table: Range<usize>,
+    pub(super) norm: Option<WeightBias>,
 }
 
 impl LayerRanges {
@@ -76,12 +92,15 @@ pub(super) struct Layout {
     /// In the order of the arena.
     pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
-    pub(super) positions: Range<usize>,
+    pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
     pub(super) embedding_norm: WeightBias,
-    /// From the embedding size to the hidden size: (H, E)
+    /// From the embedding size to the hidden size, after the LayerNorm: (H, E)
     pub(super) projection: Option<WeightBias>,
+    /// The same before the LayerNorm, without bias.
+    pub(super) projection_before_norm: Option<Range<usize>>,
     pub(super) relative_bias: Option<RelativeBiasRange>,
+    pub(super) relative_embeddings: Option<RelativeRanges>,
     /// By parameter set.
     pub(super) layers: Vec<LayerRanges>,
     pub(super) pooler: WeightBias,
@@ -93,20 +112,33 @@ impl Layout {
     pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
         let mut builder = ArenaBuilder::new(specs);
         let names = config.names();
-        let positions = builder.tensor(&names.positions, "weight");
+        let positions = names.positions.as_ref().map(|positions| builder.tensor(positions, "weight"));
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let embedding_norm = weight_bias(&mut builder, &names.embedding_norm);
-        let projection = names.projection.as_ref().map(|name| weight_bias(&mut builder, name));
+        let (mut projection, mut projection_before_norm) = (None, None);
+        if let Some(name) = &names.projection {
+            if config.projects_before_norm() {
+                projection_before_norm = Some(builder.tensor(name, "weight"));
+            } else {
+                projection = Some(weight_bias(&mut builder, name));
+            }
+        }
         let relative_bias = names.relative_bias.as_ref().map(|name| RelativeBiasRange {
             table: builder.tensor(name, "weight"),
             buckets: relative_buckets(config.max_tokens()),
+        });
+        let relative_embeddings = names.relative_embeddings.as_ref().map(|name| RelativeRanges {
+            table: builder.tensor(name, "weight"),
+            norm: names.relative_norm.as_ref().map(|name| weight_bias(&mut builder, name)),
         });
         let vectors: Vec<_> =
             names.layers.iter().map(|layer| LayerVectors::append(&mut builder, layer)).collect();
         let pooler = weight_bias(&mut builder, &names.pooler);
         let classifier = weight_bias(&mut builder, &names.classifier);
-        let layers =
-            names.layers.iter().zip(vectors).map(|(names, v)| v.with_matrices(&mut builder, names)).collect();
+        let with_matrices = |(names, vectors): (&LayerNames, LayerVectors)| {
+            vectors.with_matrices(&mut builder, names, config)
+        };
+        let layers = names.layers.iter().zip(vectors).map(with_matrices).collect();
         let words = builder.tensor(&names.words, "weight");
         let params = builder.finish();
         Layout {
@@ -116,7 +148,9 @@ impl Layout {
             segments,
             embedding_norm,
             projection,
+            projection_before_norm,
             relative_bias,
+            relative_embeddings,
             layers,
             pooler,
             classifier,
@@ -152,6 +186,9 @@ struct LayerVectors {
     up: Range<usize>,
     down: Range<usize>,
     output_norm: WeightBias,
+    /// Biases of projections of their own for relative positions.
+    position_query: Option<Range<usize>>,
+    position_key: Option<Range<usize>>,
 }
 
 impl LayerVectors {
@@ -163,25 +200,60 @@ impl LayerVectors {
             up: builder.tensor(&names.up, "bias"),
             down: builder.tensor(&names.down, "bias"),
             output_norm: weight_bias(builder, &names.output_norm),
+            position_query: names.position_query.as_ref().map(|name| builder.tensor(name, "bias")),
+            position_key: names.position_key.as_ref().map(|name| builder.tensor(name, "bias")),
         }
     }
 
     /// Appends the matrices of the layer. They follow the vectors of all layers.
-    fn with_matrices(self, builder: &mut ArenaBuilder<'_>, names: &LayerNames) -> LayerRanges {
+    fn with_matrices(
+        self,
+        builder: &mut ArenaBuilder<'_>,
+        names: &LayerNames,
+        config: &ModelConfig,
+    ) -> LayerRanges {
         let query = builder.tensor(&names.query, "weight");
         let key_value = builder.tensors(&[&names.key, &names.value], "weight");
         let mut with_weight = |name: &str, bias| WeightBias { weight: builder.tensor(name, "weight"), bias };
+        let attention_out = with_weight(&names.attention_out, self.attention_out);
+        let (up, down) = (with_weight(&names.up, self.up), with_weight(&names.down, self.down));
+        let own = |(name, bias): (&Option<String>, Option<Range<usize>>)| {
+            name.as_deref().zip(bias).map(|(name, bias)| with_weight(name, bias))
+        };
+        let [position_query, position_key] =
+            [(&names.position_query, self.position_query), (&names.position_key, self.position_key)].map(own);
+        let positions = match config.disentangled {
+            Some(relative) if relative.projection == PositionProjection::Shared => {
+                shared_positions(relative.terms, &query, &key_value, &self.qkv_bias)
+            }
+            _ => PositionRanges { key: position_key, query: position_query },
+        };
         LayerRanges {
             query,
             key_value,
             qkv_bias: self.qkv_bias,
-            attention_out: with_weight(&names.attention_out, self.attention_out),
+            attention_out,
             attention_norm: self.attention_norm,
-            up: with_weight(&names.up, self.up),
-            down: with_weight(&names.down, self.down),
+            up,
+            down,
             output_norm: self.output_norm,
+            positions,
         }
     }
+}
+
+/// The projections of queries and keys, for the terms that use them.
+fn shared_positions(
+    terms: PositionTerms,
+    query: &Range<usize>,
+    key_value: &Range<usize>,
+    qkv_bias: &Range<usize>,
+) -> PositionRanges {
+    let hidden = qkv_bias.len() / 3;
+    let bias = |part: usize| qkv_bias.start + part * hidden..qkv_bias.start + (part + 1) * hidden;
+    let key = WeightBias { weight: key_value.start..key_value.start + query.len(), bias: bias(1) };
+    let query = WeightBias { weight: query.clone(), bias: bias(0) };
+    PositionRanges { key: terms.has_c2p().then_some(key), query: terms.has_p2c().then_some(query) }
 }
 
 fn weight_bias(builder: &mut ArenaBuilder<'_>, name: &str) -> WeightBias {

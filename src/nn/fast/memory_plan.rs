@@ -1,6 +1,7 @@
 //! Memory that training needs, computed from the sizes of the buffers.
 
 use super::layout::Layout;
+use super::relative_embeddings;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::GradBuffers;
@@ -43,6 +44,8 @@ fn activations(config: &ModelConfig, shard: &Batch) -> usize {
     // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
     let width = config.embedding_size;
     let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
-    let states = t * (width + 1) + projected + config.layers * t * h;
-    tapes + states + GradBuffers::lengths((t, h, i)).iter().sum::<usize>()
+    let norm_width = if config.projects_before_norm() { h } else { width };
+    let states = t * (norm_width + 1) + projected + config.layers * t * h;
+    let relative = relative_embeddings::buffer_elements(config, shard.longest());
+    tapes + states + relative + GradBuffers::lengths((t, h, i)).iter().sum::<usize>()
 }

@@ -25,6 +25,7 @@ mod loss;
 mod matmul_rate;
 mod memory_plan;
 mod model;
+mod relative_embeddings;
 mod row_selection;
 mod shard;
 mod sparse_embedding_grad;

@@ -14,7 +14,7 @@ use kernels::activation::{Activation, activate};
 use kernels::dropout::{self, Dropout};
 use kernels::element_type::ElementType;
 use kernels::embedding::{alpha_grads, gather, interpolate, scatter_add};
-use kernels::matmul::{Matmul, MatmulBackend};
+use kernels::matmul::{Matmul, MatmulBackend, WeightMatrix};
 use kernels::norm::{DropoutMask, LayerNormGrad, apply_dropout, layer_norm, layer_norm_backward};
 use kernels::op_cost::OpCost;
 use std::time::Instant;
@@ -44,12 +44,12 @@ pub(super) struct Shard {
     /// For the head, which has few rows, and the projection of the embeddings; always in f32.
     f32_gemm: Matmul,
     pub(super) costs: ShardCosts,
-    /// Normalized sum of the embeddings, x̂: (T, E)
+    /// Normalized sum of the embeddings, x̂; of its projection if that is before the LayerNorm: (T, E) or (T, H)
     embedding_xhat: Vec<f32>,
     /// 1/σ of the embeddings: (T)
     embedding_rstd: Vec<f32>,
-    /// Embeddings before their projection to the hidden size, and the gradient of these; empty without a projection:
-    /// (T, E) each
+    /// Embeddings before their projection to the hidden size, normalized unless it is before the LayerNorm, and the
+    /// gradient of these; empty without a projection: (T, E) each
     projected: [Vec<f32>; 2],
     /// Inputs of the layers, (T, H) each, and the output of the last layer, (R, H).
     hidden_states: Vec<Vec<f32>>,
@@ -100,12 +100,15 @@ impl Shard {
     /// Number of elements in the buffers of a forward and backward pass.
     #[cfg(test)]
     pub(super) fn activations(&mut self) -> usize {
+        let Workspace { relative, relative_grads, .. } = &self.workspace;
+        let relative_tapes = self.tapes.iter().map(|tape| tape.relative.len()).sum::<usize>();
+        let relative = relative.len() + relative_grads.len() + relative_tapes;
         let tapes = self.tapes.iter_mut().flat_map(LayerTape::buffers);
         let buffers = tapes.chain(self.workspace.grads.buffers()).map(|buffer| buffer.len()).sum::<usize>();
         // The output of the last layer is not counted: it belongs to the head, as do the logits.
         let states = self.hidden_states[..self.tapes.len()].iter().map(Vec::len).sum::<usize>();
         let projected = self.projected.iter().map(Vec::len).sum::<usize>();
-        buffers + states + projected + self.embedding_xhat.len() + self.embedding_rstd.len()
+        buffers + states + projected + relative + self.embedding_xhat.len() + self.embedding_rstd.len()
     }
 
     /// Sets the number of threads of a matrix product.
@@ -170,6 +173,7 @@ impl Shard {
         // In inference all layers share one tape, and two hidden states alternate.
         self.tapes.resize_with(if is_training { layers } else { 1 }, LayerTape::default);
         self.rows = [RowSelection::all(batch, config.heads), RowSelection::first_tokens(batch, config.heads)];
+        self.workspace.relative.forward(model, batch.longest());
         for index in 0..layers {
             let rows = &self.rows[usize::from(index + 1 == layers)];
             let (input, output) = if is_training { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
@@ -186,8 +190,9 @@ impl Shard {
         self.costs.head.add_time_since(start);
     }
 
-    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)) Wpᵀ + bp, with interpolated words if
-    /// `interpolation` is given. Without a projection, E is H and the product is left out.
+    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)) Wpᵀ + bp, or
+    /// dropout(LayerNorm((word + segment + position) Wpᵀ)), with interpolated words if `interpolation` is given. Without a
+    /// projection, E is H and the product is left out.
     fn embed(
         &mut self,
         model: Model<'_>,
@@ -199,21 +204,28 @@ impl Shard {
         let (config, cpu) = (model.config, model.cpu);
         let (t, width) = (batch.tokens(), config.embedding_size);
         self.hidden_states.resize_with((config.layers + 1).max(2), Vec::new);
-        self.embedding_xhat.resize(t * width, 0.0);
+        let norm_width = model.embedding_norm().weight.len();
+        self.embedding_xhat.resize(t * norm_width, 0.0);
         self.embedding_rstd.resize(t, 0.0);
         let [embedded, _] = &mut self.projected;
-        let has_projection = model.layout.projection.is_some();
-        let x = if has_projection { embedded } else { &mut self.hidden_states[0] };
-        x.resize(t * width, 0.0);
         let positions = positions(config, batch);
-        let sum = &mut self.embedding_xhat; // normalized in place below
+        let xhat = &mut self.embedding_xhat; // normalized in place below
+        let projection = model.layout.projection_before_norm.as_ref();
+        let sum = if projection.is_some() { &mut *embedded } else { &mut *xhat };
+        sum.resize(t * width, 0.0);
         gather(&model.embedding_tables(batch, &positions), width, sum);
         if let Some(interpolation) = interpolation {
             interpolate(model.slice(&model.layout.words), &batch.ids, interpolation, width, sum);
         }
-        layer_norm(cpu, sum, model.embedding_norm(), &mut self.embedding_rstd, x);
+        if let Some(projection) = projection {
+            self.f32_gemm.forward(xhat, embedded, WeightMatrix::new(model.slice(projection), width));
+        }
+        let has_projection = model.layout.projection.is_some();
+        let x = if has_projection { embedded } else { &mut self.hidden_states[0] };
+        x.resize(t * norm_width, 0.0);
+        layer_norm(cpu, xhat, model.embedding_norm(), &mut self.embedding_rstd, x);
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
-        apply_dropout(cpu, x, width, embedding_mask(config, dropout, &tokens));
+        apply_dropout(cpu, x, norm_width, embedding_mask(config, dropout, &tokens));
         if let Some(projection) = &model.layout.projection {
             let [embedded, _] = &self.projected;
             model.linear(&mut self.f32_gemm, embedded, projection, &mut self.hidden_states[0]);
@@ -229,24 +241,37 @@ impl Shard {
         let (t, width) = (batch.tokens(), config.embedding_size);
         let Shard { workspace, f32_gemm, projected: [embedded, d_embedded], vector_grads, .. } = self;
         let d_x = &mut workspace.grads.ping_pong[0][..t * config.hidden];
-        let d = match &layout.projection {
-            Some(projection) => {
+        let (d, d_before_norm) = match (&layout.projection, &layout.projection_before_norm) {
+            (Some(projection), _) => {
                 d_embedded.resize(t * width, 0.0);
                 model.linear_backward(f32_gemm, (embedded, d_x), projection, vector_grads, d_embedded);
-                &mut d_embedded[..]
+                (&mut d_embedded[..], None)
             }
-            None => d_x,
+            (None, Some(projection)) => {
+                d_embedded.resize(t * width, 0.0);
+                (d_x, Some((projection, &mut d_embedded[..])))
+            }
+            (None, None) => (d_x, None),
         };
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
-        apply_dropout(cpu, d, width, embedding_mask(config, dropout, &tokens));
-        let (weight, bias) = vector_grads[layout.embedding_norm.both()].split_at_mut(width);
-        let grad = LayerNormGrad { weight, bias };
         let scale = model.embedding_norm().weight;
+        apply_dropout(cpu, d, scale.len(), embedding_mask(config, dropout, &tokens));
+        let (weight, bias) = vector_grads[layout.embedding_norm.both()].split_at_mut(scale.len());
+        let grad = LayerNormGrad { weight, bias };
         layer_norm_backward(cpu, d, &self.embedding_xhat, &self.embedding_rstd, scale, grad);
-        let d_positions = &mut vector_grads[layout.positions.clone()];
-        scatter_add(d, &positions(config, batch), width, d_positions);
-        if let Some(padding) = padding_position(config) {
-            d_positions[padding as usize * width..][..width].fill(0.0);
+        let d = match d_before_norm {
+            Some((projection, d_embedded)) => {
+                model.product_backward(f32_gemm, (embedded, d), projection, vector_grads, d_embedded);
+                d_embedded
+            }
+            None => d,
+        };
+        if let Some(range) = &layout.positions {
+            let d_positions = &mut vector_grads[range.clone()];
+            scatter_add(d, &positions(config, batch), width, d_positions);
+            if let Some(padding) = padding_position(config) {
+                d_positions[padding as usize * width..][..width].fill(0.0);
+            }
         }
         if let Some(segments) = &layout.segments {
             scatter_add(d, &batch.type_ids, width, &mut vector_grads[segments.clone()]);
@@ -278,19 +303,21 @@ impl Shard {
                 (*x, *derivative) = f(*x);
             }
         };
-        match model.config.architecture.pooler_activation {
-            PoolerActivation::Tanh => map(|x| {
-                let tanh = x.tanh();
-                (tanh, 1.0 - tanh * tanh)
-            }),
-            PoolerActivation::Relu => map(|x| (x.max(0.0), f32::from(u8::from(x > 0.0)))),
-            PoolerActivation::Gelu => {
-                pooled_grad.clone_from(pooled);
-                // `pooled` has the bias already.
-                let no_bias = vec![0.0; model.config.hidden];
-                activate(model.cpu, Activation::Gelu, pooled_grad, &no_bias, pooled);
+        let function = match model.config.pooler_activation {
+            PoolerActivation::Tanh => {
+                return map(|x| {
+                    let tanh = x.tanh();
+                    (tanh, 1.0 - tanh * tanh)
+                });
             }
-        }
+            PoolerActivation::Relu => return map(|x| (x.max(0.0), f32::from(u8::from(x > 0.0)))),
+            PoolerActivation::Gelu => Activation::Gelu,
+            PoolerActivation::GeluTanh => Activation::GeluTanh,
+        };
+        pooled_grad.clone_from(pooled);
+        // `pooled` has the bias already.
+        let no_bias = vec![0.0; model.config.hidden];
+        activate(model.cpu, function, pooled_grad, &no_bias, pooled);
     }
 
     /// Starts the backward pass of a [`Shard::forward`] in training: computes the gradient of the last layer's
@@ -303,6 +330,8 @@ impl Shard {
         objective: Objective<'_>,
     ) {
         let start = Instant::now();
+        let Workspace { relative, relative_grads, .. } = &mut self.workspace;
+        relative_grads.start(model, relative);
         self.workspace.grads.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
         let labels = model.layout.labels();
         let d_logits = match objective {
@@ -359,6 +388,17 @@ impl Shard {
         let layer = model.layer(index, dropout);
         layer.backward(x, rows, tape, &mut self.vector_grads, &mut self.workspace);
         self.costs.layers.add_time_since(start);
+    }
+
+    /// Adds the gradients of the embedding of relative positions, after the backward pass of all layers.
+    pub(super) fn relative_backward(&mut self, model: Model<'_>) {
+        let Workspace { relative, relative_grads, .. } = &mut self.workspace;
+        relative.backward(model, relative_grads, &mut self.vector_grads);
+    }
+
+    /// As [`Shard::weight_grad_operands`], for the projections of relative positions: those of queries and of keys.
+    pub(super) fn position_weight_grad_operands(&self, index: usize) -> [[&[f32]; 2]; 2] {
+        self.workspace.relative_grads.weight_grad_operands(&self.tapes[index].relative)
     }
 
     /// The operands d_y and x of d_W = d_yᵀ x for each matrix of layer `index`. Valid between the backward passes of

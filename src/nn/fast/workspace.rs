@@ -3,6 +3,7 @@
 //! Shapes as in [`super::layer`]. Buffers grow to the largest batch and are not shrunk; each element is written
 //! before it is read.
 
+use super::relative_embeddings::{RelativeEmbeddings, RelativeGrads};
 use crate::nn::encoder_layer::{Buffer, Matrix};
 use kernels::attention::Attention;
 use kernels::matmul::Matmul;
@@ -13,6 +14,8 @@ pub(super) struct Workspace {
     pub(super) matmul: Matmul,
     pub(super) attention: Attention,
     pub(super) grads: GradBuffers,
+    pub(super) relative: RelativeEmbeddings,
+    pub(super) relative_grads: RelativeGrads,
     /// Matrices of the layer whose backward pass was the last one, each with the buffers d_y and x of its gradient d_yᵀ x.
     pub(super) weight_grads: Vec<(Matrix, [Buffer; 2])>,
 }
@@ -55,6 +58,8 @@ impl Workspace {
             matmul,
             attention: Attention::default(),
             grads: GradBuffers::default(),
+            relative: RelativeEmbeddings::default(),
+            relative_grads: RelativeGrads::default(),
             weight_grads: Vec::new(),
         }
     }

@@ -3,15 +3,16 @@
 //! Shapes: *tokens* are the real tokens of all examples, concatenated; (examples, longest) is the padded layout that
 //! only attention uses.
 
+use super::disentangled::{content_to_position, position_to_content};
 use super::dropout::{apply_to_rows, attention_mask};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use super::rows::{self, RowSelection};
 use crate::batch::Batch;
-use crate::nn::architecture::{DropoutSite, LayerNames, PoolerActivation};
+use crate::nn::architecture::{DropoutSite, LayerNames, PoolerActivation, PositionTerms};
 use crate::nn::config::ModelConfig;
 use crate::nn::positions::{padding_position, positions};
 use crate::nn::relative_positions::relative_buckets;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use kernels::activation::Activation;
 use kernels::dropout::{self, Dropout};
 
@@ -22,7 +23,7 @@ pub(crate) struct Encoder {
     /// (vocabulary, embedding size)
     words: Tensor,
     /// (positions, embedding size)
-    positions: Tensor,
+    positions: Option<Tensor>,
     /// (segments, embedding size)
     segments: Option<Tensor>,
     embedding_norm: LayerNorm,
@@ -30,6 +31,9 @@ pub(crate) struct Encoder {
     projection: Option<Linear>,
     /// Added to the attention scores, by bucket of distances: (buckets, heads)
     relative_bias: Option<Tensor>,
+    /// Embedding of relative positions for disentangled attention: (rows, hidden)
+    relative_embeddings: Option<Tensor>,
+    relative_norm: Option<LayerNorm>,
     /// By parameter set.
     layers: Vec<Layer>,
     pooler: Linear,
@@ -48,9 +52,12 @@ struct Layer {
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
+    /// Projections of the embeddings of relative positions, if not those of queries and keys.
+    position_query: Option<Linear>,
+    position_key: Option<Linear>,
 }
 
-/// Maps between concatenated tokens and the padded layout, on the device.
+/// Maps between concatenated tokens and the padded layout, and the relative positions in it, on the device.
 struct Padding {
     examples: usize,
     longest: usize,
@@ -61,6 +68,8 @@ struct Padding {
     /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest).
     /// With a bias of relative positions, the sum of both: (examples, heads, longest, longest)
     mask: Tensor,
+    /// Normalized embeddings of relative positions: (rows, hidden)
+    relative_embeddings: Option<Tensor>,
 }
 
 impl Encoder {
@@ -76,7 +85,7 @@ impl Encoder {
         let embedding = |name: &str| tensor(&format!("{name}.weight"));
         let linear_of = |name: &str, operand_dtype| Linear {
             weight: tensor(&format!("{name}.weight")),
-            bias: tensor(&format!("{name}.bias")),
+            bias: Some(tensor(&format!("{name}.bias"))),
             operand_dtype,
         };
         let linear = |name: &str| linear_of(name, operand_dtype);
@@ -94,15 +103,24 @@ impl Encoder {
             up: linear(&names.up),
             down: linear(&names.down),
             output_norm: norm(&names.output_norm),
+            position_query: names.position_query.as_deref().map(linear),
+            position_key: names.position_key.as_deref().map(linear),
+        };
+        let without_bias =
+            |name: &str| Linear { weight: embedding(name), bias: None, operand_dtype: DType::F32 };
+        let projection = |name: &str| {
+            if config.projects_before_norm() { without_bias(name) } else { linear_of(name, DType::F32) }
         };
         Encoder {
             config: config.clone(),
             words: embedding(&names.words),
-            positions: embedding(&names.positions),
+            positions: names.positions.as_deref().map(embedding),
             segments: names.segments.as_deref().map(embedding),
             embedding_norm: norm(&names.embedding_norm),
-            projection: names.projection.as_deref().map(|name| linear_of(name, DType::F32)),
+            projection: names.projection.as_deref().map(projection),
             relative_bias: names.relative_bias.as_deref().map(embedding),
+            relative_embeddings: names.relative_embeddings.as_deref().map(embedding),
+            relative_norm: names.relative_norm.as_deref().map(norm),
             layers: names.layers.iter().map(layer).collect(),
             pooler: linear_of(&names.pooler, DType::F32),
             classifier: linear_of(&names.classifier, DType::F32),
@@ -143,6 +161,7 @@ impl Encoder {
         if let Some(table) = &self.relative_bias {
             padding.mask = padding.mask.broadcast_add(&relative_bias(table, padding.longest)?)?;
         }
+        padding.relative_embeddings = self.normalized_relative_embeddings()?;
         let mut x = self.embed(words, batch, dropout)?;
         for index in 0..self.config.layers {
             let layer = &self.layers[self.config.sharing.parameter_set(index)];
@@ -159,25 +178,34 @@ impl Encoder {
         };
         let first = dropped(first, dropout::pooler(layers), DropoutSite::Pooler)?;
         let pooled = self.pooler.forward(&first)?;
-        let pooled = match self.config.architecture.pooler_activation {
+        let pooled = match self.config.pooler_activation {
             PoolerActivation::Tanh => pooled.tanh()?,
             PoolerActivation::Relu => relu(&pooled)?,
             PoolerActivation::Gelu => activate(&pooled, Activation::Gelu)?,
+            PoolerActivation::GeluTanh => activate(&pooled, Activation::GeluTanh)?,
         };
         let pooled = dropped(pooled, dropout::classifier(layers), DropoutSite::Classifier)?;
         self.classifier.forward(&pooled)
     }
 
-    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size: (tokens, hidden)
+    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size after or before LayerNorm: (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             x = (x + rows::small_embedding(segments, &batch.type_ids)?)?;
         }
-        let positions = positions(&self.config, batch);
-        x = (x + embedding_with_padding(&self.positions, &positions, padding_position(&self.config))?)?;
+        if let Some(table) = &self.positions {
+            let positions = positions(&self.config, batch);
+            x = (x + embedding_with_padding(table, &positions, padding_position(&self.config))?)?;
+        }
+        let projection = self.projection.as_ref();
+        let (before, after) =
+            if self.config.projects_before_norm() { (projection, None) } else { (None, projection) };
+        if let Some(projection) = before {
+            x = projection.forward(&x)?;
+        }
         let x = self.embedding_norm.forward(&x)?;
         let x = self.dropout(&x, dropout::EMBEDDINGS, DropoutSite::Embeddings, batch, dropout)?;
-        match &self.projection {
+        match after {
             Some(projection) => projection.forward(&x),
             None => Ok(x),
         }
@@ -217,8 +245,12 @@ impl Encoder {
         let query = self.split_heads(&layer.query.forward(x)?, padding)?;
         let key = self.split_heads(&layer.key.forward(x)?, padding)?;
         let value = self.split_heads(&layer.value.forward(x)?, padding)?;
-        let scale = 1.0 / (self.config.head_size() as f64).sqrt();
-        let scores = (query.matmul(&key.t()?)? * scale)?; // (examples, heads, longest, longest)
+        let mut scores = query.matmul(&key.t()?)?; // (examples, heads, longest, longest)
+        if let Some(embeddings) = &padding.relative_embeddings {
+            scores = (scores + self.position_scores(layer, index, (&query, &key), embeddings, dropout)?)?;
+        }
+        let scale = 1.0 / ((self.config.head_size() * self.config.score_products) as f64).sqrt();
+        let scores = (scores * scale)?;
         let mut probs = (self.softmax)(&scores.broadcast_add(&padding.mask)?)?;
         if let Some(masks) = dropout {
             let sizes = (self.config.heads, self.config.max_positions);
@@ -231,6 +263,45 @@ impl Encoder {
         let context = probs.matmul(&value)?.transpose(1, 2)?; // (examples, longest, heads, head size)
         let context = context.reshape((padding.examples * padding.longest, self.config.hidden))?;
         layer.attention_out.forward(&padding.position_of_token.select(&context)?)
+    }
+
+    /// The embeddings of relative positions after their LayerNorm: (rows, hidden)
+    fn normalized_relative_embeddings(&self) -> Result<Option<Tensor>> {
+        match (&self.relative_embeddings, &self.relative_norm) {
+            (Some(embeddings), Some(norm)) => norm.forward(embeddings).map(Some),
+            (embeddings, _) => Ok(embeddings.clone()),
+        }
+    }
+
+    /// The products with relative positions: (examples, heads, longest, longest)
+    fn position_scores(
+        &self,
+        layer: &Layer,
+        index: usize,
+        (query, key): (&Tensor, &Tensor),
+        embeddings: &Tensor,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
+        let Some(relative) = self.config.disentangled else { bail!("the model has no relative positions") };
+        let number = dropout::relative_embeddings(index, self.config.layers);
+        let rate = self.config.dropout_rate(DropoutSite::RelativeEmbeddings);
+        let embeddings = match dropout {
+            Some(masks) => apply_to_rows(masks, embeddings, number, rate, 0)?,
+            None => embeddings.clone(),
+        };
+        let c2p = || {
+            let projection = layer.position_key.as_ref().unwrap_or(&layer.key);
+            content_to_position(query, &projection.forward(&embeddings)?, relative.span)
+        };
+        let p2c = || {
+            let projection = layer.position_query.as_ref().unwrap_or(&layer.query);
+            position_to_content(key, &projection.forward(&embeddings)?, relative.span)
+        };
+        match relative.terms {
+            PositionTerms::C2p => c2p(),
+            PositionTerms::P2c => p2c(),
+            PositionTerms::Both => c2p()? + p2c()?,
+        }
     }
 
     /// (tokens, hidden) → (examples, heads, longest, head size), with zeros in the padding.
@@ -303,6 +374,7 @@ impl Padding {
             token_of_position: RowSelection::new(token_of_position, batch.tokens() + 1, device)?,
             position_of_token: RowSelection::new(position_of_token, examples * longest, device)?,
             mask: Tensor::from_vec(mask, (examples, 1, 1, longest), device)?,
+            relative_embeddings: None,
         })
     }
 }

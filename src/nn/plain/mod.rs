@@ -12,6 +12,7 @@
 mod adamw;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod disentangled;
 pub(crate) mod dropout;
 mod encoder;
 mod engine;

@@ -4,13 +4,13 @@ use crate::batch::Label;
 use candle_core::{D, DType, Result, Tensor};
 use kernels::activation::Activation;
 
-/// A linear layer: x Wᵀ + b.
+/// A linear layer: x Wᵀ + b, or x Wᵀ.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     /// W: (outputs, inputs)
     pub(crate) weight: Tensor,
     /// b: (outputs)
-    pub(crate) bias: Tensor,
+    pub(crate) bias: Option<Tensor>,
     /// Data type that the operands are converted to; the product is converted back to f32.
     pub(crate) operand_dtype: DType,
 }
@@ -19,7 +19,11 @@ impl Linear {
     /// (rows, inputs) → (rows, outputs)
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (x, weight) = (x.to_dtype(self.operand_dtype)?, self.weight.to_dtype(self.operand_dtype)?);
-        x.matmul(&weight.t()?)?.to_dtype(DType::F32)?.broadcast_add(&self.bias)
+        let product = x.matmul(&weight.t()?)?.to_dtype(DType::F32)?;
+        match &self.bias {
+            Some(bias) => product.broadcast_add(bias),
+            None => Ok(product),
+        }
     }
 }
 
@@ -176,7 +180,8 @@ mod tests {
         let weight = var(&[0.111, 0.222, 0.333, -0.444, 0.555, 0.777], (2, 3));
         let run = |operand_dtype| -> Result<(Vec<f32>, Vec<f32>)> {
             let bias = Tensor::new(&[0.5f32, -0.5], &Device::Cpu)?;
-            let y = Linear { weight: weight.as_tensor().clone(), bias, operand_dtype }.forward(&x)?;
+            let y =
+                Linear { weight: weight.as_tensor().clone(), bias: Some(bias), operand_dtype }.forward(&x)?;
             let gradients = y.sqr()?.sum_all()?.backward()?;
             let gradient = gradients.get(&weight).expect("a gradient").flatten_all()?.to_vec1()?;
             Ok((y.flatten_all()?.to_vec1()?, gradient))
