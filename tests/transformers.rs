@@ -89,7 +89,7 @@ fn transformers_loads_a_distilbert() {
 }
 
 /// The reference models of all families but those above.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "roberta",
     "xlm-roberta",
     "camembert",
@@ -103,6 +103,8 @@ const NAMES: [&str; 13] = [
     "deberta-c2p",
     "deberta-p2c",
     "deberta-absolute",
+    "modernbert",
+    "modernbert-biases",
 ];
 
 /// A trained model of each family.

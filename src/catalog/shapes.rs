@@ -59,6 +59,12 @@ pub static SHAPES: &[Shape] = &[
             "layer_norm_eps": 1e-5}"#
     ),
     shape!(
+        "modernbert-base",
+        r#"{"model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22,
+            "num_attention_heads": 12, "intermediate_size": 1152, "max_position_embeddings": 8192,
+            "classifier_pooling": "mean"}"#
+    ),
+    shape!(
         "deberta-v3-small",
         r#"{"model_type": "deberta-v2", "vocab_size": 128100, "type_vocab_size": 0, "hidden_size": 768,
             "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512,

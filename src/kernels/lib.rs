@@ -29,6 +29,7 @@ pub mod rng;
 #[cfg(test)]
 mod tests;
 mod tile_gemm;
+pub mod tiled_attention;
 
 use pulp::Arch;
 

@@ -4,9 +4,13 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+mod keys;
+mod layer_attention;
+
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, AttentionKeys, Disentangled, DropoutSite, LayerSharing,
-    ModelParts, Names, PaddingKey, PoolerActivation, Positions, Projection, UNSUPPORTED,
+    ARCHITECTURES, Architecture, AttentionBias, AttentionKeys, BiasSite, Disentangled, DropoutSite,
+    LayerSharing, ModelParts, Names, PaddingKey, PoolerActivation, Pooling, Positions, Projection,
+    UNSUPPORTED,
 };
 use super::error_text::shortened;
 use super::id2label::Id2Label;
@@ -15,6 +19,8 @@ use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use kernels::activation::Activation;
+use keys::Keys;
+pub(crate) use layer_attention::LayerAttention;
 use serde_json::{Map, Value, json};
 
 /// Configuration of a model.
@@ -38,6 +44,8 @@ pub struct ModelConfig {
     pub heads: usize,
     /// Width of the feed-forward network.
     pub intermediate: usize,
+    /// Which tokens each layer attends to, and its rotary positions.
+    pub(crate) layer_attention: Vec<LayerAttention>,
     /// Rows of the position embedding, if the model has one; otherwise the longest input.
     pub max_positions: usize,
     /// Rows of the position embedding; 0 if the model has none.
@@ -52,22 +60,32 @@ pub struct ModelConfig {
     pub hidden_dropout: f64,
     /// Dropout rate of attention probabilities.
     pub attention_dropout: f64,
+    /// Dropout rate of the output of attention.
+    pub(crate) attention_output_dropout: f64,
+    /// Dropout rate within the feed-forward network.
+    pub(crate) activation_dropout: f64,
     /// Dropout rate before the classifier, with the default of the family's Transformers class.
     pub classifier_dropout: f64,
     /// Activation function of the feed-forward network.
     pub activation: Activation,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
-    /// Dropout rate before the pooler.
+    /// Dropout rate before the pooler, if it is not that before the classifier.
     pub(crate) pooler_dropout: Option<f64>,
-    /// Activation function of the pooler.
-    pub(crate) pooler_activation: PoolerActivation,
     /// Number of products whose sum is a score of attention, which is divided by √(head size · this).
     pub(crate) score_products: usize,
     /// Relative positions of disentangled attention.
     pub(crate) disentangled: Option<Disentangled>,
+    /// The modules that have no biases.
+    pub(crate) without_bias: Vec<BiasSite>,
+    /// How the states of the tokens become the input of the pooler.
+    pub(crate) pooling: Pooling,
+    /// Activation function of the pooler.
+    pub(crate) pooler_activation: PoolerActivation,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
+    /// Where their normal distribution is cut off, in standard deviations.
+    pub(crate) initializer_cutoff: f64,
     /// The label names of the original head.
     pub id2label: Id2Label,
     /// All keys of the file, for [`ModelConfig::to_json`].
@@ -163,20 +181,27 @@ impl ModelConfig {
             return 0.0;
         }
         match site {
-            DropoutSite::Embeddings
-            | DropoutSite::RelativeEmbeddings
-            | DropoutSite::AttentionOutput
-            | DropoutSite::FeedForward => self.hidden_dropout,
+            DropoutSite::Embeddings | DropoutSite::RelativeEmbeddings | DropoutSite::FeedForward => {
+                self.hidden_dropout
+            }
+            DropoutSite::AttentionOutput => self.attention_output_dropout,
+            DropoutSite::Activation => self.activation_dropout,
             DropoutSite::Attention => self.attention_dropout,
             DropoutSite::Pooler => self.pooler_dropout.unwrap_or(self.classifier_dropout),
             DropoutSite::Classifier => self.classifier_dropout,
         }
     }
 
+    /// Whether modules have biases.
+    pub(crate) fn has_bias(&self, site: BiasSite) -> bool {
+        !self.without_bias.contains(&site)
+    }
+
     /// The names of the modules of the model.
     pub(crate) fn names(&self) -> Names {
         self.architecture.names(ModelParts {
             sharing: self.sharing,
+            norm_position: self.architecture.layer_structure.norm_position,
             embedding_size: self.embedding_size,
             hidden: self.hidden,
             position_rows: self.position_rows,
@@ -214,64 +239,10 @@ impl ModelConfig {
     }
 }
 
-/// Largest size that a configuration may have.
-const MAX_SIZE: u64 = u32::MAX as u64;
-
 /// Most layers of a model whose layers share their parameters; the number of tensors limits the layers of other models.
 const MAX_SHARED_LAYERS: usize = 1000;
 
-/// The keys of a `config.json`.
-struct Keys<'a> {
-    model: &'a str,
-    raw: &'a Map<String, Value>,
-}
-
 impl Keys<'_> {
-    fn error(&self, problem: impl std::fmt::Display) -> Error {
-        Error::model(self.model, format!("config.json: {}", shortened(&problem.to_string())))
-    }
-
-    /// The first key of `names` that is present and not null, and its value.
-    fn find<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &Value)> {
-        names.iter().find_map(|name| match self.raw.get(*name) {
-            None | Some(Value::Null) => None,
-            Some(value) => Some((*name, value)),
-        })
-    }
-
-    /// A required size, a whole number from 1.
-    fn size(&self, names: &[&str]) -> Result<usize> {
-        let (name, value) =
-            self.find(names).ok_or_else(|| self.error(format_args!("key {} is missing", names[0])))?;
-        match value.as_u64() {
-            // The limit keeps products of two sizes within 64 bits.
-            Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
-            _ => {
-                Err(self
-                    .error(format_args!("{name} is {value}; expected a whole number from 1 to {MAX_SIZE}")))
-            }
-        }
-    }
-
-    /// A number from 0; `default` if the key is missing.
-    fn number(&self, names: &[&str], default: f64) -> Result<f64> {
-        let Some((name, value)) = self.find(names) else { return Ok(default) };
-        match value.as_f64() {
-            Some(number) if number.is_finite() && number >= 0.0 => Ok(number),
-            _ => Err(self.error(format_args!("{name} is {value}; expected a number from 0"))),
-        }
-    }
-
-    /// A dropout rate; `default` if the key is missing.
-    fn rate(&self, names: &[&str], default: f64) -> Result<f64> {
-        let rate = self.number(names, default)?;
-        if rate < 1.0 {
-            Ok(rate)
-        } else {
-            Err(self.error(format_args!("{} is {rate}; expected a number from 0 to below 1", names[0])))
-        }
-    }
-
     /// The architecture. Old files have no `model_type`; other keys identify them.
     fn architecture(&self) -> Result<&'static Architecture> {
         let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.model_type).collect();
@@ -295,7 +266,8 @@ impl Keys<'_> {
     }
 
     fn check_supported(&self, architecture: &Architecture) -> Result<()> {
-        if let Some((name, value)) = self.find(&["position_embedding_type"])
+        if architecture.keys.has_position_embedding_type
+            && let Some((name, value)) = self.find(&["position_embedding_type"])
             && value != "absolute"
         {
             return Err(self.error(format_args!("{name} is {value}; only \"absolute\" is supported")));
@@ -328,7 +300,11 @@ impl Keys<'_> {
         let max_positions = self.size(&["max_position_embeddings"])?;
         let padding_id = self.padding_id(keys.padding, vocab_size)?;
         let attention = self.attention(architecture, max_positions)?;
-        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag(key, true))?;
+        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag_or(key, true))?;
+        let heads = self.size(keys.heads)?;
+        let optional_rate = |key: Option<(&str, f64)>, other: f64| {
+            key.map_or(Ok(other), |(key, default)| self.rate(&[key], default))
+        };
         Ok(ModelConfig {
             model: self.model.to_owned(),
             architecture,
@@ -340,8 +316,9 @@ impl Keys<'_> {
             hidden,
             layers: sharing.layers(),
             sharing,
-            heads: self.size(keys.heads)?,
+            heads,
             intermediate: self.size(&[keys.intermediate])?,
+            layer_attention: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
             max_positions,
             position_rows: if has_positions { max_positions } else { 0 },
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
@@ -349,34 +326,28 @@ impl Keys<'_> {
             type_vocab: self.type_vocab(architecture)?,
             hidden_dropout,
             attention_dropout: self.rate(&[keys.attention_dropout.0], keys.attention_dropout.1)?,
+            attention_output_dropout: optional_rate(keys.attention_output_dropout, hidden_dropout)?,
+            activation_dropout: optional_rate(keys.activation_dropout, 0.0)?,
             classifier_dropout: key.map_or(Ok(default), |key| self.rate(&[key], default))?,
             activation: self.activation(keys.activation)?,
             pooler_dropout: keys.pooler_dropout.map(|(key, rate)| self.rate(&[key], rate)).transpose()?,
-            pooler_activation: self.pooler_activation(architecture)?,
             score_products: attention.score_products,
             disentangled: attention.relative,
             layer_norm_eps: match keys.layer_norm_eps {
                 Some((key, default)) => self.number(&[key], default)?,
                 None => 1e-12,
             },
+            without_bias: self.without_bias(keys.biases)?,
+            pooling: keys.pooling.map_or(Ok(Pooling::FirstToken), |key| self.pooling(key))?,
+            pooler_activation: self.pooler_activation(architecture)?,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
+            initializer_cutoff: match keys.initializer_cutoff {
+                Some((key, default)) => self.number(&[key], default)?,
+                None => f64::INFINITY,
+            },
             id2label: Id2Label::default(),
             raw: Map::new(),
         })
-    }
-
-    /// A size with a default.
-    fn size_or(&self, name: &str, default: usize) -> Result<usize> {
-        if self.find(&[name]).is_some() { self.size(&[name]) } else { Ok(default) }
-    }
-
-    /// A flag with a default.
-    fn flag(&self, name: &str, default: bool) -> Result<bool> {
-        match self.find(&[name]) {
-            None => Ok(default),
-            Some((_, Value::Bool(flag))) => Ok(*flag),
-            Some((_, value)) => Err(self.error(format_args!("{name} is {value}; expected true or false"))),
-        }
     }
 
     fn attention(&self, architecture: &Architecture, max_positions: usize) -> Result<AttentionKeys> {
@@ -449,7 +420,7 @@ impl Keys<'_> {
         max_positions: usize,
     ) -> Result<usize> {
         let first = match (positions, padding_id) {
-            (Positions::Absolute, _) => 0,
+            (Positions::Absolute | Positions::Rotary, _) => 0,
             (Positions::AfterPadding, Some(id)) => id as usize + 1,
             (Positions::AfterPadding, None) => {
                 return Err(
@@ -475,6 +446,24 @@ impl Keys<'_> {
             _ => Err(self.error(format_args!(
                 "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
+        }
+    }
+
+    /// The modules whose keys do not enable biases.
+    fn without_bias(&self, keys: &[(BiasSite, &str)]) -> Result<Vec<BiasSite>> {
+        let flags = keys.iter().map(|(site, key)| Ok((*site, self.flag(key)?)));
+        let flags: Vec<_> = flags.collect::<Result<_>>()?;
+        Ok(flags.into_iter().filter(|(_, has_bias)| !has_bias).map(|(site, _)| site).collect())
+    }
+
+    fn pooling(&self, name: &str) -> Result<Pooling> {
+        match self.find(&[name]) {
+            None => Ok(Pooling::FirstToken),
+            Some((_, value)) if value == "cls" => Ok(Pooling::FirstToken),
+            Some((_, value)) if value == "mean" => Ok(Pooling::Mean),
+            Some((_, value)) => {
+                Err(self.error(format_args!("{name} is {value}; supported are \"cls\" and \"mean\"")))
+            }
         }
     }
 

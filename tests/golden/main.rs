@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
-const CLASSIFIERS: [&str; 15] = [
+const CLASSIFIERS: [&str; 17] = [
     "bert",
     "distilbert",
     "roberta",
@@ -37,6 +37,8 @@ const CLASSIFIERS: [&str; 15] = [
     "deberta-c2p",
     "deberta-p2c",
     "deberta-absolute",
+    "modernbert",
+    "modernbert-biases",
 ];
 
 /// The classifiers and two regressions.

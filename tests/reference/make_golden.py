@@ -35,6 +35,8 @@ from transformers import (
     ElectraForSequenceClassification,
     MPNetConfig,
     MPNetForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
     XLMRobertaConfig,
@@ -71,6 +73,9 @@ def models():
         yield name.format("distilbert"), DistilBertForSequenceClassification(distilbert), seed + 1
     for seed, (name, model_class, config_class, keys) in enumerate(OTHERS, start=40):
         model = model_class(config_class(**{**SIZES, **keys}, **classifier))
+        yield name, model, seed
+    for seed, (name, keys) in enumerate(MODERNBERTS, start=62):
+        model = ModernBertForSequenceClassification(ModernBertConfig(**{**MODERNBERT, **keys}, **classifier))
         yield name, model, seed
 
 
@@ -170,6 +175,45 @@ OTHERS = [
     ),
 ]
 
+MODERNBERT = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "max_position_embeddings": 64,
+    "local_attention": 10,
+    "pad_token_id": 4,
+    "bos_token_id": 2,
+    "eos_token_id": 3,
+    "cls_token_id": 2,
+    "sep_token_id": 3,
+    "attn_implementation": "eager",
+}
+MODERNBERTS = [
+    ("modernbert", {}),
+    # All biases, the mean of all tokens and other types of layers, activation functions and bases of the rotary positions.
+    (
+        "modernbert-biases",
+        {
+            "attention_bias": True,
+            "mlp_bias": True,
+            "norm_bias": True,
+            "classifier_bias": True,
+            "classifier_pooling": "mean",
+            "classifier_activation": "tanh",
+            "hidden_activation": "gelu_pytorch_tanh",
+            "num_hidden_layers": 3,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "local_attention": 7,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+            },
+        },
+    ),
+]
+
 
 def configurations(head):
     """The configurations of BERT and DistilBERT with the given head."""
@@ -207,7 +251,7 @@ def randomize(model, generator):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            norm = "LayerNorm" in name or "layer_norm" in name
+            norm = "norm" in name.lower()
             embedding = "embeddings" in name or "relative_attention_bias" in name
             if norm and name.endswith("weight"):
                 parameter.copy_(1.0 + 0.3 * noise)
@@ -306,7 +350,7 @@ def train(model, batches):
 def explain(model, example):
     """Attributions per token, as captum.attr.LayerIntegratedGradients over the word embedding computes them."""
     explained = {**EXPLAINED, "class": 0 if is_regression(model) else EXPLAINED["class"]}
-    words = model.base_model.embeddings.word_embeddings.weight.detach()
+    words = model.get_input_embeddings().weight.detach()
     inputs, _ = padded([example])
     ids = inputs["input_ids"]
     baseline = torch.zeros_like(ids)
@@ -397,7 +441,7 @@ def main():
             examples(generator, batch_lengths, is_regression(model), model.config.vocab_size)
             for batch_lengths in lengths
         ]
-        if getattr(model.config, "type_vocab_size", 2) == 1:
+        if getattr(model.config, "type_vocab_size", 1 if model.config.model_type == "modernbert" else 2) == 1:
             for example in [example for batch in batches for example in batch]:
                 example["type_ids"] = [0] * len(example["ids"])
         folder = HERE / name

@@ -36,6 +36,9 @@ const BY_MODEL_TYPE: [(&str, &str); 6] = [
     ("mpnet", "MPNetTokenizer"),
 ];
 
+/// Types of models with another class in many files, where Transformers takes tokenizer.json as it is.
+const ALWAYS_FAST: [&str; 1] = ["modernbert"];
+
 impl TokenizerClass {
     /// The class that tokenizer_config.json names, or else config.json, or else that of the model type, with its name.
     /// The error is a sentence without the name of the model.
@@ -49,8 +52,11 @@ impl TokenizerClass {
             Some(name) => Some(name),
             None => named(config.get("tokenizer_class"), "config.json")?,
         };
+        let model_type = config["model_type"].as_str().unwrap_or_default();
+        if ALWAYS_FAST.contains(&model_type) {
+            return Ok((TokenizerClass::Fast, "PreTrainedTokenizerFast".into()));
+        }
         let name = name.unwrap_or_else(|| {
-            let model_type = config["model_type"].as_str().unwrap_or_default();
             let found = BY_MODEL_TYPE.iter().find(|(of, _)| *of == model_type);
             found.map_or("BertTokenizer", |(_, name)| *name).to_owned()
         });

@@ -22,12 +22,12 @@ pub(crate) fn is_output_parameter(name: &str) -> bool {
 /// relative positions.
 pub fn is_key_bias(name: &str) -> bool {
     let Some(module) = name.strip_suffix(".bias") else { return false };
-    let is_key = |key: &str| module.strip_suffix(key).is_some_and(|path| path.ends_with('.'));
-    let has_position_key = |architecture: &Architecture| match architecture.attention_bias {
-        AttentionBias::Disentangled(modules) => is_key(modules.key),
-        AttentionBias::None | AttentionBias::RelativeBuckets { .. } => false,
+    let is_suffix = |key: &str| module.strip_suffix(key).is_some_and(|path| path.ends_with('.'));
+    let is_key = |architecture: &&Architecture| {
+        let layer = &architecture.names.layer;
+        // Rotary positions make the added number depend on the distance.
+        (layer.key != layer.query && is_suffix(layer.key))
+            || matches!(architecture.attention_bias, AttentionBias::Disentangled(modules) if is_suffix(modules.key))
     };
-    ARCHITECTURES
-        .iter()
-        .any(|architecture| is_key(architecture.names.layer.key) || has_position_key(architecture))
+    ARCHITECTURES.iter().any(is_key)
 }

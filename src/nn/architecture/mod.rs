@@ -4,12 +4,15 @@
 mod description;
 mod disentangled;
 mod families;
+mod layer_structure;
 mod lookup;
 mod names;
 mod sharing;
 
 pub use description::Architecture;
-pub(crate) use description::{AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions};
+pub(crate) use description::{
+    AttentionBias, BiasSite, DropoutSite, LayerAttentionKeys, PaddingKey, PoolerActivation, Positions,
+};
 #[cfg(test)]
 pub(crate) use disentangled::DisentangledModules;
 pub(crate) use disentangled::{
@@ -17,6 +20,7 @@ pub(crate) use disentangled::{
 };
 pub use families::ARCHITECTURES;
 pub(crate) use families::UNSUPPORTED;
+pub(crate) use layer_structure::{FeedForward, LayerStructure, NormPosition, Pooling};
 pub use lookup::is_key_bias;
 pub(crate) use lookup::is_output_parameter;
 pub(crate) use names::{LayerNames, ModelParts, Names, Projection};

@@ -27,20 +27,21 @@ impl Model<'_> {
 
     /// Encoder layer `index`.
     pub(super) fn layer(&self, index: usize, dropout: Option<Dropout>) -> Layer<'_> {
+        let rope_theta = self.config.layer_attention[index].rope_theta;
         Layer {
             cpu: self.cpu,
             config: self.config,
             index,
             params: &self.layout.layers[self.config.sharing.parameter_set(index)],
             relative_bias: self.layout.relative_bias.as_ref(),
+            rotary_table: rope_theta.and_then(|theta| self.layout.rotary_table(theta)),
             weights: self.weights,
             dropout,
         }
     }
 
-    /// The LayerNorm of the embeddings.
-    pub(super) fn embedding_norm(&self) -> LayerNorm<'_> {
-        let WeightBias { weight, bias } = &self.layout.embedding_norm;
+    /// A LayerNorm.
+    pub(super) fn norm(&self, WeightBias { weight, bias }: &WeightBias) -> LayerNorm<'_> {
         LayerNorm { weight: self.slice(weight), bias: self.slice(bias), eps: self.config.layer_norm_eps }
     }
 

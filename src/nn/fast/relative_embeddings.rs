@@ -13,9 +13,7 @@ use kernels::disentangled::{PositionGrads, ProjectedPositions, RelativePositions
 use kernels::dropout;
 use kernels::embedding::{gather, scatter_add};
 use kernels::matmul::{Matmul, WeightMatrix};
-use kernels::norm::{
-    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, apply_dropout, layer_norm, layer_norm_backward,
-};
+use kernels::norm::{DropoutMask, add_column_sums, apply_dropout, layer_norm, layer_norm_backward};
 
 /// The embeddings of the relative positions that occur in a shard.
 #[derive(Debug, Default)]
@@ -79,16 +77,14 @@ impl RelativeEmbeddings {
         let len = self.rows.len() * h;
         self.normed.resize(len, 0.0);
         let table = [(model.slice(&ranges.table), self.rows.as_slice())];
-        let Some(WeightBias { weight, bias }) = &ranges.norm else {
+        let Some(norm) = &ranges.norm else {
             gather(&table, h, &mut self.normed);
             return;
         };
         self.xhat.resize(len, 0.0);
         self.rstd.resize(self.rows.len(), 0.0);
         gather(&table, h, &mut self.xhat);
-        let eps = model.config.layer_norm_eps;
-        let norm = LayerNorm { weight: model.slice(weight), bias: model.slice(bias), eps };
-        layer_norm(model.cpu, &mut self.xhat, norm, &mut self.rstd, &mut self.normed);
+        layer_norm(model.cpu, &mut self.xhat, model.norm(norm), &mut self.rstd, &mut self.normed);
     }
 
     /// Computes the projections of a layer.
@@ -154,8 +150,7 @@ impl RelativeEmbeddings {
         let Some(RelativeRanges { table, norm }) = &model.layout.relative_embeddings else { return };
         let (h, d) = (model.config.hidden, &mut grads.normed);
         if let Some(norm) = norm {
-            let (weight, bias) = vector_grads[norm.both()].split_at_mut(h);
-            let grad = LayerNormGrad { weight, bias };
+            let grad = norm.norm_grad(vector_grads);
             layer_norm_backward(model.cpu, d, &self.xhat, &self.rstd, model.slice(&norm.weight), grad);
         }
         scatter_add(d, &self.rows, h, &mut vector_grads[table.clone()]);
@@ -163,7 +158,7 @@ impl RelativeEmbeddings {
 
     /// The dropout of the embeddings in a layer.
     fn mask(&self, layer: &Layer<'_>) -> DropoutMask<'_> {
-        let number = dropout::relative_embeddings(layer.index, layer.config.layers);
+        let number = dropout::relative_embeddings(layer.config.layers, layer.index);
         let site = layer.site((number, DropoutSite::RelativeEmbeddings));
         DropoutMask { site, row_indices: &self.row_indices }
     }

@@ -1,27 +1,58 @@
 //! The products with relative positions that disentangled attention adds to its scores (He et al. 2020,
 //! <https://arxiv.org/abs/2006.03654>), by autograd.
 
+use super::dropout::apply_to_rows;
+use super::ops::{LayerNorm, Linear};
 use super::rows::small_embedding;
-use crate::nn::architecture::RelativeSpan;
+use crate::nn::architecture::{Disentangled, PositionTerms, RelativeSpan};
 use candle_core::{Result, Tensor};
+use kernels::dropout::Dropout;
+
+/// The embeddings of relative positions of a model.
+pub(super) struct RelativeEmbeddings {
+    pub(super) settings: Disentangled,
+    /// (rows, hidden)
+    pub(super) table: Tensor,
+    pub(super) norm: Option<LayerNorm>,
+}
+
+impl RelativeEmbeddings {
+    /// The products of a layer with relative positions: (examples, heads, longest, longest). `query` and `key` are (examples,
+    /// heads, longest, head size), the projections are those of position queries and position keys, and `masks` are the
+    /// dropout of the embeddings, its site and its rate.
+    pub(super) fn scores(
+        &self,
+        (query, key): (&Tensor, &Tensor),
+        (query_projection, key_projection): (&Linear, &Linear),
+        masks: Option<(Dropout, u32, f64)>,
+    ) -> Result<Tensor> {
+        let Disentangled { terms, span, .. } = self.settings;
+        let mut embeddings = match &self.norm {
+            Some(norm) => norm.forward(&self.table)?,
+            None => self.table.clone(),
+        };
+        if let Some((masks, site, rate)) = masks {
+            embeddings = apply_to_rows(masks, &embeddings, site, rate, 0)?;
+        }
+        let c2p = || content_to_position(query, &key_projection.forward(&embeddings)?, span);
+        let p2c = || position_to_content(key, &query_projection.forward(&embeddings)?, span);
+        match terms {
+            PositionTerms::C2p => c2p(),
+            PositionTerms::P2c => p2c(),
+            PositionTerms::Both => c2p()? + p2c()?,
+        }
+    }
+}
 
 /// Content to position, entry (i, j) = `query`ᵢ · `position_keys` of the distance of i and j. `query` is (examples, heads,
 /// longest, head size), `position_keys` (rows, hidden): (examples, heads, longest, longest)
-pub(super) fn content_to_position(
-    query: &Tensor,
-    position_keys: &Tensor,
-    span: RelativeSpan,
-) -> Result<Tensor> {
+fn content_to_position(query: &Tensor, position_keys: &Tensor, span: RelativeSpan) -> Result<Tensor> {
     distance_products(query, position_keys, |distance| span.row(-distance))
 }
 
 /// Position to content, entry (i, j) = `key`ⱼ · `position_queries` of the distance of i and j; shapes as in
 /// [`content_to_position`].
-pub(super) fn position_to_content(
-    key: &Tensor,
-    position_queries: &Tensor,
-    span: RelativeSpan,
-) -> Result<Tensor> {
+fn position_to_content(key: &Tensor, position_queries: &Tensor, span: RelativeSpan) -> Result<Tensor> {
     distance_products(key, position_queries, |distance| span.row(distance))?.transpose(2, 3)?.contiguous()
 }
 
