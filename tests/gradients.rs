@@ -17,7 +17,7 @@ use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their numbers of parameters.
-const MODELS: [(&str, usize); 11] = [
+const MODELS: [(&str, usize); 14] = [
     ("bert", 41),
     ("distilbert", 40),
     ("bert-regression", 41),
@@ -27,6 +27,9 @@ const MODELS: [(&str, usize); 11] = [
     ("albert", 27),
     ("albert-groups", 75),
     ("mpnet", 41),
+    ("deberta-v3", 42),
+    ("deberta-v2", 51),
+    ("deberta-p2c", 44),
     ("modernbert", 28),
     ("modernbert-biases", 40),
 ];

@@ -32,6 +32,12 @@ pub static MODELS: &[KnownModel] = &[
     known("google/bert_uncased_L-4_H-512_A-8", "BERT-small, 4 layers", 28.8, ModelSize::Small),
     known("jhu-clsp/ettin-encoder-32m", "Ettin, 10 layers, 8,192 tokens", 31.9, ModelSize::Small),
     known("google/bert_uncased_L-8_H-512_A-8", "BERT-medium, 8 layers", 41.4, ModelSize::Small),
+    known(
+        "microsoft/deberta-v3-xsmall",
+        "DeBERTa-v3-xsmall, 12 layers of MiniLM's width, cased",
+        70.8,
+        ModelSize::Small,
+    ),
     known("distilbert/distilbert-base-uncased", "DistilBERT, 6 layers", 66.4, ModelSize::Base),
     known("distilbert/distilbert-base-cased", "DistilBERT, 6 layers, cased", 65.2, ModelSize::Base),
     known("jhu-clsp/ettin-encoder-68m", "Ettin, 19 layers, 8,192 tokens", 68.1, ModelSize::Base),
@@ -42,6 +48,7 @@ pub static MODELS: &[KnownModel] = &[
     known("google-bert/bert-base-cased", "BERT-base, 12 layers, cased", 108.3, ModelSize::Base),
     known("almanach/camembert-base", "CamemBERT-base, 12 layers, French", 110.6, ModelSize::Base),
     known("FacebookAI/roberta-base", "RoBERTa-base, 12 layers, cased", 124.6, ModelSize::Base),
+    known("microsoft/deberta-v3-small", "DeBERTa-v3-small, 6 layers, cased", 141.9, ModelSize::Base),
     known(
         "jhu-clsp/mmBERT-small",
         "mmBERT-small, 22 layers, 8,192 tokens, 1,800 languages",
@@ -50,12 +57,14 @@ pub static MODELS: &[KnownModel] = &[
     ),
     known("answerdotai/ModernBERT-base", "ModernBERT-base, 22 layers, 8,192 tokens", 149.0, ModelSize::Base),
     known("jhu-clsp/ettin-encoder-150m", "Ettin, 22 layers, 8,192 tokens", 149.0, ModelSize::Base),
+    known("microsoft/deberta-v3-base", "DeBERTa-v3-base, 12 layers, cased", 184.4, ModelSize::Base),
     known(
         "FacebookAI/xlm-roberta-base",
         "XLM-RoBERTa-base, 12 layers, 100 languages",
         278.0,
         ModelSize::Base,
     ),
+    known("microsoft/mdeberta-v3-base", "mDeBERTa-v3-base, 12 layers, 100 languages", 278.8, ModelSize::Base),
     known(
         "jhu-clsp/mmBERT-base",
         "mmBERT-base, 22 layers, 8,192 tokens, 1,800 languages",
@@ -71,6 +80,7 @@ pub static MODELS: &[KnownModel] = &[
         ModelSize::Large,
     ),
     known("jhu-clsp/ettin-encoder-400m", "Ettin, 28 layers, 8,192 tokens", 394.8, ModelSize::Large),
+    known("microsoft/deberta-v3-large", "DeBERTa-v3-large, 24 layers, cased", 435.1, ModelSize::Large),
 ];
 
 /// The known encoder with that id.
@@ -130,12 +140,15 @@ mod tests {
                 "FacebookAI/xlm-roberta-base",
                 "jhu-clsp/mmBERT-small",
                 "jhu-clsp/mmBERT-base",
+                "microsoft/deberta-v3-xsmall",
+                "microsoft/mdeberta-v3-base",
             ];
             let is_exception = exceptions.contains(&model.id);
             assert_eq!(by_parameters != model.size, is_exception, "{}", model.id);
             let by_words = ModelSize::of_words(model.id);
-            // The published sizes of ELECTRA are relative to each other.
-            let is_relative = model.id == "google/electra-small-discriminator";
+            // The published sizes of ELECTRA and DeBERTa are relative to each other.
+            let relative = ["google/electra-small-discriminator", "microsoft/deberta-v3-small"];
+            let is_relative = relative.contains(&model.id);
             assert!(by_words.is_none_or(|size| size == model.size) || is_relative, "{}", model.id);
         }
     }

@@ -6,11 +6,12 @@
 //! Random numbers come from `Stream::Dropout` of the seed. The major coordinate is the step; the minor one is the
 //! *site*: 0 after the embeddings; `1 + 3 layer` for the attention probabilities, `2 + 3 layer` for the attention
 //! output, `3 + 3 layer` for the feed-forward output; `1 + 3 layers` before the classifier; `2 + 3 layers` before the
-//! pooler; `3 + 3 layers + layer` within the feed-forward network. A block of the generator has four 32-bit words and gives eight 16-bit numbers: number `4 h + w` of a block is
+//! pooler; `3 + 3 layers + layer` within the feed-forward network;
+//! `3 + 4 layers + layer` for the embeddings of relative positions. A block of the generator has four 32-bit words and gives eight 16-bit numbers: number `4 h + w` of a block is
 //! the low half of word `w` for `h = 0` and the high half for `h = 1`.
 //!
 //! - Element `h` of a token's state of width `width` uses number `(first_token + token) * width + h`; before pooler and
-//!   classifier, `(first_example + example) * width + h`. Each group of 128 consecutive numbers comes from 16 blocks, ordered
+//!   classifier, `(first_example + example) * width + h`; of relative positions, `row * width + h`. Each group of 128 consecutive numbers comes from 16 blocks, ordered
 //!   for vector instructions: number `64 h + 16 w + b` of the group is number `4 h + w` of block `b`.
 //! - Attention probabilities use the blocks `((first_token + query token) * heads + head) * n + key / 8`, where `n`
 //!   is the maximum input length divided by 8, rounded up. Key `k` uses number `k % 8` of its block.
@@ -51,6 +52,11 @@ pub fn pooler(layers: usize) -> u32 {
 /// The site within a layer's feed-forward network, in a model with `layers` layers.
 pub fn activation(layers: usize, layer: usize) -> u32 {
     3 + 3 * layers as u32 + layer as u32
+}
+
+/// The site of the embeddings of relative positions in a layer, in a model with `layers` layers.
+pub fn relative_embeddings(layers: usize, layer: usize) -> u32 {
+    3 + 4 * layers as u32 + layer as u32
 }
 
 /// The dropout masks of one step.

@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod disentangled;
 pub mod dropout;
 pub mod element_type;
 pub mod embedding;

@@ -8,8 +8,9 @@ mod keys;
 mod layer_attention;
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, BiasSite, DropoutSite, LayerSharing, Names, PaddingKey,
-    PoolerActivation, Pooling, Positions, UNSUPPORTED,
+    ARCHITECTURES, Architecture, AttentionBias, AttentionKeys, BiasSite, Disentangled, DropoutSite,
+    LayerSharing, ModelParts, Names, PaddingKey, PoolerActivation, Pooling, Positions, Projection,
+    UNSUPPORTED,
 };
 use super::error_text::shortened;
 use super::id2label::Id2Label;
@@ -45,13 +46,15 @@ pub struct ModelConfig {
     pub intermediate: usize,
     /// Which tokens each layer attends to, and its rotary positions.
     pub(crate) layer_attention: Vec<LayerAttention>,
-    /// Rows of the position embedding, or the number of rotary positions.
+    /// Rows of the position embedding, if the model has one; otherwise the longest input.
     pub max_positions: usize,
+    /// Rows of the position embedding; 0 if the model has none.
+    pub(crate) position_rows: usize,
     /// Position of the first token of an example.
     pub(crate) first_position: usize,
     /// The id of the padding token, whose word embedding gets no gradient, as with `padding_idx` in PyTorch.
     pub padding_id: Option<u32>,
-    /// Rows of the segment embedding; 0 if the family has none.
+    /// Rows of the segment embedding; 0 if the model has none.
     pub type_vocab: usize,
     /// Dropout rate of embeddings and layer outputs.
     pub hidden_dropout: f64,
@@ -67,6 +70,12 @@ pub struct ModelConfig {
     pub activation: Activation,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
+    /// Dropout rate before the pooler, if it is not that before the classifier.
+    pub(crate) pooler_dropout: Option<f64>,
+    /// Number of products whose sum is a score of attention, which is divided by √(head size · this).
+    pub(crate) score_products: usize,
+    /// Relative positions of disentangled attention.
+    pub(crate) disentangled: Option<Disentangled>,
     /// The modules that have no biases.
     pub(crate) without_bias: Vec<BiasSite>,
     /// How the states of the tokens become the input of the pooler.
@@ -107,6 +116,7 @@ impl ModelConfig {
         keys.check_supported(architecture)?;
         let mut config = keys.model(architecture)?;
         keys.check_heads(&config)?;
+        keys.check_derived_sizes(&config)?;
         config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
         Ok(config)
@@ -150,6 +160,16 @@ impl ModelConfig {
         self.hidden / self.heads
     }
 
+    /// Whether the embeddings are brought to the hidden size before their LayerNorm.
+    pub(crate) fn projects_before_norm(&self) -> bool {
+        matches!(self.architecture.names.embeddings.projection, Projection::BeforeNorm(_))
+    }
+
+    /// Factor of the scores of attention, before what is added to them.
+    pub(crate) fn score_scale(&self) -> f32 {
+        1.0 / ((self.head_size() * self.score_products) as f32).sqrt()
+    }
+
     /// Maximum input length in tokens.
     pub fn max_tokens(&self) -> usize {
         self.max_positions - self.first_position
@@ -161,11 +181,14 @@ impl ModelConfig {
             return 0.0;
         }
         match site {
-            DropoutSite::Embeddings | DropoutSite::FeedForward => self.hidden_dropout,
+            DropoutSite::Embeddings | DropoutSite::RelativeEmbeddings | DropoutSite::FeedForward => {
+                self.hidden_dropout
+            }
             DropoutSite::AttentionOutput => self.attention_output_dropout,
             DropoutSite::Activation => self.activation_dropout,
             DropoutSite::Attention => self.attention_dropout,
-            DropoutSite::Pooler | DropoutSite::Classifier => self.classifier_dropout,
+            DropoutSite::Pooler => self.pooler_dropout.unwrap_or(self.classifier_dropout),
+            DropoutSite::Classifier => self.classifier_dropout,
         }
     }
 
@@ -176,7 +199,15 @@ impl ModelConfig {
 
     /// The names of the modules of the model.
     pub(crate) fn names(&self) -> Names {
-        self.architecture.names(self.sharing, self.embedding_size == self.hidden)
+        self.architecture.names(ModelParts {
+            sharing: self.sharing,
+            norm_position: self.architecture.layer_structure.norm_position,
+            embedding_size: self.embedding_size,
+            hidden: self.hidden,
+            position_rows: self.position_rows,
+            type_vocab: self.type_vocab,
+            disentangled: self.disentangled,
+        })
     }
 
     /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
@@ -268,7 +299,8 @@ impl Keys<'_> {
         let vocab_size = self.size(&["vocab_size"])?;
         let max_positions = self.size(&["max_position_embeddings"])?;
         let padding_id = self.padding_id(keys.padding, vocab_size)?;
-        let has_segments = architecture.names.embeddings.segments.is_some();
+        let attention = self.attention(architecture, max_positions)?;
+        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag_or(key, true))?;
         let heads = self.size(keys.heads)?;
         let optional_rate = |key: Option<(&str, f64)>, other: f64| {
             key.map_or(Ok(other), |(key, default)| self.rate(&[key], default))
@@ -278,7 +310,7 @@ impl Keys<'_> {
             architecture,
             vocab_size,
             embedding_size: match keys.embedding_size {
-                Some((key, default)) => self.size_or(key, default)?,
+                Some((key, default)) => self.size_or(key, default.unwrap_or(hidden))?,
                 None => hidden,
             },
             hidden,
@@ -288,15 +320,19 @@ impl Keys<'_> {
             intermediate: self.size(&[keys.intermediate])?,
             layer_attention: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
             max_positions,
+            position_rows: if has_positions { max_positions } else { 0 },
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
             padding_id,
-            type_vocab: if has_segments { self.size(&["type_vocab_size"])? } else { 0 },
+            type_vocab: self.type_vocab(architecture)?,
             hidden_dropout,
             attention_dropout: self.rate(&[keys.attention_dropout.0], keys.attention_dropout.1)?,
             attention_output_dropout: optional_rate(keys.attention_output_dropout, hidden_dropout)?,
             activation_dropout: optional_rate(keys.activation_dropout, 0.0)?,
             classifier_dropout: key.map_or(Ok(default), |key| self.rate(&[key], default))?,
             activation: self.activation(keys.activation)?,
+            pooler_dropout: keys.pooler_dropout.map(|(key, rate)| self.rate(&[key], rate)).transpose()?,
+            score_products: attention.score_products,
+            disentangled: attention.relative,
             layer_norm_eps: match keys.layer_norm_eps {
                 Some((key, default)) => self.number(&[key], default)?,
                 None => 1e-12,
@@ -312,6 +348,28 @@ impl Keys<'_> {
             id2label: Id2Label::default(),
             raw: Map::new(),
         })
+    }
+
+    fn attention(&self, architecture: &Architecture, max_positions: usize) -> Result<AttentionKeys> {
+        match architecture.attention_bias {
+            AttentionBias::None | AttentionBias::RelativeBuckets { .. } => Ok(AttentionKeys::PRODUCT),
+            AttentionBias::Disentangled(_) => {
+                AttentionKeys::parse(self.raw, max_positions).map_err(|problem| self.error(problem))
+            }
+        }
+    }
+
+    /// Rows of the segment embedding; 0 without one.
+    fn type_vocab(&self, architecture: &Architecture) -> Result<usize> {
+        const NAME: &str = "type_vocab_size";
+        if architecture.names.embeddings.segments.is_none() {
+            return Ok(0);
+        }
+        match (architecture.keys.type_vocab_default, self.find(&[NAME])) {
+            (Some(default), None) => Ok(default),
+            (Some(_), Some((_, value))) if *value == 0 => Ok(0),
+            _ => self.size(&[NAME]),
+        }
     }
 
     fn sharing(&self, architecture: &Architecture) -> Result<LayerSharing> {
@@ -420,6 +478,24 @@ impl Keys<'_> {
             Activation::GeluTanh => PoolerActivation::GeluTanh,
             Activation::Relu => PoolerActivation::Relu,
         })
+    }
+
+    /// Sizes that disentangled attention and its head have keys for, but that follow from others.
+    fn check_derived_sizes(&self, config: &ModelConfig) -> Result<()> {
+        if !matches!(config.architecture.attention_bias, AttentionBias::Disentangled(_)) {
+            return Ok(());
+        }
+        for (name, expected) in
+            [("attention_head_size", config.head_size()), ("pooler_hidden_size", config.hidden)]
+        {
+            let size = self.size_or(name, expected)?;
+            if size != expected {
+                return Err(self.error(format_args!(
+                    "{name} is {size}; with this hidden_size and num_attention_heads, only {expected} is supported"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn check_heads(&self, config: &ModelConfig) -> Result<()> {

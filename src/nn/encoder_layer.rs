@@ -123,7 +123,8 @@ pub(crate) trait LayerOps {
     /// `AttnInRows`.
     fn project_qkv(&mut self) -> Result<(), Self::Error>;
 
-    /// Context = dropout(softmax((q + bq) (k + bk)ᵀ / √head_size + bias)) (v + bv)
+    /// Context = dropout(softmax((q + bq) (k + bk)ᵀ / √head_size + bias)) (v + bv). Disentangled attention adds products with
+    /// relative positions to (q + bq) (k + bk)ᵀ, and divides by √(head_size · number of products).
     fn attention(&mut self) -> Result<(), Self::Error>;
 
     /// y = x Wᵀ

@@ -45,14 +45,21 @@ pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
     let mut specs = Vec::new();
     specs.push(matrix(&names.words, config.vocab_size, width));
     if let Some(positions) = &names.positions {
-        specs.push(matrix(positions, config.max_positions, width));
+        specs.push(matrix(positions, config.position_rows, width));
     }
     if let Some(segments) = &names.segments {
         specs.push(matrix(segments, config.type_vocab, width));
     }
-    specs.extend(norm(&names.embedding_norm, width, config.has_bias(BiasSite::Norm)));
+    let (is_before_norm, has_norm_bias) = (config.projects_before_norm(), config.has_bias(BiasSite::Norm));
+    specs.extend(norm(&names.embedding_norm, if is_before_norm { hidden } else { width }, has_norm_bias));
     if let Some(projection) = &names.projection {
-        specs.extend(linear(projection, width, hidden, true));
+        specs.extend(linear(projection, width, hidden, !is_before_norm));
+    }
+    if let (Some(embeddings), Some(relative)) = (&names.relative_embeddings, config.disentangled) {
+        specs.push(matrix(embeddings, relative.span.rows(), hidden));
+    }
+    if let Some(relative_norm) = &names.relative_norm {
+        specs.extend(norm(relative_norm, hidden, has_norm_bias));
     }
     if let Some(relative_bias) = &names.relative_bias {
         let table = matrix(relative_bias, RELATIVE_BUCKETS, config.heads);
@@ -97,6 +104,9 @@ fn layer_specs(config: &ModelConfig, names: &LayerNames) -> Vec<ParamSpec> {
         linear(&names.down, intermediate, hidden, config.has_bias(BiasSite::FeedForward)),
     ));
     specs.extend(norm(&names.output_norm, hidden, config.has_bias(BiasSite::Norm)));
+    for position in [&names.position_query, &names.position_key].into_iter().flatten() {
+        specs.extend(linear(position, hidden, hidden, true));
+    }
     specs
 }
 

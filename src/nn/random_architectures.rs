@@ -1,8 +1,8 @@
 //! Tests of the engines of the CPU with architectures that no family has.
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, BiasSite, DropoutSite, FeedForward, LayerAttentionKeys,
-    LayerStructure, NormPosition, PaddingKey, PoolerActivation, Positions, Projection,
+    ARCHITECTURES, Architecture, AttentionBias, BiasSite, DisentangledModules, DropoutSite, FeedForward,
+    LayerAttentionKeys, LayerStructure, NormPosition, PaddingKey, PoolerActivation, Positions, Projection,
 };
 use super::engine::{Engine, OptimizerConfig, StepInput, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
@@ -21,8 +21,9 @@ use serde_json::json;
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f32 = 2e-4;
 
-const SITES: [DropoutSite; 7] = [
+const SITES: [DropoutSite; 8] = [
     DropoutSite::Embeddings,
+    DropoutSite::RelativeEmbeddings,
     DropoutSite::Attention,
     DropoutSite::AttentionOutput,
     DropoutSite::Activation,
@@ -51,12 +52,20 @@ const LAYER_ATTENTION: LayerAttentionKeys = LayerAttentionKeys {
 /// tiles, which has no bias of relative positions.
 fn architectures() -> impl Strategy<Value = &'static Architecture> {
     let relative = AttentionBias::RelativeBuckets { module: "encoder.relative", size_key: "buckets" };
+    let disentangled = AttentionBias::Disentangled(DisentangledModules {
+        embeddings: "encoder.positions",
+        norm: "encoder.position_norm",
+        key: "attention.self.pos_key_proj",
+        query: "attention.self.pos_query_proj",
+    });
     let padding = prop_oneof![Just(None), (0u32..9).prop_map(Some)];
     let positions = prop::sample::select(vec![
         (Positions::Absolute, AttentionBias::None),
         (Positions::Absolute, relative),
         (Positions::AfterPadding, AttentionBias::None),
         (Positions::AfterPadding, relative),
+        (Positions::Absolute, disentangled),
+        (Positions::AfterPadding, disentangled),
         (Positions::Rotary, AttentionBias::None),
         (Positions::Rotary, AttentionBias::None),
     ]);
@@ -64,6 +73,7 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         Projection::None,
         Projection::IfSizesDiffer("encoder.projection"),
         Projection::Always("encoder.projection"),
+        Projection::BeforeNorm("encoder.projection"),
     ]);
     let embeddings = (positions, (any::<bool>(), padding), projection);
     let structure = (
@@ -84,7 +94,7 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         ]),
         any::<bool>(),
     );
-    (embeddings, layers, head).prop_map(|(embeddings, layers, (pooler_activation, has_pooler_norm))| {
+    (embeddings, layers, head).prop_map(move |(embeddings, layers, (pooler_activation, has_pooler_norm))| {
         let ((positions, attention_bias), (has_segments, padding), projection) = embeddings;
         let ((norm_position, feed_forward), [is_shared, has_one_qkv, has_bias_keys], sites) = layers;
         let layer_structure = LayerStructure { norm_position, feed_forward };
@@ -103,7 +113,11 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         keys.pooling = Some("pooling");
         keys.activation_dropout = Some(("activation_dropout", 0.1));
         if projection != Projection::None {
-            keys.embedding_size = Some(("embedding_size", 8));
+            keys.embedding_size = Some(("embedding_size", Some(8)));
+        }
+        if attention_bias == disentangled {
+            keys.position_embedding = Some("position_biased_input");
+            keys.pooler_dropout = Some(("pooler_dropout", 0.0));
         }
         let names = &mut architecture.names;
         names.embeddings.projection = projection;
@@ -126,6 +140,22 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
     })
 }
 
+/// Keys of disentangled attention, which other architectures ignore.
+fn disentangled_keys() -> impl Strategy<Value = serde_json::Value> {
+    let terms = prop::sample::select(vec!["c2p", "p2c", "c2p|p2c"]);
+    let spans = prop::sample::select(vec![(-1, -1), (9, -1), (-1, 8), (40, 32), (-1, 256)]);
+    let norm = prop::sample::select(vec!["none", "layer_norm"]);
+    let flags = (any::<bool>(), any::<bool>(), prop::sample::select(vec![0.0, 0.3]));
+    (terms, spans, norm, flags).prop_map(|(terms, (longest, buckets), norm, flags)| {
+        let (is_shared, has_positions, pooler_dropout) = flags;
+        json!({
+            "relative_attention": true, "pos_att_type": terms, "max_relative_positions": longest,
+            "position_buckets": buckets, "norm_rel_ebd": norm, "share_att_key": is_shared,
+            "position_biased_input": has_positions, "pooler_dropout": pooler_dropout,
+        })
+    })
+}
+
 /// A model of an architecture.
 fn models() -> impl Strategy<Value = ModelConfig> {
     let sizes = (
@@ -143,11 +173,12 @@ fn models() -> impl Strategy<Value = ModelConfig> {
         prop::sample::select(vec!["cls", "mean"]),
         1usize..30,
     );
-    (architectures(), sizes, rest).prop_map(|(architecture, sizes, rest)| {
+    let models = (architectures(), sizes, rest, disentangled_keys());
+    models.prop_map(|(architecture, sizes, rest, disentangled)| {
         let (activation, dropout, [norm, attention, feed_forward, pooler], pooling, window) = rest;
         let (heads, head_size, intermediate, embedding_size, layers, [groups, inner_layers]) = sizes;
         let hidden = heads * head_size;
-        let keys = json!({
+        let mut keys = json!({
             "vocab_size": 50, "max_position_embeddings": 80, "type_vocab_size": 2, "hidden_size": hidden,
             "num_attention_heads": heads, "num_hidden_layers": layers, "intermediate_size": intermediate,
             "embedding_size": embedding_size, "groups": groups.min(layers), "inner_layers": inner_layers,
@@ -157,8 +188,9 @@ fn models() -> impl Strategy<Value = ModelConfig> {
             // BERT's 0.02 scaled from a hidden size of 768. Larger weights amplify rounding beyond the tolerance.
             "initializer_range": 0.02 * (768.0 / hidden as f64).sqrt(),
         });
-        let keys = keys.as_object().expect("an object").clone();
-        ModelConfig::of_architecture("m", keys, architecture).expect("a valid configuration")
+        let keys = keys.as_object_mut().expect("an object");
+        keys.extend(disentangled.as_object().expect("an object").clone());
+        ModelConfig::of_architecture("m", keys.clone(), architecture).expect("a valid configuration")
     })
 }
 

@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
-const CLASSIFIERS: [&str; 12] = [
+const CLASSIFIERS: [&str; 17] = [
     "bert",
     "distilbert",
     "roberta",
@@ -33,6 +33,11 @@ const CLASSIFIERS: [&str; 12] = [
     "albert",
     "albert-groups",
     "mpnet",
+    "deberta-v3",
+    "deberta-v2",
+    "deberta-c2p",
+    "deberta-p2c",
+    "deberta-absolute",
     "modernbert",
     "modernbert-biases",
 ];

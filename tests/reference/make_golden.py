@@ -27,6 +27,8 @@ from transformers import (
     BertForSequenceClassification,
     CamembertConfig,
     CamembertForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
     ElectraConfig,
@@ -90,6 +92,7 @@ SIZES = {
     "attention_probs_dropout_prob": 0.0,
     "attn_implementation": "eager",
 }
+DEBERTA = {"type_vocab_size": 0, "relative_attention": True}
 ROBERTA = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "max_position_embeddings": 66}
 OTHERS = [
     ("roberta", RobertaForSequenceClassification, RobertaConfig, ROBERTA),
@@ -122,6 +125,54 @@ OTHERS = [
         },
     ),
     ("mpnet", MPNetForSequenceClassification, MPNetConfig, {"max_position_embeddings": 66}),
+    # As the third version: logarithmic buckets, shared projections, no absolute positions.
+    (
+        "deberta-v3",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {
+            **DEBERTA,
+            "position_buckets": 8,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+            "pos_att_type": "p2c|c2p",
+            "position_biased_input": False,
+            "pooler_dropout": 0,
+        },
+    ),
+    # Projections of their own, absolute positions too, and distances beyond the embedding of relative positions.
+    (
+        "deberta-v2",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {
+            **DEBERTA,
+            "max_relative_positions": 12,
+            "pos_att_type": ["c2p", "p2c"],
+            "type_vocab_size": 2,
+            "embedding_size": 16,
+            "pooler_hidden_act": "tanh",
+        },
+    ),
+    # One of the terms only, and none.
+    (
+        "deberta-c2p",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": ["c2p"], "share_att_key": True, "norm_rel_ebd": "layer_norm"},
+    ),
+    (
+        "deberta-p2c",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": ["p2c"], "position_buckets": 16, "position_biased_input": False},
+    ),
+    (
+        "deberta-absolute",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": "c2p|p2c", "relative_attention": False},
+    ),
 ]
 
 MODERNBERT = {
@@ -206,7 +257,7 @@ def randomize(model, generator):
                 parameter.copy_(1.0 + 0.3 * noise)
             elif parameter.dim() == 1:
                 parameter.copy_(0.2 * noise)
-            elif embedding and "project" not in name:
+            elif embedding and "proj" not in name:
                 parameter.copy_(0.6 * noise)
             else:
                 parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)

@@ -1,8 +1,8 @@
 //! What families of encoders differ in.
 
+use super::disentangled::DisentangledModules;
 use super::layer_structure::LayerStructure;
-use super::names::{ModuleNames, Names};
-use super::sharing::LayerSharing;
+use super::names::{ModelParts, ModuleNames, Names};
 use kernels::activation::Activation;
 
 /// A family of encoders. The fields are what differs from BERT (Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>).
@@ -37,8 +37,12 @@ pub(crate) struct ConfigKeys {
     pub(crate) heads: &'static [&'static str],
     /// Width of the feed-forward network.
     pub(crate) intermediate: &'static str,
-    /// Width of the embeddings and its default, if it is not the hidden size.
-    pub(crate) embedding_size: Option<(&'static str, usize)>,
+    /// Width of the embeddings, if it is not always the hidden size, and its default; `None` is the hidden size.
+    pub(crate) embedding_size: Option<(&'static str, Option<usize>)>,
+    /// Default of `type_vocab_size`, which may then be 0 for a model without segments; `None` if the key is required.
+    pub(crate) type_vocab_default: Option<usize>,
+    /// Whether there is a position embedding, by default true; without a key there is one.
+    pub(crate) position_embedding: Option<&'static str>,
     /// Number of groups of layers with the same parameters, and of layers in a group.
     pub(crate) sharing: Option<[&'static str; 2]>,
     /// Id of the padding token, whose word embedding has no gradient.
@@ -53,8 +57,12 @@ pub(crate) struct ConfigKeys {
     pub(crate) activation_dropout: Option<(&'static str, f64)>,
     /// Dropout rate before the classifier; without a key or a value, it is that of hidden states.
     pub(crate) classifier_dropout: (Option<&'static str>, Option<f64>),
+    /// Dropout rate before the pooler; without a key it is that before the classifier.
+    pub(crate) pooler_dropout: Option<(&'static str, f64)>,
     /// Activation function of the feed-forward network.
     pub(crate) activation: (&'static str, Activation),
+    /// Activation function of the pooler, if it is not always that of the architecture.
+    pub(crate) pooler_activation: Option<&'static str>,
     /// Added to the variance in LayerNorm; without a key it is 1e-12.
     pub(crate) layer_norm_eps: Option<(&'static str, f64)>,
     /// Modules that have biases only if a key says so.
@@ -63,8 +71,6 @@ pub(crate) struct ConfigKeys {
     pub(crate) layer_attention: Option<LayerAttentionKeys>,
     /// How the states of the tokens are pooled; without a key, it is the state of the first.
     pub(crate) pooling: Option<&'static str>,
-    /// Activation function of the pooler.
-    pub(crate) pooler_activation: Option<&'static str>,
     /// Where the normal distribution of new weights is cut off, in standard deviations, and the default.
     pub(crate) initializer_cutoff: Option<(&'static str, f64)>,
     /// Whether `position_embedding_type` selects how positions are embedded; if not, it is ignored.
@@ -123,6 +129,9 @@ pub(crate) enum AttentionBias {
         /// The key of their number. Transformers computes with 32, whatever the value.
         size_key: &'static str,
     },
+    /// Products of queries and of keys with projected embeddings of relative positions, as far as the keys of
+    /// `config.json` say so.
+    Disentangled(DisentangledModules),
 }
 
 /// Modules that may have biases.
@@ -143,6 +152,8 @@ pub(crate) enum BiasSite {
 pub(crate) enum DropoutSite {
     /// The embeddings, after their LayerNorm.
     Embeddings,
+    /// The embeddings of relative positions in a layer, before their projections.
+    RelativeEmbeddings,
     /// The attention probabilities of a layer.
     Attention,
     /// The output projection of the attention of a layer.
@@ -171,14 +182,13 @@ pub(crate) enum PoolerActivation {
 }
 
 impl Architecture {
-    /// The names of the modules of a model with these layers. `has_equal_sizes` says that its embeddings have the hidden
-    /// size.
-    pub(crate) fn names(&self, sharing: LayerSharing, has_equal_sizes: bool) -> Names {
-        let relative_bias = match self.attention_bias {
-            AttentionBias::None => None,
-            AttentionBias::RelativeBuckets { module, .. } => Some(module),
-        };
-        let layers = (sharing, self.layer_structure.norm_position);
-        self.names.of_model(layers, has_equal_sizes, relative_bias)
+    /// The names of the modules of a model.
+    pub(crate) fn names(&self, parts: ModelParts) -> Names {
+        let names = self.names.of_model(parts);
+        match self.attention_bias {
+            AttentionBias::None => names,
+            AttentionBias::RelativeBuckets { module, .. } => self.names.with_relative_bias(names, module),
+            AttentionBias::Disentangled(modules) => self.names.with_disentangled(names, modules, parts),
+        }
     }
 }

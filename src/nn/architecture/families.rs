@@ -4,18 +4,28 @@ use super::description::{
     Architecture, AttentionBias, BiasSite, ConfigKeys, DropoutSite, LayerAttentionKeys, PaddingKey,
     PoolerActivation, Positions,
 };
+use super::disentangled::DisentangledModules;
 use super::layer_structure::{FeedForward, LayerStructure, NormPosition};
 use super::names::{EmbeddingModules, LayerModules, ModuleNames, Projection};
 use kernels::activation::Activation;
 
 /// All families.
-pub static ARCHITECTURES: [&Architecture; 9] =
-    [&BERT, &DISTILBERT, &ROBERTA, &XLM_ROBERTA, &CAMEMBERT, &ELECTRA, &ALBERT, &MPNET, &MODERNBERT];
+pub static ARCHITECTURES: [&Architecture; 10] = [
+    &BERT,
+    &DISTILBERT,
+    &ROBERTA,
+    &XLM_ROBERTA,
+    &CAMEMBERT,
+    &ELECTRA,
+    &ALBERT,
+    &MPNET,
+    &MODERNBERT,
+    &DEBERTA_V2,
+];
 
 /// Families that are not supported although they are encoders, with what of them no engine computes.
-pub(crate) static UNSUPPORTED: [(&str, &str); 3] = [
-    ("deberta", "disentangled attention"),
-    ("deberta-v2", "disentangled attention"),
+pub(crate) static UNSUPPORTED: [(&str, &str); 2] = [
+    ("deberta", "the joint projection of queries, keys and values of the first version of DeBERTa"),
     ("modernbert-decoder", "attention to earlier tokens only"),
 ];
 
@@ -26,6 +36,8 @@ const BERT_KEYS: ConfigKeys = ConfigKeys {
     heads: &["num_attention_heads"],
     intermediate: "intermediate_size",
     embedding_size: None,
+    type_vocab_default: None,
+    position_embedding: None,
     sharing: None,
     padding: PaddingKey::WithDefault(0),
     hidden_dropout: ("hidden_dropout_prob", 0.1),
@@ -33,6 +45,7 @@ const BERT_KEYS: ConfigKeys = ConfigKeys {
     attention_output_dropout: None,
     activation_dropout: None,
     classifier_dropout: (Some("classifier_dropout"), None),
+    pooler_dropout: None,
     activation: ("hidden_act", Activation::Gelu),
     layer_norm_eps: Some(("layer_norm_eps", 1e-12)),
     biases: &[],
@@ -190,7 +203,7 @@ static ELECTRA: Architecture = Architecture {
     model_type: "electra",
     class: "ElectraForSequenceClassification",
     identifying_keys: None,
-    keys: ConfigKeys { embedding_size: Some(("embedding_size", 128)), ..BERT_KEYS },
+    keys: ConfigKeys { embedding_size: Some(("embedding_size", Some(128))), ..BERT_KEYS },
     positions: Positions::Absolute,
     layer_structure: LayerStructure::BERT,
     attention_bias: AttentionBias::None,
@@ -216,7 +229,7 @@ static ALBERT: Architecture = Architecture {
     class: "AlbertForSequenceClassification",
     identifying_keys: None,
     keys: ConfigKeys {
-        embedding_size: Some(("embedding_size", 128)),
+        embedding_size: Some(("embedding_size", Some(128))),
         sharing: Some(["num_hidden_groups", "inner_group_num"]),
         hidden_dropout: ("hidden_dropout_prob", 0.0),
         attention_dropout: ("attention_probs_dropout_prob", 0.0),
@@ -287,6 +300,59 @@ static MPNET: Architecture = Architecture {
         pooler: "classifier.dense",
         pooler_norm: None,
         classifier: "classifier.out_proj",
+    },
+};
+
+/// He et al. 2021, <https://arxiv.org/abs/2111.09543>, and the second version of He et al. 2020,
+/// <https://arxiv.org/abs/2006.03654>.
+static DEBERTA_V2: Architecture = Architecture {
+    model_type: "deberta-v2",
+    class: "DebertaV2ForSequenceClassification",
+    identifying_keys: None,
+    keys: ConfigKeys {
+        embedding_size: Some(("embedding_size", None)),
+        type_vocab_default: Some(0),
+        position_embedding: Some("position_biased_input"),
+        classifier_dropout: (Some("cls_dropout"), None),
+        pooler_dropout: Some(("pooler_dropout", 0.0)),
+        pooler_activation: Some("pooler_hidden_act"),
+        layer_norm_eps: Some(("layer_norm_eps", 1e-7)),
+        ..BERT_KEYS
+    },
+    positions: Positions::Absolute,
+    layer_structure: LayerStructure::BERT,
+    attention_bias: AttentionBias::Disentangled(DisentangledModules {
+        embeddings: "encoder.rel_embeddings",
+        norm: "encoder.LayerNorm",
+        key: "attention.self.pos_key_proj",
+        query: "attention.self.pos_query_proj",
+    }),
+    dropout_sites: &[
+        DropoutSite::Embeddings,
+        DropoutSite::RelativeEmbeddings,
+        DropoutSite::Attention,
+        DropoutSite::AttentionOutput,
+        DropoutSite::FeedForward,
+        DropoutSite::Pooler,
+        DropoutSite::Classifier,
+    ],
+    pooler_activation: PoolerActivation::Gelu,
+    names: ModuleNames {
+        prefix: "deberta",
+        embeddings: EmbeddingModules {
+            projection: Projection::BeforeNorm("embeddings.embed_proj"),
+            ..BERT_EMBEDDINGS
+        },
+        layer: LayerModules {
+            query: "attention.self.query_proj",
+            key: "attention.self.key_proj",
+            value: "attention.self.value_proj",
+            ..BERT_LAYER
+        },
+        final_norm: None,
+        pooler: "pooler.dense",
+        pooler_norm: None,
+        classifier: "classifier",
     },
 };
 

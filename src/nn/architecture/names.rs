@@ -1,5 +1,6 @@
 //! The names of modules in Transformers, each of which has parameters `.weight` and mostly `.bias`.
 
+use super::disentangled::{Disentangled, DisentangledModules, PositionProjection, RelativeNorm};
 use super::layer_structure::NormPosition;
 use super::sharing::LayerSharing;
 
@@ -41,6 +42,22 @@ pub(crate) enum Projection {
     IfSizesDiffer(&'static str),
     /// A module that all models have.
     Always(&'static str),
+    /// As `IfSizesDiffer`, but before the LayerNorm of the embeddings, which has the hidden size, and without a bias.
+    BeforeNorm(&'static str),
+}
+
+/// What decides which modules a model has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ModelParts {
+    pub(crate) sharing: LayerSharing,
+    pub(crate) norm_position: NormPosition,
+    pub(crate) embedding_size: usize,
+    pub(crate) hidden: usize,
+    /// Rows of the position embedding; 0 without one.
+    pub(crate) position_rows: usize,
+    /// Rows of the segment embedding; 0 without one.
+    pub(crate) type_vocab: usize,
+    pub(crate) disentangled: Option<Disentangled>,
 }
 
 /// Modules of a layer.
@@ -75,6 +92,9 @@ pub(crate) struct LayerNames {
     pub(crate) up: String,
     pub(crate) down: String,
     pub(crate) output_norm: String,
+    /// Projections of the embeddings of relative positions, if the layer has them.
+    pub(crate) position_query: Option<String>,
+    pub(crate) position_key: Option<String>,
 }
 
 /// Names of the modules of a model, with prefix.
@@ -88,8 +108,11 @@ pub(crate) struct Names {
     pub(crate) embedding_norm: String,
     /// The linear layer that brings embeddings to the hidden size, if the model has one.
     pub(crate) projection: Option<String>,
-    /// The embedding of relative positions, if the model has one.
+    /// The numbers that relative positions add to the scores, if the model has them.
     pub(crate) relative_bias: Option<String>,
+    /// The embedding of relative positions of disentangled attention, if the model has one, and its LayerNorm.
+    pub(crate) relative_embeddings: Option<String>,
+    pub(crate) relative_norm: Option<String>,
     /// By parameter set.
     pub(crate) layers: Vec<LayerNames>,
     /// The LayerNorm after the last layer, if the model has one.
@@ -111,28 +134,29 @@ impl LayerNames {
 }
 
 impl ModuleNames {
-    /// As [`Architecture::names`](super::Architecture::names), with the name of the embedding of relative positions.
-    pub(super) fn of_model(
-        &self,
-        (sharing, norm_position): (LayerSharing, NormPosition),
-        has_equal_sizes: bool,
-        relative_bias: Option<&str>,
-    ) -> Names {
-        let module = |name: &str| format!("{}.{name}", self.prefix);
+    /// As [`Architecture::names`](super::Architecture::names), without relative positions.
+    pub(super) fn of_model(&self, parts: ModelParts) -> Names {
+        let ModelParts { sharing, norm_position, embedding_size, hidden, position_rows, type_vocab, .. } =
+            parts;
+        let module = |name: &str| self.with_prefix(name);
         let EmbeddingModules { words, positions, segments, norm, projection } = &self.embeddings;
         let projection = match projection {
             Projection::Always(name) => Some(*name),
-            Projection::IfSizesDiffer(name) if !has_equal_sizes => Some(*name),
-            Projection::IfSizesDiffer(_) | Projection::None => None,
+            Projection::IfSizesDiffer(name) | Projection::BeforeNorm(name) => {
+                (embedding_size != hidden).then_some(*name)
+            }
+            Projection::None => None,
         };
         let layer = |set| self.layer_names(sharing, set, norm_position);
         Names {
             words: module(words),
-            positions: positions.map(module),
-            segments: segments.map(module),
+            positions: positions.filter(|_| position_rows > 0).map(module),
+            segments: segments.filter(|_| type_vocab > 0).map(module),
             embedding_norm: module(norm),
             projection: projection.map(module),
-            relative_bias: relative_bias.map(module),
+            relative_bias: None,
+            relative_embeddings: None,
+            relative_norm: None,
             layers: (0..sharing.parameter_sets()).map(layer).collect(),
             final_norm: self.final_norm.map(module),
             pooler: self.pooler.into(),
@@ -141,11 +165,44 @@ impl ModuleNames {
         }
     }
 
-    fn layer_names(&self, sharing: LayerSharing, set: usize, norm_position: NormPosition) -> LayerNames {
+    fn with_prefix(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    pub(super) fn with_relative_bias(&self, names: Names, module: &str) -> Names {
+        Names { relative_bias: Some(self.with_prefix(module)), ..names }
+    }
+
+    /// Adds the modules that the model has of those of disentangled attention.
+    pub(super) fn with_disentangled(
+        &self,
+        mut names: Names,
+        modules: DisentangledModules,
+        parts: ModelParts,
+    ) -> Names {
+        let Some(Disentangled { terms, projection, norm, .. }) = parts.disentangled else { return names };
+        names.relative_embeddings = Some(self.with_prefix(modules.embeddings));
+        names.relative_norm = (norm == RelativeNorm::LayerNorm).then(|| self.with_prefix(modules.norm));
+        if projection == PositionProjection::Own {
+            for (set, layer) in names.layers.iter_mut().enumerate() {
+                let module = |name: &str| format!("{}.{name}", self.layer_path(parts.sharing, set));
+                layer.position_key = terms.has_c2p().then(|| module(modules.key));
+                layer.position_query = terms.has_p2c().then(|| module(modules.query));
+            }
+        }
+        names
+    }
+
+    /// The path of a parameter set, with prefix.
+    fn layer_path(&self, sharing: LayerSharing, set: usize) -> String {
         let (group, layer) = sharing.group_and_layer(set);
-        let modules = &self.layer;
-        let path = modules.path.replace("{group}", &group.to_string()).replace("{layer}", &layer.to_string());
-        let module = |name: &str| format!("{}.{path}.{name}", self.prefix);
+        let path = self.layer.path.replace("{group}", &group.to_string());
+        self.with_prefix(&path.replace("{layer}", &layer.to_string()))
+    }
+
+    fn layer_names(&self, sharing: LayerSharing, set: usize, norm_position: NormPosition) -> LayerNames {
+        let (modules, path) = (&self.layer, self.layer_path(sharing, set));
+        let module = |name: &str| format!("{path}.{name}");
         LayerNames {
             query: module(modules.query),
             key: module(modules.key),
@@ -156,6 +213,8 @@ impl ModuleNames {
             up: module(modules.up),
             down: module(modules.down),
             output_norm: module(modules.output_norm),
+            position_query: None,
+            position_key: None,
         }
     }
 }

@@ -66,8 +66,13 @@ impl Keys<'_> {
 
     /// Whether something applies; `false` if the key is missing.
     pub(super) fn flag(&self, name: &str) -> Result<bool> {
+        self.flag_or(name, false)
+    }
+
+    /// A flag with a default.
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> Result<bool> {
         match self.find(&[name]) {
-            None => Ok(false),
+            None => Ok(default),
             Some((_, Value::Bool(value))) => Ok(*value),
             Some((_, value)) => Err(self.error(format_args!("{name} is {value}; expected true or false"))),
         }

@@ -43,6 +43,8 @@ fn errors_name_the_model_and_the_key() {
     let gpt = message(&BERT.replace("\"bert\"", "\"gpt2\""));
     assert!(gpt.starts_with("model m: ") && gpt.contains("\"gpt2\""), "{gpt}");
     assert!(gpt.contains("supported are bert, distilbert, roberta, "), "{gpt}");
+    let first = message(&BERT.replace("\"bert\"", "\"deberta\""));
+    assert!(first.contains("\"deberta\", which needs the joint projection"), "{first}");
     let decoder = message(&BERT.replace("\"bert\"", "\"modernbert-decoder\""));
     assert!(
         decoder.contains("\"modernbert-decoder\", which needs attention to earlier tokens only"),
@@ -184,6 +186,47 @@ fn unsupported_values_of_modernbert_are_named() {
     ];
     for (keys, expected) in cases {
         let found = modernbert(keys).expect_err(keys).to_string();
+        assert!(found.contains(expected), "{found:?} has no {expected:?}");
+    }
+}
+
+#[test]
+fn keys_of_deberta_are_read_or_rejected() {
+    const V3: &str = r#", "relative_attention": true, "position_buckets": 8, "norm_rel_ebd": "layer_norm",
+        "share_att_key": true, "pos_att_type": "p2c|c2p", "position_biased_input": false, "legacy": true"#;
+    let of = |keys: &str| {
+        let sizes = SIZES.replace(r#", "type_vocab_size": 1"#, "");
+        format!(r#"{{"model_type": "deberta-v2", {sizes}{keys}}}"#)
+    };
+    let config = |keys: &str| parse(&of(keys)).expect("a configuration");
+    let v3 = config(V3);
+    let names = v3.names();
+    assert_eq!((v3.type_vocab, v3.layer_norm_eps, v3.max_tokens(), v3.padding_id), (0, 1e-7, 40, Some(0)));
+    assert!(names.positions.is_none() && names.segments.is_none() && names.projection.is_none());
+    assert_eq!(names.relative_embeddings.as_deref(), Some("deberta.encoder.rel_embeddings"));
+    assert!(names.relative_norm.is_some() && names.layers[0].position_key.is_none());
+    let dropouts = |config: &ModelConfig| {
+        [DropoutSite::Pooler, DropoutSite::Classifier].map(|site| config.dropout_rate(site))
+    };
+    assert_eq!(dropouts(&v3), [0.0, 0.1]);
+    let with_keys = r#", "pooler_dropout": 0.3, "cls_dropout": 0.2, "pooler_hidden_act": "tanh", "embedding_size": 16,
+        "type_vocab_size": 2, "attention_head_size": 8, "pooler_hidden_size": 32"#;
+    let other = config(with_keys);
+    assert_eq!((dropouts(&other), other.pooler_activation), ([0.3, 0.2], PoolerActivation::Tanh));
+    let names = other.names();
+    assert!(names.positions.is_some() && names.segments.is_some() && names.relative_embeddings.is_none());
+    assert_eq!(names.projection.as_deref(), Some("deberta.embeddings.embed_proj"));
+    for (keys, expected) in [
+        (r#", "conv_kernel_size": 3"#, "conv_kernel_size is not 0"),
+        (r#", "attention_head_size": 16"#, "attention_head_size is 16"),
+        (r#", "pooler_hidden_size": 64"#, "pooler_hidden_size is 64"),
+        (r#", "pooler_hidden_act": "silu""#, "pooler_hidden_act is \"silu\""),
+        (r#", "position_biased_input": 1"#, "position_biased_input is 1"),
+        (r#", "pos_att_type": ["p2p"]"#, "pos_att_type has \"p2p\""),
+        (r#", "type_vocab_size": -1"#, "type_vocab_size is -1"),
+        (r#", "norm_rel_ebd": "layer_norm""#, "norm_rel_ebd is \"layer_norm\", but relative_attention"),
+    ] {
+        let found = message(&of(keys));
         assert!(found.contains(expected), "{found:?} has no {expected:?}");
     }
 }

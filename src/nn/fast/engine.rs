@@ -279,6 +279,7 @@ impl Pass<'_> {
             gradients.add_layer(model, index, shards);
         }
         shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
+            shard.relative_backward(model);
             shard.embed_backward(model, batch, dropout);
         });
         seconds

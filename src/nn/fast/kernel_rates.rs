@@ -10,6 +10,7 @@ use kernels::Cpu;
 use kernels::activation::{activate, activate_backward, activate_gated, activate_gated_backward};
 use kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
 use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
+use kernels::disentangled::PositionGrads;
 use kernels::dropout::{Dropout, EMBEDDINGS};
 use kernels::element_type::ElementType;
 use kernels::embedding::{gather, scatter_add};
@@ -142,7 +143,9 @@ impl Bench<'_> {
             heads,
             examples: &rows.spans,
             dropout: site,
+            scale: config.score_scale(),
             bias: None,
+            positions: None,
             token_indices: &rows.token_indices,
         };
         let (q, kv, bias) = (values(t * h), values(2 * t * h), values(3 * h));
@@ -158,7 +161,8 @@ impl Bench<'_> {
             attention.forward(cpu, batch, qkv, &mut saved, &mut context);
         });
         self.measure("attention, gradient", (traffic + 3 * t * h, 2 * flops), |cpu| {
-            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut [] };
+            let d_positions = PositionGrads::default();
+            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut [], d_positions };
             attention.backward(cpu, batch, qkv, (&saved, &context), grads);
         });
     }

@@ -4,6 +4,7 @@ use super::int8::QuantizedWeights;
 use super::layer_buffers::LayerBuffers;
 use super::layer_sizes::LayerSizes;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
+use super::relative_embeddings::{RelativeEmbeddings, RelativeGrads};
 use super::row_selection::{RowSelection, is_tiled};
 use super::tape::LayerTape;
 use super::workspace::Workspace;
@@ -56,11 +57,14 @@ impl Layer<'_> {
     ) {
         let sizes = self.sizes();
         tape.resize(rows, x.len() / sizes.hidden, sizes);
-        let Workspace { matmul, attention, tiled_attention, grads, weight_grads } = workspace;
+        let Workspace { matmul, attention, tiled_attention, grads, weight_grads, relative, relative_grads } =
+            workspace;
         let slices = grads.forward_slices(rows.len(), sizes);
         let buffers = LayerBuffers::new(x, rows, sizes, tape, slices, out);
         let (layer, vector_grads, attention) = (self, &mut [][..], (attention, tiled_attention));
-        let mut ops = CpuOps { layer, rows, matmul, attention, buffers, vector_grads, weight_grads };
+        let relative = (&*relative, relative_grads);
+        let mut ops =
+            CpuOps { layer, rows, matmul, attention, relative, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::forward(&mut ops);
     }
 
@@ -75,13 +79,16 @@ impl Layer<'_> {
         vector_grads: &mut [f32],
         workspace: &mut Workspace,
     ) {
-        let Workspace { matmul, attention, tiled_attention, grads, weight_grads } = workspace;
+        let Workspace { matmul, attention, tiled_attention, grads, weight_grads, relative, relative_grads } =
+            workspace;
         weight_grads.clear();
         let sizes = self.sizes();
         let slices = grads.slices((x.len() / self.config.hidden, rows.len()), sizes);
         let buffers = LayerBuffers::new(x, rows, sizes, tape, slices, &mut []);
         let (layer, attention) = (self, (attention, tiled_attention));
-        let mut ops = CpuOps { layer, rows, matmul, attention, buffers, vector_grads, weight_grads };
+        let relative = (&*relative, relative_grads);
+        let mut ops =
+            CpuOps { layer, rows, matmul, attention, relative, buffers, vector_grads, weight_grads };
         let Ok(()) = encoder_layer::backward(&mut ops);
         grads.ping_pong.swap(0, 1);
     }
@@ -149,7 +156,7 @@ impl Layer<'_> {
         WeightMatrix::new(self.slice(&self.params.key_value), self.config.hidden)
     }
 
-    fn slice(&self, range: &Range<usize>) -> &[f32] {
+    pub(super) fn slice(&self, range: &Range<usize>) -> &[f32] {
         &self.weights[range.clone()]
     }
 
@@ -207,17 +214,19 @@ impl Layer<'_> {
             heads: self.heads(),
             examples: &rows.spans,
             dropout: self.site((dropout::attention(self.index), DropoutSite::Attention)),
+            scale: self.config.score_scale(),
             bias: self.relative_bias.map(|bias| RelativeBias {
                 table: self.slice(&bias.table),
                 buckets: &bias.buckets,
                 heads: self.config.heads,
             }),
+            positions: None,
             token_indices: &rows.token_indices,
         }
     }
 
     /// The masks with that number, or `None` without dropout.
-    fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
+    pub(super) fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
         self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
     }
 }
@@ -228,6 +237,8 @@ struct CpuOps<'o> {
     rows: &'o RowSelection,
     matmul: &'o mut Matmul,
     attention: (&'o mut Attention, &'o mut TiledAttention),
+    /// Embeddings of relative positions, and their gradients.
+    relative: (&'o RelativeEmbeddings, &'o mut RelativeGrads),
     buffers: LayerBuffers<'o>,
     vector_grads: &'o mut [f32],
     weight_grads: &'o mut Vec<(Matrix, [Buffer; 2])>,
@@ -264,15 +275,21 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn attention(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, rows, attention: (attention, tiled), .. } = self;
-        let LayerBuffers { named, q, kv, attn_probs, .. } = &mut self.buffers;
+        let CpuOps { layer, rows, attention: (attention, tiled), matmul, relative: (embeddings, _), .. } =
+            self;
+        let LayerBuffers { named, q, kv, attn_probs, relative, .. } = &mut self.buffers;
         let [context] = named.get([Buffer::Context]);
         let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
         if is_tiled(layer.config) {
             tiled.forward(layer.cpu, layer.tiled_batch(rows), qkv, attn_probs, context);
-        } else {
-            attention.forward(layer.cpu, layer.attention_batch(rows), qkv, attn_probs, context);
+            return Ok(());
         }
+        if layer.config.disentangled.is_some() {
+            embeddings.project(layer, matmul, relative);
+        }
+        let positions = embeddings.positions(layer, relative);
+        let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
+        attention.forward(layer.cpu, batch, qkv, attn_probs, context);
         Ok(())
     }
 
@@ -418,8 +435,9 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn attention_backward(&mut self) -> Result<(), Infallible> {
-        let CpuOps { layer, rows, attention: (attention, tiled), vector_grads, .. } = self;
-        let LayerBuffers { named, q, kv, attn_probs, d_q, d_kv, .. } = &mut self.buffers;
+        let CpuOps { layer, rows, attention: (attention, tiled), matmul, vector_grads, .. } = self;
+        let (embeddings, d_relative) = &mut self.relative;
+        let LayerBuffers { named, q, kv, attn_probs, relative, d_q, d_kv, .. } = &mut self.buffers;
         let [context, d_context] = named.get([Buffer::Context, Buffer::DContext]);
         let qkv = Qkv { q, kv, bias: layer.slice(&layer.params.qkv_bias) };
         if is_tiled(layer.config) {
@@ -427,8 +445,14 @@ impl LayerOps for CpuOps<'_> {
             tiled.backward(layer.cpu, layer.tiled_batch(rows), qkv, saved, (d_q, d_kv));
         } else {
             let d_bias = layer.relative_bias.map_or(0..0, |bias| bias.table.clone());
-            let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias] };
-            attention.backward(layer.cpu, layer.attention_batch(rows), qkv, (attn_probs, d_context), grads);
+            let d_positions = d_relative.projections();
+            let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias], d_positions };
+            let positions = embeddings.positions(layer, relative);
+            let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
+            attention.backward(layer.cpu, batch, qkv, (attn_probs, d_context), grads);
+            if layer.config.disentangled.is_some() {
+                embeddings.project_backward(layer, matmul, d_relative, vector_grads);
+            }
         }
         if layer.config.has_bias(BiasSite::Attention) {
             let (d_q_bias, d_kv_bias) =

@@ -1,6 +1,7 @@
 //! The buffers of a layer on the CPU, each as long as the batch needs it.
 
 use super::layer_sizes::LayerSizes;
+use super::relative_embeddings::RelativeTape;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::GradSlices;
@@ -15,6 +16,7 @@ pub(super) struct LayerBuffers<'b> {
     pub(super) kv: &'b mut [f32],
     /// As in [`LayerTape`].
     pub(super) attn_probs: &'b mut [f32],
+    pub(super) relative: &'b mut RelativeTape,
     /// x̂ of the attention LayerNorm and of the output LayerNorm with pre-norm; without, they are named buffers.
     pub(super) xhat: [&'b mut [f32]; 2],
     /// 1/σ of the attention LayerNorm and of the output LayerNorm.
@@ -36,7 +38,9 @@ impl<'b> LayerBuffers<'b> {
         out: &'b mut [f32],
     ) -> Self {
         let LayerTape { x_cls, attn_in, attn_in_cls, q, kv, attn_probs, context, .. } = tape;
-        let LayerTape { ln1_xhat, ln1_rstd, ln1_out, act_grad, ffn_act, ln2_xhat, ln2_rstd, .. } = tape;
+        let LayerTape {
+            ln1_xhat, ln1_rstd, ln1_out, act_grad, ffn_act, ln2_xhat, ln2_rstd, relative, ..
+        } = tape;
         let GradSlices { d_context, d_ffn, d_q, d_kv, d, d_x, branches, d_ln1_out } = grads;
         let [proj, ffn_out] = branches;
         let (xhat, proj, ffn_out): (_, &mut [f32], &mut [f32]) = if sizes.is_pre_norm() {
@@ -63,7 +67,7 @@ impl<'b> LayerBuffers<'b> {
             d_x,
         ];
         let named = NamedBuffers { slices, sizes, has_all_rows: rows.selected.is_none() };
-        LayerBuffers { named, q, kv, attn_probs, xhat, rstd: [ln1_rstd, ln2_rstd], d_q, d_kv }
+        LayerBuffers { named, q, kv, attn_probs, relative, xhat, rstd: [ln1_rstd, ln2_rstd], d_q, d_kv }
     }
 }
 

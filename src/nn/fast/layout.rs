@@ -2,8 +2,8 @@
 //!
 //! All arenas have the same layout. Parameters are grouped by how their gradients are computed:
 //!
-//! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, biases,
-//!    LayerNorms, and the small matrices of the embeddings and of the head;
+//! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, those of relative
+//!    positions, biases, LayerNorms, and the small matrices of the embeddings and of the head;
 //! 2. the matrices of the encoder layers, whose gradients are matrix products over the rows of all shards;
 //! 3. the word embedding, of which a batch uses few rows.
 //!
@@ -13,7 +13,7 @@
 //! Biases that a model does not have are zeros before all parameters, which no update changes. Modules share them, and
 //! what they add to the gradients there is not used.
 
-use crate::nn::architecture::{BiasSite, LayerNames};
+use crate::nn::architecture::{BiasSite, LayerNames, PositionProjection, PositionTerms};
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
 use crate::nn::params::ParamSpec;
@@ -52,6 +52,22 @@ pub(super) struct LayerRanges {
     pub(super) up: WeightBias,
     pub(super) down: WeightBias,
     pub(super) output_norm: WeightBias,
+    pub(super) positions: PositionRanges,
+}
+
+/// The projections of the embeddings of relative positions in a layer, as far as it has them. They may be those of keys and
+/// queries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct PositionRanges {
+    pub(super) key: Option<WeightBias>,
+    pub(super) query: Option<WeightBias>,
+}
+
+/// The embedding of relative positions of disentangled attention, (rows, H), and its LayerNorm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RelativeRanges {
+    pub(super) table: Range<usize>,
+    pub(super) norm: Option<WeightBias>,
 }
 
 impl LayerRanges {
@@ -86,9 +102,12 @@ pub(super) struct Layout {
     pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
     pub(super) embedding_norm: WeightBias,
-    /// From the embedding size to the hidden size: (H, E)
+    /// From the embedding size to the hidden size, after the LayerNorm: (H, E)
     pub(super) projection: Option<WeightBias>,
+    /// The same before the LayerNorm, without bias.
+    pub(super) projection_before_norm: Option<Range<usize>>,
     pub(super) relative_bias: Option<RelativeBiasRange>,
+    pub(super) relative_embeddings: Option<RelativeRanges>,
     /// The rotary positions of each base.
     rotary_tables: Vec<(f64, RotaryTable)>,
     /// By parameter set.
@@ -106,11 +125,24 @@ impl Layout {
         let names = config.names();
         let positions = names.positions.as_ref().map(|name| builder.arena.tensor(name, "weight"));
         let segments = names.segments.as_ref().map(|name| builder.arena.tensor(name, "weight"));
-        let embedding_norm = builder.norm(&names.embedding_norm, config.embedding_size);
-        let projection = names.projection.as_ref().map(|name| builder.linear(name, config.hidden, true));
+        let is_before_norm = config.projects_before_norm();
+        let norm_width = if is_before_norm { config.hidden } else { config.embedding_size };
+        let embedding_norm = builder.norm(&names.embedding_norm, norm_width);
+        let (mut projection, mut projection_before_norm) = (None, None);
+        if let Some(name) = &names.projection {
+            if is_before_norm {
+                projection_before_norm = Some(builder.arena.tensor(name, "weight"));
+            } else {
+                projection = Some(builder.linear(name, config.hidden, true));
+            }
+        }
         let relative_bias = names.relative_bias.as_ref().map(|name| RelativeBiasRange {
             table: builder.arena.tensor(name, "weight"),
             buckets: relative_buckets(config.max_tokens()),
+        });
+        let relative_embeddings = names.relative_embeddings.as_ref().map(|name| RelativeRanges {
+            table: builder.arena.tensor(name, "weight"),
+            norm: names.relative_norm.as_ref().map(|name| builder.norm(name, config.hidden)),
         });
         let vectors: Vec<_> =
             names.layers.iter().map(|layer| LayerVectors::append(&mut builder, layer)).collect();
@@ -131,7 +163,9 @@ impl Layout {
             segments,
             embedding_norm,
             projection,
+            projection_before_norm,
             relative_bias,
+            relative_embeddings,
             rotary_tables: rotary_tables(config),
             layers,
             final_norm,
@@ -223,6 +257,9 @@ struct LayerVectors {
     up: Range<usize>,
     down: Range<usize>,
     output_norm: WeightBias,
+    /// Biases of projections of their own for relative positions.
+    position_query: Option<Range<usize>>,
+    position_key: Option<Range<usize>>,
 }
 
 impl LayerVectors {
@@ -236,6 +273,8 @@ impl LayerVectors {
             up: builder.bias(&[&names.up], up, config.has_bias(BiasSite::FeedForward)),
             down: builder.bias(&[&names.down], h, config.has_bias(BiasSite::FeedForward)),
             output_norm: builder.norm(&names.output_norm, h),
+            position_query: names.position_query.as_ref().map(|name| builder.arena.tensor(name, "bias")),
+            position_key: names.position_key.as_ref().map(|name| builder.arena.tensor(name, "bias")),
         }
     }
 
@@ -243,17 +282,47 @@ impl LayerVectors {
     fn with_matrices(self, builder: &mut Builder<'_>, names: &LayerNames) -> LayerRanges {
         let qkv = builder.arena.tensors(&names.qkv(), "weight");
         let keys = qkv.start + builder.config.hidden.pow(2);
+        let (query, key_value) = (qkv.start..keys, keys..qkv.end);
+        let config = builder.config;
         let mut with_weight =
             |name: &str, bias| WeightBias { weight: builder.arena.tensor(name, "weight"), bias };
+        let attention_out = with_weight(&names.attention_out, self.attention_out);
+        let (up, down) = (with_weight(&names.up, self.up), with_weight(&names.down, self.down));
+        let own = |(name, bias): (&Option<String>, Option<Range<usize>>)| {
+            name.as_deref().zip(bias).map(|(name, bias)| with_weight(name, bias))
+        };
+        let [position_query, position_key] =
+            [(&names.position_query, self.position_query), (&names.position_key, self.position_key)].map(own);
+        let positions = match config.disentangled {
+            Some(relative) if relative.projection == PositionProjection::Shared => {
+                shared_positions(relative.terms, &query, &key_value, &self.qkv_bias)
+            }
+            _ => PositionRanges { key: position_key, query: position_query },
+        };
         LayerRanges {
-            query: qkv.start..keys,
-            key_value: keys..qkv.end,
+            query,
+            key_value,
             qkv_bias: self.qkv_bias,
-            attention_out: with_weight(&names.attention_out, self.attention_out),
+            attention_out,
             attention_norm: self.attention_norm,
-            up: with_weight(&names.up, self.up),
-            down: with_weight(&names.down, self.down),
+            up,
+            down,
             output_norm: self.output_norm,
+            positions,
         }
     }
+}
+
+/// The projections of queries and keys, for the terms that use them.
+fn shared_positions(
+    terms: PositionTerms,
+    query: &Range<usize>,
+    key_value: &Range<usize>,
+    qkv_bias: &Range<usize>,
+) -> PositionRanges {
+    let hidden = qkv_bias.len() / 3;
+    let bias = |part: usize| qkv_bias.start + part * hidden..qkv_bias.start + (part + 1) * hidden;
+    let key = WeightBias { weight: key_value.start..key_value.start + query.len(), bias: bias(1) };
+    let query = WeightBias { weight: query.clone(), bias: bias(0) };
+    PositionRanges { key: terms.has_c2p().then_some(key), query: terms.has_p2c().then_some(query) }
 }

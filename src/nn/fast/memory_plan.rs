@@ -3,6 +3,7 @@
 use super::layer_sizes::LayerSizes;
 use super::layout::Layout;
 use super::pooling::PoolState;
+use super::relative_embeddings;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::GradBuffers;
@@ -47,7 +48,9 @@ fn activations(config: &ModelConfig, shard: &Batch) -> usize {
     // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
     let width = config.embedding_size;
     let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
-    let states = t * (width + 1) + projected + config.layers * t * h;
+    let norm_width = if config.projects_before_norm() { h } else { width };
+    let states = t * (norm_width + 1) + projected + config.layers * t * h;
+    let relative = relative_embeddings::buffer_elements(config, shard.longest());
     let grads = GradBuffers::lengths(t, LayerSizes::of(config, 0)).iter().sum::<usize>();
-    tapes + states + grads + PoolState::lengths(config, rows[1].len()).iter().sum::<usize>()
+    tapes + states + relative + grads + PoolState::lengths(config, rows[1].len()).iter().sum::<usize>()
 }

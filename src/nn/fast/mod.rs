@@ -31,6 +31,7 @@ mod matmul_rate;
 mod memory_plan;
 mod model;
 mod pooling;
+mod relative_embeddings;
 mod row_selection;
 mod saved_norm;
 mod shard;

@@ -79,6 +79,22 @@ impl Model<'_> {
         matmul.backward_input(d_x, d_y, self.matrix(params), false);
     }
 
+    /// As [`Model::linear_backward`], for a product x Wᵀ of a matrix without a bias and with H outputs.
+    pub(super) fn product_backward(
+        &self,
+        matmul: &mut Matmul,
+        (x, d_y): (&[f32], &[f32]),
+        weight: &Range<usize>,
+        vector_grads: &mut [f32],
+        d_x: &mut [f32],
+    ) {
+        let outputs = self.config.hidden;
+        let d_w = &mut vector_grads[weight.clone()];
+        matmul.backward_weights(vec![WeightGrad { d_w, d_y: vec![d_y], x: vec![x], outputs }], true);
+        let weight = WeightMatrix::new(self.slice(weight), weight.len() / outputs);
+        matmul.backward_input(d_x, d_y, weight, false);
+    }
+
     fn matrix(&self, params: &WeightBias) -> WeightMatrix<'_> {
         WeightMatrix::new(self.slice(&params.weight), params.weight.len() / params.bias.len())
     }

@@ -17,7 +17,7 @@ use kernels::activation::{Activation, activate};
 use kernels::dropout::{self, Dropout};
 use kernels::element_type::ElementType;
 use kernels::embedding::{alpha_grads, gather, interpolate, scatter_add};
-use kernels::matmul::{Matmul, MatmulBackend};
+use kernels::matmul::{Matmul, MatmulBackend, WeightMatrix};
 use kernels::norm::{DropoutMask, apply_dropout, layer_norm, layer_norm_backward};
 use kernels::op_cost::OpCost;
 use std::time::Instant;
@@ -47,12 +47,12 @@ pub(super) struct Shard {
     /// For the head, which has few rows, and the projection of the embeddings; always in f32.
     f32_gemm: Matmul,
     pub(super) costs: ShardCosts,
-    /// Normalized sum of the embeddings, x̂: (T, E)
+    /// Normalized sum of the embeddings, x̂; of its projection if that is before the LayerNorm: (T, E) or (T, H)
     embedding_xhat: Vec<f32>,
     /// 1/σ of the embeddings: (T)
     embedding_rstd: Vec<f32>,
-    /// Embeddings before their projection to the hidden size, and the gradient of these; empty without a projection:
-    /// (T, E) each
+    /// Embeddings before their projection to the hidden size, normalized unless it is before the LayerNorm, and the
+    /// gradient of these; empty without a projection: (T, E) each
     projected: [Vec<f32>; 2],
     /// Inputs of the layers, (T, H) each, and the output of the last layer, (R, H).
     hidden_states: Vec<Vec<f32>>,
@@ -107,12 +107,15 @@ impl Shard {
     /// Number of elements in the buffers of a forward and backward pass.
     #[cfg(test)]
     pub(super) fn activations(&mut self) -> usize {
+        let Workspace { relative, relative_grads, .. } = &self.workspace;
+        let relative_tapes = self.tapes.iter().map(|tape| tape.relative.len()).sum::<usize>();
+        let relative = relative.len() + relative_grads.len() + relative_tapes;
         let tapes = self.tapes.iter_mut().flat_map(LayerTape::buffers);
         let buffers = tapes.chain(self.workspace.grads.buffers()).map(|buffer| buffer.len()).sum::<usize>();
         // The output of the last layer is not counted: it belongs to the head, as do the logits.
         let states = self.hidden_states[..self.tapes.len()].iter().map(Vec::len).sum::<usize>();
         let projected = self.projected.iter().chain(self.pool.buffers()).map(Vec::len).sum::<usize>();
-        buffers + states + projected + self.embedding_xhat.len() + self.embedding_rstd.len()
+        buffers + states + projected + relative + self.embedding_xhat.len() + self.embedding_rstd.len()
     }
 
     /// Sets the number of threads of a matrix product.
@@ -178,6 +181,7 @@ impl Shard {
         // In inference all layers share one tape, and two hidden states alternate.
         self.tapes.resize_with(if is_training { layers } else { 1 }, LayerTape::default);
         self.rows = RowSelection::of_layers(config, batch);
+        self.workspace.relative.forward(model, batch.longest());
         for index in 0..layers {
             let rows = &self.rows[usize::from(index + 1 == layers)];
             let (input, output) = if is_training { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
@@ -194,8 +198,9 @@ impl Shard {
         self.costs.head.add_time_since(start);
     }
 
-    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)) Wpᵀ + bp, with interpolated words if
-    /// `interpolation` is given. Without a projection, E is H and the product is left out.
+    /// hidden_states[0] (T, H) = dropout(LayerNorm(word + segment + position)) Wpᵀ + bp, or
+    /// dropout(LayerNorm((word + segment + position) Wpᵀ)), with interpolated words if `interpolation` is given. Without a
+    /// projection, E is H and the product is left out.
     fn embed(
         &mut self,
         model: Model<'_>,
@@ -207,21 +212,28 @@ impl Shard {
         let (config, cpu) = (model.config, model.cpu);
         let (t, width) = (batch.tokens(), config.embedding_size);
         self.hidden_states.resize_with((config.layers + 1).max(2), Vec::new);
-        self.embedding_xhat.resize(t * width, 0.0);
+        let norm_width = model.layout.embedding_norm.weight.len();
+        self.embedding_xhat.resize(t * norm_width, 0.0);
         self.embedding_rstd.resize(t, 0.0);
         let [embedded, _] = &mut self.projected;
-        let has_projection = model.layout.projection.is_some();
-        let x = if has_projection { embedded } else { &mut self.hidden_states[0] };
-        x.resize(t * width, 0.0);
         let positions = positions(config, batch);
-        let sum = &mut self.embedding_xhat; // normalized in place below
+        let xhat = &mut self.embedding_xhat; // normalized in place below
+        let projection = model.layout.projection_before_norm.as_ref();
+        let sum = if projection.is_some() { &mut *embedded } else { &mut *xhat };
+        sum.resize(t * width, 0.0);
         gather(&model.embedding_tables(batch, &positions), width, sum);
         if let Some(interpolation) = interpolation {
             interpolate(model.slice(&model.layout.words), &batch.ids, interpolation, width, sum);
         }
-        layer_norm(cpu, sum, model.norm(&model.layout.embedding_norm), &mut self.embedding_rstd, x);
+        if let Some(projection) = projection {
+            self.f32_gemm.forward(xhat, embedded, WeightMatrix::new(model.slice(projection), width));
+        }
+        let has_projection = model.layout.projection.is_some();
+        let x = if has_projection { embedded } else { &mut self.hidden_states[0] };
+        x.resize(t * norm_width, 0.0);
+        layer_norm(cpu, xhat, model.norm(&model.layout.embedding_norm), &mut self.embedding_rstd, x);
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
-        apply_dropout(cpu, x, width, embedding_mask(config, dropout, &tokens));
+        apply_dropout(cpu, x, norm_width, embedding_mask(config, dropout, &tokens));
         if let Some(projection) = &model.layout.projection {
             let [embedded, _] = &self.projected;
             model.linear(&mut self.f32_gemm, embedded, projection, &mut self.hidden_states[0]);
@@ -237,21 +249,32 @@ impl Shard {
         let (t, width) = (batch.tokens(), config.embedding_size);
         let Shard { workspace, f32_gemm, projected: [embedded, d_embedded], vector_grads, .. } = self;
         let d_x = &mut workspace.grads.ping_pong[0][..t * config.hidden];
-        let d = match &layout.projection {
-            Some(projection) => {
+        let (d, d_before_norm) = match (&layout.projection, &layout.projection_before_norm) {
+            (Some(projection), _) => {
                 d_embedded.resize(t * width, 0.0);
                 model.linear_backward(f32_gemm, (embedded, d_x), projection, vector_grads, d_embedded);
-                &mut d_embedded[..]
+                (&mut d_embedded[..], None)
             }
-            None => d_x,
+            (None, Some(projection)) => {
+                d_embedded.resize(t * width, 0.0);
+                (d_x, Some((projection, &mut d_embedded[..])))
+            }
+            (None, None) => (d_x, None),
         };
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
-        apply_dropout(cpu, d, width, embedding_mask(config, dropout, &tokens));
-        let grad = layout.embedding_norm.norm_grad(vector_grads);
         let scale = model.slice(&layout.embedding_norm.weight);
+        apply_dropout(cpu, d, scale.len(), embedding_mask(config, dropout, &tokens));
+        let grad = layout.embedding_norm.norm_grad(vector_grads);
         layer_norm_backward(cpu, d, &self.embedding_xhat, &self.embedding_rstd, scale, grad);
-        if let Some(table) = &layout.positions {
-            let d_positions = &mut vector_grads[table.clone()];
+        let d = match d_before_norm {
+            Some((projection, d_embedded)) => {
+                model.product_backward(f32_gemm, (embedded, d), projection, vector_grads, d_embedded);
+                d_embedded
+            }
+            None => d,
+        };
+        if let Some(range) = &layout.positions {
+            let d_positions = &mut vector_grads[range.clone()];
             scatter_add(d, &positions(config, batch), width, d_positions);
             if let Some(padding) = padding_position(config) {
                 d_positions[padding as usize * width..][..width].fill(0.0);
@@ -312,6 +335,8 @@ impl Shard {
         objective: Objective<'_>,
     ) {
         let start = Instant::now();
+        let Workspace { relative, relative_grads, .. } = &mut self.workspace;
+        relative_grads.start(model, relative);
         self.workspace.grads.resize(batch.tokens(), LayerSizes::of(model.config, 0));
         let labels = model.layout.labels();
         let d_logits = match objective {
@@ -373,6 +398,17 @@ impl Shard {
         let layer = model.layer(index, dropout);
         layer.backward(x, rows, tape, &mut self.vector_grads, &mut self.workspace);
         self.costs.layers.add_time_since(start);
+    }
+
+    /// Adds the gradients of the embedding of relative positions, after the backward pass of all layers.
+    pub(super) fn relative_backward(&mut self, model: Model<'_>) {
+        let Workspace { relative, relative_grads, .. } = &mut self.workspace;
+        relative.backward(model, relative_grads, &mut self.vector_grads);
+    }
+
+    /// As [`Shard::weight_grad_operands`], for the projections of relative positions: those of queries and of keys.
+    pub(super) fn position_weight_grad_operands(&self, index: usize) -> [[&[f32]; 2]; 2] {
+        self.workspace.relative_grads.weight_grad_operands(&self.tapes[index].relative)
     }
 
     /// The operands d_y and x of d_W = d_yᵀ x for each matrix of layer `index`. Valid between the backward passes of

@@ -3,6 +3,7 @@
 //! Buffers grow to the largest batch and are not shrunk; each element is written before it is read.
 
 use super::layer_sizes::LayerSizes;
+use super::relative_embeddings::RelativeTape;
 use super::row_selection::RowSelection;
 
 /// Activations of one layer. Shapes as in [`super::layer`].
@@ -40,6 +41,7 @@ pub(super) struct LayerTape {
     pub(super) ln2_xhat: Vec<f32>,
     /// 1/σ of the output LayerNorm: (R)
     pub(super) ln2_rstd: Vec<f32>,
+    pub(super) relative: RelativeTape,
 }
 
 impl LayerTape {

@@ -4,6 +4,7 @@
 //! before it is read.
 
 use super::layer_sizes::LayerSizes;
+use super::relative_embeddings::{RelativeEmbeddings, RelativeGrads};
 use crate::nn::encoder_layer::{Buffer, Matrix};
 use kernels::attention::Attention;
 use kernels::matmul::Matmul;
@@ -17,6 +18,8 @@ pub(super) struct Workspace {
     pub(super) attention: Attention,
     pub(super) tiled_attention: TiledAttention,
     pub(super) grads: GradBuffers,
+    pub(super) relative: RelativeEmbeddings,
+    pub(super) relative_grads: RelativeGrads,
     /// Matrices of the layer whose backward pass was the last one, each with the buffers d_y and x of its gradient d_yᵀ x.
     pub(super) weight_grads: Vec<(Matrix, [Buffer; 2])>,
 }
@@ -69,6 +72,8 @@ impl Workspace {
             attention: Attention::default(),
             tiled_attention: TiledAttention::default(),
             grads: GradBuffers::default(),
+            relative: RelativeEmbeddings::default(),
+            relative_grads: RelativeGrads::default(),
             weight_grads: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! only attention uses.
 
 use super::attention_terms::{AttentionTerms, LayerTerms};
+use super::disentangled::RelativeEmbeddings;
 use super::dropout::{apply_to_rows, attention_mask};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use super::padding::Padding;
@@ -33,6 +34,8 @@ pub(crate) struct Encoder {
     projection: Option<Linear>,
     /// Added to the attention scores, by bucket of distances: (buckets, heads)
     relative_bias: Option<Tensor>,
+    /// For disentangled attention.
+    relative_embeddings: Option<RelativeEmbeddings>,
     /// By parameter set.
     layers: Vec<Layer>,
     final_norm: Option<LayerNorm>,
@@ -53,6 +56,9 @@ struct Layer {
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
+    /// Projections of the embeddings of relative positions, if not those of queries and keys.
+    position_query: Option<Linear>,
+    position_key: Option<Linear>,
 }
 
 impl Encoder {
@@ -89,16 +95,28 @@ impl Encoder {
                 up: linear(&names.up, config.has_bias(BiasSite::FeedForward)),
                 down: linear(&names.down, config.has_bias(BiasSite::FeedForward)),
                 output_norm: norm(&names.output_norm),
+                position_query: names.position_query.as_deref().map(|name| linear(name, true)),
+                position_key: names.position_key.as_deref().map(|name| linear(name, true)),
             }
         };
+        let relative_embeddings = names.relative_embeddings.as_deref().zip(config.disentangled);
+        let relative_embeddings = relative_embeddings.map(|(name, settings)| RelativeEmbeddings {
+            settings,
+            table: embedding(name),
+            norm: names.relative_norm.as_deref().map(norm),
+        });
         Encoder {
             config: config.clone(),
             words: embedding(&names.words),
             positions: names.positions.as_deref().map(embedding),
             segments: names.segments.as_deref().map(embedding),
             embedding_norm: norm(&names.embedding_norm),
-            projection: names.projection.as_deref().map(|name| linear(name, DType::F32, true)),
+            projection: names
+                .projection
+                .as_deref()
+                .map(|name| linear(name, DType::F32, !config.projects_before_norm())),
             relative_bias: names.relative_bias.as_deref().map(embedding),
+            relative_embeddings,
             layers: names.layers.iter().map(layer).collect(),
             final_norm: names.final_norm.as_deref().map(norm),
             pooler: linear(&names.pooler, DType::F32, config.has_bias(BiasSite::Pooler)),
@@ -190,7 +208,7 @@ impl Encoder {
         }
     }
 
-    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size: (tokens, hidden)
+    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size after or before LayerNorm: (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             x = (x + rows::small_embedding(segments, &batch.type_ids)?)?;
@@ -199,9 +217,15 @@ impl Encoder {
             let positions = positions(&self.config, batch);
             x = (x + embedding_with_padding(table, &positions, padding_position(&self.config))?)?;
         }
+        let projection = self.projection.as_ref();
+        let (before, after) =
+            if self.config.projects_before_norm() { (projection, None) } else { (None, projection) };
+        if let Some(projection) = before {
+            x = projection.forward(&x)?;
+        }
         let x = self.embedding_norm.forward(&x)?;
         let x = self.dropout(&x, dropout::EMBEDDINGS, DropoutSite::Embeddings, batch, dropout)?;
-        match &self.projection {
+        match after {
             Some(projection) => projection.forward(&x),
             None => Ok(x),
         }
@@ -274,8 +298,19 @@ impl Encoder {
         let query = terms.rotate(&self.split_heads(&layer.query.forward(x)?, padding)?)?;
         let key = terms.rotate(&self.split_heads(&layer.key.forward(x)?, padding)?)?;
         let value = self.split_heads(&layer.value.forward(x)?, padding)?;
-        let scale = 1.0 / (self.config.head_size() as f64).sqrt();
-        let scores = (query.matmul(&key.t()?)? * scale)?; // (examples, heads, longest, longest)
+        let mut scores = query.matmul(&key.t()?)?; // (examples, heads, longest, longest)
+        if let Some(relative) = &self.relative_embeddings {
+            let projections = (
+                layer.position_query.as_ref().unwrap_or(&layer.query),
+                layer.position_key.as_ref().unwrap_or(&layer.key),
+            );
+            let number = dropout::relative_embeddings(self.config.layers, index);
+            let rate = self.config.dropout_rate(DropoutSite::RelativeEmbeddings);
+            let masks = dropout.map(|masks| (masks, number, rate));
+            scores = (scores + relative.scores((&query, &key), projections, masks)?)?;
+        }
+        let scale = 1.0 / ((self.config.head_size() * self.config.score_products) as f64).sqrt();
+        let scores = (scores * scale)?;
         let mut probs = (self.softmax)(&scores.broadcast_add(&terms.mask)?)?;
         if let Some(masks) = dropout {
             let sizes = (self.config.heads, self.config.max_positions);

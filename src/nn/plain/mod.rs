@@ -13,6 +13,7 @@ mod adamw;
 mod attention_terms;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod disentangled;
 pub(crate) mod dropout;
 mod encoder;
 mod engine;
