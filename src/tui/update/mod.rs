@@ -147,7 +147,8 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::SchedulerDone(text) => submit::done(app, text),
         Msg::Error { title, text } => {
             app.show_error(title, text);
-            Vec::new()
+            // A job that fails may leave something, as the directory of a run that Slurm has rejected.
+            vec![Effect::PollRuns]
         }
     }
 }
