@@ -138,7 +138,7 @@ fn small_terminal_has_importance_and_reasons_instead_of_a_chart() {
     let mut app = tuned(80, 24);
     press_keys(&mut app, "<tab><tab>");
     assert_shows(&app, "so far over optimizer steps");
-    press_keys(&mut app, "<tab>G");
+    press_keys(&mut app, "<tab>Gkk");
     assert_shows(&app, "Rank correlation with the score");
     assert_shows(&app, "the loss of step 17 is NaN");
     press_keys(&mut app, "<tab>");

@@ -30,18 +30,18 @@ fn run_is_submitted_watched_and_cancelled() {
     assert_eq!(fake.calls("sbatch").len(), 0, "it asks first");
     terminal.send("s");
     terminal.wait_for("submitted 1 task as job 101");
-    terminal.wait("a pending run", |screen| has_line(screen, &["tiny-", "pending"]));
+    terminal.wait("a pending run", |screen| has_line(screen, &["tiny", "pending"]));
     assert_eq!(fake.calls("sbatch").len(), 1);
 
     // With the cursor on it, the details have the reason of Slurm.
     terminal.send("\t");
-    terminal.wait("the cursor on the run", |screen| has_line(screen, &["▸ tiny-", "pending"]));
+    terminal.wait("the cursor on the run", |screen| has_line(screen, &["▸ tiny", "pending"]));
     let runs = home.path().join("runs");
     forget_interval(&runs);
     terminal.wait_for("Priority");
     fake.set_state("101|0|", "RUNNING|node1");
     forget_interval(&runs);
-    terminal.wait("a running run", |screen| has_line(screen, &["▸ tiny-", "running"]));
+    terminal.wait("a running run", |screen| has_line(screen, &["▸ tiny", "running"]));
     let questions = fake.calls("squeue").len();
     assert!(questions <= 3, "Slurm was asked {questions} times");
 
@@ -53,7 +53,7 @@ fn run_is_submitted_watched_and_cancelled() {
     assert!(fake.calls("scancel")[0].ends_with("101_0"), "{:?}", fake.calls("scancel"));
     fake.set_state("101|0|", "CANCELLED|None");
     forget_interval(&runs);
-    terminal.wait("a stopped run", |screen| has_line(screen, &["▸ tiny-", "stopped"]));
+    terminal.wait("a stopped run", |screen| has_line(screen, &["▸ tiny", "stopped"]));
     terminal.send("X");
     terminal.wait_for("The cursor is not on a run or a sweep that waits or is trained in Slurm.");
 
@@ -107,14 +107,13 @@ fn submission_that_slurm_rejects_is_one_sentence_and_keeps_the_run() {
     terminal.wait_for("Cannot submit to Slurm");
     terminal.wait_for("Invalid account specified");
     terminal.send("\r");
-    terminal.send("\x1b[15~");
-    terminal.wait("the run", |screen| has_line(screen, &["tiny-", "not started"]));
+    terminal.wait("the run", |screen| has_line(screen, &["tiny", "not started"]));
     fake.remove("sbatch-error");
     terminal.send("S");
     terminal.wait_for("Submit tiny to Slurm?");
     terminal.send("s");
     terminal.wait_for("submitted 1 task as job 101");
-    terminal.wait("a pending run", |screen| has_line(screen, &["tiny-", "pending"]));
+    terminal.wait("a pending run", |screen| has_line(screen, &["tiny", "pending"]));
     let runs = std::fs::read_dir(home.path().join("runs")).unwrap().filter(is_run).count();
     assert_eq!(runs, 1, "the run that was created first is submitted");
     terminal.send("q");

@@ -92,7 +92,7 @@ fn sweep_is_trained_sorted_grouped_and_its_winner_trained_with_seeds() {
     terminal.send("1");
     terminal.wait_for("Sweeps, 1");
     terminal.wait_for("6 of 6");
-    terminal.wait_for("Past runs, 1 of 7, without trials");
+    terminal.wait_for("Past runs, 1 of 7");
     terminal.send("g\t\r");
     terminal.wait_for("6 trials: 6 finished");
     terminal.send("q");

@@ -67,7 +67,11 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         // Switches to the default colors for the background of the terminal.
         Msg::Background(background) => app.theme = app.theme.on(background),
         Msg::SeveralDevices => app.has_several_devices = true,
-        Msg::Error { title, text } => app.show_error(title, text),
+        Msg::Error { title, text } => {
+            app.show_error(title, text);
+            // A job that fails may leave something, as the directory of a run that Slurm has rejected.
+            return vec![Effect::PollRuns];
+        }
 
         Msg::Listed { experiments, runs } => return runs::listed(app, experiments, runs),
         Msg::ExperimentFiles { errors, targets } => runs::files_read(app, &errors, targets),

@@ -228,14 +228,11 @@ fn title(app: &App, section: Section, lines: &[ListLine<'_>]) -> (String, Role) 
                 shown if shown == all => format!(", {}", format::count(all)),
                 shown => format!(", {} of {}", format::count(shown), format::count(all)),
             };
-            // Without a filter, only trials of sweeps are left out.
-            let has_trials = shown < all && app.runs.filter.text().is_empty();
-            let trials = if has_trials { ", without trials" } else { "" };
             let disk = |line: &ListLine<'_>| if let ListLine::Run(run) = line { run.disk } else { None };
             let bytes: u64 = lines.iter().filter_map(disk).map(|disk| disk.bytes).sum();
             let dot = app.theme.symbol(Symbol::Dot);
             let disk = if bytes > 0 { format!("{dot}{}", format::bytes(bytes)) } else { String::new() };
-            (format!("Past runs{count}{trials}{disk}"), Role::Title)
+            (format!("Past runs{count}{disk}"), Role::Title)
         }
     }
 }
