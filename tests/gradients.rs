@@ -27,8 +27,8 @@ const MODELS: [(&str, usize); 11] = [
     ("albert", 27),
     ("albert-groups", 75),
     ("mpnet", 41),
-    ("modernbert", 28),
-    ("modernbert-biases", 40),
+    ("modernbert", 30),
+    ("modernbert-biases", 45),
 ];
 
 /// Each model with each engine.

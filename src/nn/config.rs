@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use kernels::activation::Activation;
 use keys::Keys;
-pub(crate) use layer_attention::LayerAttention;
+pub(crate) use layer_attention::{LayerAttention, LayerAttentions};
 use serde_json::{Map, Value, json};
 
 /// Configuration of a model.
@@ -44,7 +44,7 @@ pub struct ModelConfig {
     /// Width of the feed-forward network.
     pub intermediate: usize,
     /// Which tokens each layer attends to, and its rotary positions.
-    pub(crate) layer_attention: Vec<LayerAttention>,
+    pub(crate) layer_attentions: LayerAttentions,
     /// Rows of the position embedding, or the number of rotary positions.
     pub max_positions: usize,
     /// Position of the first token of an example.
@@ -169,6 +169,11 @@ impl ModelConfig {
         }
     }
 
+    /// Which tokens a layer attends to, and its rotary positions.
+    pub(crate) fn layer_attention(&self, layer: usize) -> LayerAttention {
+        self.layer_attentions.of(layer)
+    }
+
     /// Whether modules have biases.
     pub(crate) fn has_bias(&self, site: BiasSite) -> bool {
         !self.without_bias.contains(&site)
@@ -286,7 +291,7 @@ impl Keys<'_> {
             sharing,
             heads,
             intermediate: self.size(&[keys.intermediate])?,
-            layer_attention: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
+            layer_attentions: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
             max_positions,
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
             padding_id,
