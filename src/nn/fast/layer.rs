@@ -202,7 +202,7 @@ impl Layer<'_> {
         TiledBatch {
             heads: self.heads(),
             examples: &rows.spans,
-            window: self.config.layer_attention[self.index].window,
+            window: self.config.layer_attention(self.index).window,
             rotation: self.rotary_table.map(|table| Rotation { cos: &table.cos, sin: &table.sin }),
             dropout: self.site((dropout::attention(self.index), DropoutSite::Attention)),
             token_indices: &rows.token_indices,

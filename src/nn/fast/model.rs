@@ -30,7 +30,7 @@ impl Model<'_> {
 
     /// Encoder layer `index`.
     pub(super) fn layer(&self, index: usize, dropout: Option<Dropout>) -> Layer<'_> {
-        let rope_theta = self.config.layer_attention[index].rope_theta;
+        let rope_theta = self.config.layer_attention(index).rope_theta;
         Layer {
             cpu: self.cpu,
             config: self.config,
