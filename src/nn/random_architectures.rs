@@ -122,7 +122,7 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         if projection != Projection::None {
             keys.embedding_size = Some(("embedding_size", Some(8)));
         }
-        if attention_bias == disentangled {
+        if matches!(attention_bias, AttentionBias::Disentangled(_)) {
             keys.position_embedding = Some("position_biased_input");
             keys.pooler_dropout = Some(("pooler_dropout", 0.0));
         }
