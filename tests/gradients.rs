@@ -156,6 +156,44 @@ fn every_parameter_receives_a_gradient_with_dropout() {
     }
 }
 
+/// As `padding_idx` in PyTorch: a padding token in a text has an embedding that gets no gradient. Neither does that of its
+/// position where positions are counted from it.
+#[test]
+fn padding_in_a_text_has_no_gradient() {
+    for ((family, _), backend) in cases() {
+        let folder = with_dropout(family);
+        let config = nn::ModelConfig::read(&ModelFolder::on_disk(folder.path())).expect("a configuration");
+        let padding = config.padding_id.expect("a padding token");
+        let mut engine = build_at(backend, folder.path(), 1, None).engine;
+        let with = |token| {
+            let ids = vec![8, token, 7, 9, token];
+            let example = Encoded { type_ids: vec![0; ids.len()], ids, label: Some(Label::Class(1)) };
+            let is_regression = family.ends_with("regression");
+            let batch = Batch::new(&[example]);
+            if is_regression { with_values(batch) } else { batch }
+        };
+        let batch = with(padding);
+        let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
+        let (_, gradients) = engine.gradients(input).expect("gradients");
+        let has_gradient = |module: &str, row: u32| {
+            let found = gradients.iter().find(|(name, _)| name.ends_with(&format!("{module}.weight")));
+            let (name, array) = found.expect("a module");
+            let mut rows = array.data.chunks_exact(array.shape[1]);
+            let row = rows.nth(row as usize).unwrap_or_else(|| panic!("{name} has no row {row}"));
+            row.iter().any(|number| *number != 0.0)
+        };
+        let tokens = [8, 7, 9, padding].map(|token| has_gradient("word_embeddings", token));
+        assert_eq!(tokens, [true, true, true, false], "{family} {backend:?}");
+        let first = (config.max_positions - config.max_tokens()) as u32;
+        let positions = (0..first + 3).map(|position| has_gradient("position_embeddings", position));
+        let expected = (0..first + 3).map(|position| position >= first);
+        assert!(positions.eq(expected), "{family} {backend:?}");
+        // The token is not left out.
+        let logits = engine.logits(&batch).expect("logits");
+        assert_ne!(logits, engine.logits(&with(9)).expect("logits"), "{family} {backend:?}");
+    }
+}
+
 /// An engine that silently drops gradients, as candle's fused operations do.
 struct DroppedGradients {
     engine: Box<dyn Engine>,
