@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 const MAX_PIECE: usize = 1000;
 /// The largest number of pieces, ten times that of the largest vocabulary in use.
 const MAX_PIECES: usize = 3_000_000;
+/// The largest size of all pieces in bytes, four times that of the largest vocabulary in use. The tree of the pieces takes some
+/// hundred bytes for each.
+const MAX_TEXT: usize = 8 << 20;
 
 /// A model of SentencePiece.
 #[derive(Debug, PartialEq)]
@@ -82,7 +85,11 @@ impl SentencePieceModel {
             }
             Ok(())
         })?;
-        if model.pieces.is_empty() { Err("has no pieces".into()) } else { Ok(model) }
+        match model.pieces.iter().map(|piece| piece.text.len()).sum::<usize>() {
+            _ if model.pieces.is_empty() => Err("has no pieces".into()),
+            size if size > MAX_TEXT => Err(format!("has pieces of {size} bytes, more than {MAX_TEXT}")),
+            _ => Ok(model),
+        }
     }
 
     fn add(&mut self, piece: Piece) -> Result<(), String> {
