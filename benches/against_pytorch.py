@@ -36,6 +36,8 @@ SPEED = [
     ("minilm", "minilm", "sst2", "SST-2", 32, 120, {DEFAULT: 60, LENGTH: 150}, 3, {"f32": (4.5, 1.7), "bf16": (4.5, 1.8)}),
     ("distilbert", "distilbert", "sst", "SST", 32, 30, {LENGTH: 50}, 2, {"f32": (1.4,), "bf16": (1.4,)}),
     ("bert-base", "bert-base", "sst", "SST", 32, 24, {LENGTH: 50}, 1, {"f32": (1.4,), "bf16": (1.4,)}),
+    ("deberta-v3-small", "deberta-v3-small", "sst", "SST", 32, 30, {LENGTH: 30}, 2, {"f32": (1.3,), "bf16": (1.3,)}),
+    ("deberta-v3-base", "deberta-v3-base", "sst", "SST", 32, 24, {LENGTH: 24}, 1, {"f32": (1.3,), "bf16": (1.3,)}),
     ("bert-large, 8 x 128 tokens", "bert-large", "sst2", "long", 8, 6, {DEFAULT: 6}, 2, {"f32": (1.15,), "bf16": (1.15,)}),
 ]
 
@@ -48,9 +50,14 @@ def model_folder(shape, home):
     folder = os.path.join(home, shape)
     if shape == "minilm" or os.path.exists(folder):
         return a.model if shape == "minilm" else folder
-    from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig
+    from transformers import AutoModelForSequenceClassification, BertConfig, DebertaV2Config, DistilBertConfig
     bert = lambda h, n, heads: BertConfig(hidden_size=h, num_hidden_layers=n, num_attention_heads=heads, intermediate_size=4 * h)
-    config = {"distilbert": DistilBertConfig, "bert-base": lambda: bert(768, 12, 12), "bert-large": lambda: bert(1024, 24, 16)}[shape]()
+    # Of the published vocabulary, MiniLM's tokenizer uses the first quarter.
+    deberta = lambda n: DebertaV2Config(vocab_size=128100, hidden_size=768, num_hidden_layers=n, num_attention_heads=12, intermediate_size=3072,
+                                        relative_attention=True, position_buckets=256, norm_rel_ebd="layer_norm", share_att_key=True,
+                                        pos_att_type="p2c|c2p", position_biased_input=False)
+    config = {"distilbert": DistilBertConfig, "bert-base": lambda: bert(768, 12, 12), "bert-large": lambda: bert(1024, 24, 16),
+              "deberta-v3-small": lambda: deberta(6), "deberta-v3-base": lambda: deberta(12)}[shape]()
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
         shutil.copy(os.path.join(a.model, name), folder)

@@ -23,7 +23,8 @@ struct Shape {
     model_type: &'static str,
     /// Width of the embeddings of `electra` and `albert`.
     embedding_size: usize,
-    /// Groups of layers with the same parameters, and layers in a group, of `albert`.
+    /// Groups of layers with the same parameters, and layers in a group, of `albert`; they also select keys of
+    /// `deberta-v2`.
     groups: [usize; 2],
     heads: usize,
     head_size: usize,
@@ -70,6 +71,14 @@ impl Shape {
                 "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout,
                 "classifier_dropout_prob": dropout, "embedding_size": self.embedding_size,
                 "num_hidden_groups": groups.min(*layers), "inner_group_num": inner,
+                // Those of DeBERTa.
+                "relative_attention": true, "position_buckets": 64, "pos_att_type": "c2p|p2c",
+                "norm_rel_ebd": "layer_norm", "share_att_key": groups == 1, "position_biased_input": inner == 1,
+                "cls_dropout": dropout, "pooler_dropout": dropout,
+                // Those of ModernBERT.
+                "hidden_activation": activation, "embedding_dropout": dropout, "attention_dropout": dropout,
+                "mlp_dropout": dropout, "classifier_dropout": dropout, "local_attention": 24,
+                "global_attn_every_n_layers": 2,
             })
         };
         config.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());

@@ -17,7 +17,7 @@ use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their numbers of parameters.
-const MODELS: [(&str, usize); 9] = [
+const MODELS: [(&str, usize); 14] = [
     ("bert", 41),
     ("distilbert", 40),
     ("bert-regression", 41),
@@ -27,6 +27,11 @@ const MODELS: [(&str, usize); 9] = [
     ("albert", 27),
     ("albert-groups", 75),
     ("mpnet", 41),
+    ("deberta-v3", 42),
+    ("deberta-v2", 51),
+    ("deberta-p2c", 44),
+    ("modernbert", 28),
+    ("modernbert-biases", 40),
 ];
 
 /// Each model with each engine.
@@ -53,6 +58,9 @@ fn with_dropout(family: &str) -> tempfile::TempDir {
         ("attention_dropout", 0.2),
         ("seq_classif_dropout", 0.2),
         ("classifier_dropout_prob", 0.2),
+        ("embedding_dropout", 0.1),
+        ("mlp_dropout", 0.1),
+        ("classifier_dropout", 0.2),
     ] {
         if config.get(key).is_some() {
             config[key] = rate.into();

@@ -88,14 +88,31 @@ fn transformers_loads_a_distilbert() {
     check_distilbert(&vec!["no".to_string(), "maybe".into(), "yes".into()].into());
 }
 
+/// The reference models of all families but those above.
+const NAMES: [&str; 15] = [
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "electra",
+    "electra-base",
+    "albert",
+    "albert-groups",
+    "mpnet",
+    "deberta-v3",
+    "deberta-v2",
+    "deberta-c2p",
+    "deberta-p2c",
+    "deberta-absolute",
+    "modernbert",
+    "modernbert-biases",
+];
+
 /// A trained model of each family.
 #[test]
 fn transformers_loads_every_family() {
     let Some(python) = python() else { return };
     let home = tempfile::tempdir().unwrap();
-    for name in
-        ["roberta", "xlm-roberta", "camembert", "electra", "electra-base", "albert", "albert-groups", "mpnet"]
-    {
+    for name in NAMES {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
         let folder = ModelFolder::on_disk(&source);
         let labels: Labels = vec!["low".to_string(), "middle".into(), "high".into()].into();

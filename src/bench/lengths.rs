@@ -10,6 +10,9 @@ use std::path::Path;
 const SST2: [usize; 21] = [3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10, 11, 13, 14, 16, 18, 20, 23, 27, 33, 66];
 const SST: [usize; 21] = [4, 9, 11, 13, 15, 16, 18, 19, 21, 22, 24, 25, 27, 29, 30, 33, 35, 37, 41, 46, 80];
 
+/// Most tokens of an input. Models with fewer positions get shorter inputs.
+const MAX_TOKENS: usize = 8192;
+
 /// A distribution of lengths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lengths {
@@ -32,12 +35,12 @@ impl Lengths {
     /// # Errors
     /// Any other text; a file that cannot be read or has no text.
     pub fn parse(text: &str) -> Result<Self> {
-        let number = |text: &str| text.parse().ok().filter(|number| (1..=512).contains(number));
+        let number = |text: &str| text.parse().ok().filter(|number| (1..=MAX_TOKENS).contains(number));
         let kind = match (text, text.split_once('-')) {
             ("sst", _) => Kind::Quantiles(SST.to_vec()),
             ("sst2", _) => Kind::Quantiles(SST2.to_vec()),
             (_, Some((from, to))) if number(from).is_some_and(|from| number(to) >= Some(from)) => {
-                Kind::Quantiles(vec![number(from).unwrap_or(1), number(to).unwrap_or(512) + 1])
+                Kind::Quantiles(vec![number(from).unwrap_or(1), number(to).unwrap_or(MAX_TOKENS) + 1])
             }
             _ => match number(text) {
                 Some(number) => Kind::List(vec![number]),
@@ -75,7 +78,7 @@ impl fmt::Display for Lengths {
 
 /// The approximate number of tokens of each line: words, punctuation marks and two special tokens.
 fn lengths_of_file(path: &str) -> Result<Vec<usize>> {
-    let expected = "expected sst, sst2, a number from 1 to 512, a range such as 16-64, or a text file";
+    let expected = "expected sst, sst2, a number from 1 to 8192, a range such as 16-64, or a text file";
     if !Path::new(path).exists() {
         return Err(Error::Usage(format!("--lengths {path}: {expected}")));
     }

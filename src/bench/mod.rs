@@ -117,7 +117,8 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         nn::from_config(&BuildOptions::from_spec(spec, &folder, head))?;
     notes.extend(warnings);
     let engine = engine.as_mut();
-    let inputs = RandomInputs { spec, options, vocab_size: config.vocab_size as u32 };
+    let max_length = spec.max_seq_length.min(config.max_tokens()).max(1);
+    let inputs = RandomInputs { spec, options, max_length, vocab_size: config.vocab_size as u32 };
 
     let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
     let (training, profile) = train(engine, &inputs, size)?;
@@ -165,6 +166,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
 struct RandomInputs<'a> {
     spec: &'a RunSpec,
     options: &'a Options,
+    max_length: usize,
     vocab_size: u32,
 }
 
@@ -173,7 +175,7 @@ impl RandomInputs<'_> {
     fn batch(&self, index: u64, size: usize) -> Batch {
         let rng = Lengths::rng(self.spec.seed);
         let example = |index: u64| {
-            let length = self.options.lengths.draw(&rng, index).min(self.spec.max_seq_length.max(1));
+            let length = self.options.lengths.draw(&rng, index).min(self.max_length);
             // Frequency is inversely proportional to the rank in the vocabulary: Zipf's law.
             let token = |position: usize| {
                 let uniform = rng.uniform(1, position as u32, index);

@@ -59,6 +59,26 @@ pub static SHAPES: &[Shape] = &[
             "layer_norm_eps": 1e-5}"#
     ),
     shape!(
+        "modernbert-base",
+        r#"{"model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22,
+            "num_attention_heads": 12, "intermediate_size": 1152, "max_position_embeddings": 8192,
+            "classifier_pooling": "mean"}"#
+    ),
+    shape!(
+        "deberta-v3-small",
+        r#"{"model_type": "deberta-v2", "vocab_size": 128100, "type_vocab_size": 0, "hidden_size": 768,
+            "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
+            "relative_attention": true, "position_buckets": 256, "norm_rel_ebd": "layer_norm", "share_att_key": true,
+            "pos_att_type": "p2c|c2p", "position_biased_input": false, "layer_norm_eps": 1e-7}"#
+    ),
+    shape!(
+        "deberta-v3-base",
+        r#"{"model_type": "deberta-v2", "vocab_size": 128100, "type_vocab_size": 0, "hidden_size": 768,
+            "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
+            "relative_attention": true, "position_buckets": 256, "norm_rel_ebd": "layer_norm", "share_att_key": true,
+            "pos_att_type": "p2c|c2p", "position_biased_input": false, "layer_norm_eps": 1e-7}"#
+    ),
+    shape!(
         "bert-large",
         r#"{"model_type": "bert", "vocab_size": 30522, "type_vocab_size": 2, "hidden_size": 1024, "num_hidden_layers": 24,
             "num_attention_heads": 16, "intermediate_size": 4096, "max_position_embeddings": 512}"#

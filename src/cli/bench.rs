@@ -12,7 +12,7 @@ use crate::spec;
 pub(super) fn bench(global: &GlobalArgs, args: &BenchArgs) -> Result<()> {
     let device = global.device.iter().map(|device| ("device".to_owned(), device.to_string()));
     let batch = ("per_device_train_batch_size".to_owned(), args.batch.to_string());
-    let max_length = ("max_seq_length".to_owned(), "512".to_owned());
+    let max_length = ("max_seq_length".to_owned(), "8192".to_owned());
     let sets: Vec<_> =
         [batch, max_length].into_iter().chain(args.set.iter().cloned()).chain(device).collect();
     let spec = spec::built_in("bench").with(&sets)?;

@@ -1,6 +1,7 @@
 //! Bias and activation function of the feed-forward network in one pass.
 
 use super::math::{gelu, gelu_tanh};
+use super::norm::DropoutMask;
 use super::{Cpu, Fma, dispatch};
 
 /// Activation function of the feed-forward network.
@@ -62,6 +63,82 @@ fn backward_kernel<F: Fma>(d: &mut [f32], act_grad: &[f32], d_bias: &mut [f32]) 
         for i in 0..width {
             d[i] *= act_grad[i];
             d_bias[i] += d[i];
+        }
+    }
+}
+
+/// `out` = mask ⊙ f(a) ⊙ g, where a and g are the halves of the rows of x + bias; these are replaced by the derivatives
+/// with respect to a and g. `x` is (rows, 2 width), `bias` (2 width), `out` (rows, width).
+pub fn activate_gated(
+    cpu: Cpu,
+    function: Activation,
+    x: &mut [f32],
+    (bias, mask): (&[f32], DropoutMask<'_>),
+    out: &mut [f32],
+) {
+    match function {
+        Activation::Gelu => dispatch!(cpu, gated_gelu_kernel(x, bias, mask, out)),
+        Activation::GeluTanh => dispatch!(cpu, gated_gelu_tanh_kernel(x, bias, mask, out)),
+        Activation::Relu => dispatch!(cpu, gated_relu_kernel(x, bias, mask, out)),
+    }
+}
+
+#[inline(always)]
+fn gated_gelu_kernel<F: Fma>(x: &mut [f32], bias: &[f32], mask: DropoutMask<'_>, out: &mut [f32]) {
+    map_gated_rows(x, bias, mask, out, gelu::<F>);
+}
+
+#[inline(always)]
+fn gated_gelu_tanh_kernel<F: Fma>(x: &mut [f32], bias: &[f32], mask: DropoutMask<'_>, out: &mut [f32]) {
+    map_gated_rows(x, bias, mask, out, gelu_tanh::<F>);
+}
+
+#[inline(always)]
+fn gated_relu_kernel<F: Fma>(x: &mut [f32], bias: &[f32], mask: DropoutMask<'_>, out: &mut [f32]) {
+    map_gated_rows(x, bias, mask, out, |x| if x > 0.0 { (x, 1.0) } else { (0.0, 0.0) });
+}
+
+/// Applies `f`, which returns value and derivative, to the first half of each row.
+#[inline(always)]
+fn map_gated_rows(
+    x: &mut [f32],
+    bias: &[f32],
+    mask: DropoutMask<'_>,
+    out: &mut [f32],
+    f: impl Fn(f32) -> (f32, f32),
+) {
+    let width = bias.len() / 2;
+    let (bias_a, bias_g) = bias.split_at(width);
+    let bias_g = &bias_g[..width];
+    let mut factors = vec![0.0; width];
+    for (row, (x, out)) in x.chunks_exact_mut(2 * width).zip(out.chunks_exact_mut(width)).enumerate() {
+        mask.fill(row, &mut factors);
+        let factors = &factors[..width];
+        let (a, g) = x.split_at_mut(width);
+        let g = &mut g[..width];
+        for i in 0..width {
+            let (value, derivative) = f(a[i] + bias_a[i]);
+            let (gate, value) = ((g[i] + bias_g[i]) * factors[i], value * factors[i]);
+            out[i] = value * (g[i] + bias_g[i]);
+            (a[i], g[i]) = (derivative * gate, value);
+        }
+    }
+}
+
+/// The backward pass of [`activate_gated`]: `act_grad` (rows, 2 width), the derivatives, becomes the gradient of x for
+/// the gradient `d` (rows, width) of its result.
+pub fn activate_gated_backward(cpu: Cpu, d: &[f32], act_grad: &mut [f32], width: usize) {
+    dispatch!(cpu, gated_backward_kernel(d, act_grad, width));
+}
+
+#[inline(always)]
+fn gated_backward_kernel<F: Fma>(d: &[f32], act_grad: &mut [f32], width: usize) {
+    for (d, x) in d.chunks_exact(width).zip(act_grad.chunks_exact_mut(2 * width)) {
+        let (a, g) = x.split_at_mut(width);
+        let g = &mut g[..width];
+        for i in 0..width {
+            a[i] *= d[i];
+            g[i] *= d[i];
         }
     }
 }

@@ -4,6 +4,7 @@
 //! use the same register tiles. Attention probabilities are not negative, so the saved ones carry the dropout mask in
 //! their sign: negative means dropped.
 
+use super::disentangled::{PositionGrads, PositionScratch, RelativePositions};
 use super::math::exp;
 use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use super::{Cpu, Fma, LANES, dispatch, sum};
@@ -43,8 +44,12 @@ pub struct AttentionBatch<'a> {
     pub examples: &'a [AttentionSpan],
     /// Dropout of the probabilities.
     pub dropout: Option<Site>,
-    /// Added to the scores, if the model has it.
+    /// Factor of the scores.
+    pub scale: f32,
+    /// Added to the scores after scaling, if the model has it.
     pub bias: Option<RelativeBias<'a>>,
+    /// Products with relative positions that are added to the scores before scaling, if the model has them.
+    pub positions: Option<RelativePositions<'a>>,
     /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
     pub token_indices: &'a [usize],
 }
@@ -74,6 +79,8 @@ pub struct AttentionGrads<'a> {
     pub d_kv: &'a mut [f32],
     /// Of the table of the bias, added to; empty without a bias: (buckets, heads)
     pub d_bias: &'a mut [f32],
+    /// Of the projected embeddings of relative positions, written.
+    pub d_positions: PositionGrads<'a>,
 }
 
 /// The attention kernel with its scratch memory.
@@ -103,6 +110,7 @@ struct Scratch {
     d_context: Vec<f32>,
     /// Output of a matrix product: (max(Q, K), S)
     out: Vec<f32>,
+    positions: PositionScratch,
     /// Rows of the dropout masks and their bits.
     mask_rows: Vec<u64>,
     mask_bits: Vec<u8>,
@@ -110,10 +118,10 @@ struct Scratch {
 
 /// Padded sides of the matrices of an example.
 #[derive(Debug, Clone, Copy)]
-struct PaddedShape {
-    queries: usize,
-    keys: usize,
-    head_size: usize,
+pub(crate) struct PaddedShape {
+    pub(crate) queries: usize,
+    pub(crate) keys: usize,
+    pub(crate) head_size: usize,
 }
 
 impl Scratch {
@@ -140,6 +148,11 @@ impl Scratch {
 }
 
 impl AttentionBatch<'_> {
+    /// Number of matrix products whose sum are the scores.
+    fn score_products(&self) -> usize {
+        1 + self.positions.map_or(0, |positions| positions.terms())
+    }
+
     /// FLOPs of one of attention's matrix products, without padding.
     pub fn flops(&self) -> usize {
         let HeadShape { count, size, .. } = self.heads;
@@ -148,7 +161,7 @@ impl AttentionBatch<'_> {
 }
 
 impl Attention {
-    /// `context` (rows, H) = dropout(softmax(q kᵀ / √head_size + bias)) v. Saves the probabilities in `probs`.
+    /// `context` (rows, H) = dropout(softmax((q kᵀ + products with relative positions) · scale + bias)) v. Saves the probabilities in `probs`.
     pub fn forward(
         &mut self,
         cpu: Cpu,
@@ -158,7 +171,7 @@ impl Attention {
         context: &mut [f32],
     ) {
         let Attention { scratch, cost } = self;
-        cost.measure(2 * batch.flops(), || {
+        cost.measure((1 + batch.score_products()) * batch.flops(), || {
             dispatch!(cpu, forward_kernel(batch, qkv, scratch, probs, context));
         });
     }
@@ -173,7 +186,7 @@ impl Attention {
         grads: AttentionGrads<'_>,
     ) {
         let Attention { scratch, cost } = self;
-        cost.measure(4 * batch.flops(), || {
+        cost.measure(2 * (1 + batch.score_products()) * batch.flops(), || {
             dispatch!(cpu, backward_kernel(batch, qkv, scratch, probs, d_context, grads));
         });
     }
@@ -189,7 +202,10 @@ fn forward_kernel<F: Fma>(
 ) {
     let HeadShape { count, size, .. } = batch.heads;
     let hidden = count * size;
-    let scale = 1.0 / (size as f32).sqrt();
+    let scale = batch.scale;
+    if let Some(positions) = batch.positions {
+        scratch.positions.start_forward(positions, batch.heads);
+    }
     for span in batch.examples {
         let shape = scratch.resize(span, batch.heads);
         let keys = span.keys.len();
@@ -201,6 +217,10 @@ fn forward_kernel<F: Fma>(
             // scores = q kᵀ
             let (q, k_t) = (&scratch.q, &scratch.transposed);
             gemm::<F>(&mut scratch.scores, (q, shape.head_size), (k_t, shape.keys), shape.queries, size);
+            if let Some(positions) = batch.positions {
+                let Scratch { positions: products, q, k, scores, .. } = &mut *scratch;
+                products.add_scores::<F>(positions, (span, shape, head, size), (q, k), scores);
+            }
             draw_mask(batch, span, head, scratch);
             let start = span.probs_start + head * per_head;
             let probs = probs[start..start + per_head].chunks_exact_mut(shape.keys);
@@ -237,12 +257,15 @@ fn backward_kernel<F: Fma>(
     scratch: &mut Scratch,
     probs: &[f32],
     d_context: &[f32],
-    AttentionGrads { d_q, d_kv, d_bias }: AttentionGrads<'_>,
+    AttentionGrads { d_q, d_kv, d_bias, d_positions }: AttentionGrads<'_>,
 ) {
     let HeadShape { count, size, .. } = batch.heads;
     let hidden = count * size;
     let keep_scale = batch.dropout.map_or(1.0, |site| site.scale);
-    let scale = 1.0 / (size as f32).sqrt();
+    let scale = batch.scale;
+    if let Some(positions) = batch.positions {
+        scratch.positions.start_backward(positions, batch.heads);
+    }
     // A bias is added to the scores after scaling.
     let (softmax_scale, bias) = (if batch.bias.is_some() { 1.0 } else { scale }, batch.bias);
     for span in batch.examples {
@@ -276,17 +299,27 @@ fn backward_kernel<F: Fma>(
                 }
             }
             let (k_columns, v_columns) = (columns.clone(), hidden + columns.start..hidden + columns.end);
-            let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, .. } = &mut *scratch;
+            let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, positions, .. } =
+                &mut *scratch;
             // d_v = dropped_probsᵀ d_context
             gemm_tn::<F>(out, (dropped_probs, shape.keys), (d_context, shape.head_size), shape.keys, queries);
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, v_columns));
             // d_k = d_scoresᵀ q
             gemm_tn::<F>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
+            if let Some(relative) = batch.positions {
+                positions.add_d_k::<F>(relative, (span, shape, head), (d_scores, k), out);
+            }
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, k_columns));
             // d_q = d_scores k
             gemm::<F>(out, (d_scores, shape.keys), (k, shape.head_size), shape.queries, keys);
+            if let Some(relative) = batch.positions {
+                positions.add_d_q::<F>(relative, (span, shape, head), (d_scores, q), out);
+            }
             copy_columns_out(out, shape.head_size, d_q, span.queries.clone(), (hidden, columns));
         }
+    }
+    if let Some(relative) = batch.positions {
+        scratch.positions.finish_backward(relative, batch.heads, d_positions);
     }
 }
 

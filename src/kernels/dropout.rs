@@ -6,11 +6,12 @@
 //! Random numbers come from `Stream::Dropout` of the seed. The major coordinate is the step; the minor one is the
 //! *site*: 0 after the embeddings; `1 + 3 layer` for the attention probabilities, `2 + 3 layer` for the attention
 //! output, `3 + 3 layer` for the feed-forward output; `1 + 3 layers` before the classifier; `2 + 3 layers` before the
-//! pooler. A block of the generator has four 32-bit words and gives eight 16-bit numbers: number `4 h + w` of a block is
+//! pooler; `3 + 3 layers + layer` within the feed-forward network;
+//! `3 + 4 layers + layer` for the embeddings of relative positions. A block of the generator has four 32-bit words and gives eight 16-bit numbers: number `4 h + w` of a block is
 //! the low half of word `w` for `h = 0` and the high half for `h = 1`.
 //!
 //! - Element `h` of a token's state of width `width` uses number `(first_token + token) * width + h`; before pooler and
-//!   classifier, `(first_example + example) * width + h`. Each group of 128 consecutive numbers comes from 16 blocks, ordered
+//!   classifier, `(first_example + example) * width + h`; of relative positions, `row * width + h`. Each group of 128 consecutive numbers comes from 16 blocks, ordered
 //!   for vector instructions: number `64 h + 16 w + b` of the group is number `4 h + w` of block `b`.
 //! - Attention probabilities use the blocks `((first_token + query token) * heads + head) * n + key / 8`, where `n`
 //!   is the maximum input length divided by 8, rounded up. Key `k` uses number `k % 8` of its block.
@@ -18,6 +19,7 @@
 //! A value is dropped if its number is below `rate * 2¹⁶`. Other values are multiplied by `1 / (1 - rate)`.
 
 use crate::rng::{LANES, Rng, Stream};
+use std::ops::Range;
 
 /// The site after the embeddings.
 pub const EMBEDDINGS: u32 = 0;
@@ -45,6 +47,16 @@ pub fn classifier(layers: usize) -> u32 {
 /// The site before the pooler of a model with `layers` layers.
 pub fn pooler(layers: usize) -> u32 {
     2 + 3 * layers as u32
+}
+
+/// The site within a layer's feed-forward network, in a model with `layers` layers.
+pub fn activation(layers: usize, layer: usize) -> u32 {
+    3 + 3 * layers as u32 + layer as u32
+}
+
+/// The site of the embeddings of relative positions in a layer, in a model with `layers` layers.
+pub fn relative_embeddings(layers: usize, layer: usize) -> u32 {
+    3 + 4 * layers as u32 + layer as u32
 }
 
 /// The dropout masks of one step.
@@ -150,14 +162,26 @@ impl Site {
     /// `bits` receives [`mask_row_bytes`] bytes per row, with the first key in the lowest bit; 1 means kept.
     #[inline(always)]
     pub fn keep_mask(&self, rows: &[u64], keys: usize, max_positions: usize, bits: &mut Vec<u8>) {
-        let bytes = mask_row_bytes(keys);
+        self.keep_mask_of_keys(rows, 0..keys, max_positions, bits);
+    }
+
+    /// The part of [`Site::keep_mask`] for `keys`, which begin at a multiple of 8.
+    #[inline(always)]
+    pub fn keep_mask_of_keys(
+        &self,
+        rows: &[u64],
+        keys: Range<usize>,
+        max_positions: usize,
+        bits: &mut Vec<u8>,
+    ) {
+        let (first, bytes) = ((keys.start / BLOCK) as u64, mask_row_bytes(keys.len()));
         let row_blocks = max_positions.div_ceil(BLOCK) as u64;
         bits.resize(rows.len() * bytes, 0);
         for (chunk, bits) in bits.chunks_mut(LANES).enumerate() {
             let block = |lane: usize| {
                 // Lanes beyond the end draw a block that is not used.
                 let byte = (chunk * LANES + lane).min(rows.len() * bytes - 1);
-                rows[byte / bytes] * row_blocks + (byte % bytes) as u64
+                rows[byte / bytes] * row_blocks + first + (byte % bytes) as u64
             };
             let words = self.words(std::array::from_fn(block));
             let mut kept = [0u32; LANES];

@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod disentangled;
 pub mod dropout;
 pub mod element_type;
 pub mod embedding;
@@ -28,6 +29,7 @@ pub mod rng;
 #[cfg(test)]
 mod tests;
 mod tile_gemm;
+pub mod tiled_attention;
 
 use pulp::Arch;
 

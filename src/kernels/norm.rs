@@ -27,7 +27,7 @@ pub struct DropoutMask<'a> {
 impl DropoutMask<'_> {
     /// Writes the factors of row `row`.
     #[inline(always)]
-    fn fill(&self, row: usize, out: &mut [f32]) {
+    pub(crate) fn fill(&self, row: usize, out: &mut [f32]) {
         match &self.site {
             Some(site) => site.fill(state_offset(self.row_indices[row], out.len()), out),
             None => out.fill(1.0),
@@ -102,6 +102,37 @@ fn layer_norm_kernel<F: Fma>(x: &mut [f32], norm: LayerNorm<'_>, rstd: &mut [f32
     let rows = x.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
     for ((row, y), rstd) in rows.zip(rstd) {
         *rstd = normalize_row::<F>(row, norm, y);
+    }
+}
+
+/// y = γ ⊙ x̂ + β; like [`layer_norm`], with x̂ written to `xhat` and `x` unchanged.
+pub fn layer_norm_of(
+    cpu: Cpu,
+    x: &[f32],
+    xhat: &mut [f32],
+    norm: LayerNorm<'_>,
+    rstd: &mut [f32],
+    y: &mut [f32],
+) {
+    xhat.copy_from_slice(x);
+    layer_norm(cpu, xhat, norm, rstd, y);
+}
+
+/// `sum` (rows, width) += mask ⊙ (x + bias)
+pub fn dropout_add(cpu: Cpu, x: &[f32], (bias, mask): (&[f32], DropoutMask<'_>), sum: &mut [f32]) {
+    dispatch!(cpu, dropout_add_kernel(x, bias, mask, sum));
+}
+
+#[inline(always)]
+fn dropout_add_kernel<F: Fma>(x: &[f32], bias: &[f32], mask: DropoutMask<'_>, sum: &mut [f32]) {
+    let width = bias.len();
+    let mut factors = vec![0.0; width];
+    for (index, (x, sum)) in x.chunks_exact(width).zip(sum.chunks_exact_mut(width)).enumerate() {
+        mask.fill(index, &mut factors);
+        let factors = &factors[..width];
+        for i in 0..width {
+            sum[i] = F::fma(x[i] + bias[i], factors[i], sum[i]);
+        }
     }
 }
 

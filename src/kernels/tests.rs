@@ -10,6 +10,7 @@ use super::norm::{
     layer_norm_backward,
 };
 use crate::activation::Activation;
+use crate::disentangled::{PositionGrads, ProjectedPositions, RelativePositions};
 use crate::dropout::{Dropout, Site, attention, attention_row, state_offset};
 use crate::relative_bias::RelativeBias;
 use crate::rng::{Rng, Stream};
@@ -194,6 +195,8 @@ struct Expected {
     d_q: Vec<f64>,
     d_kv: Vec<f64>,
     d_bias: Vec<f64>,
+    /// Of position keys and position queries.
+    d_positions: [Vec<f64>; 2],
 }
 
 /// Attention and its gradients by the definition, in loops over queries and keys.
@@ -202,7 +205,16 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
     let h = count * size;
     let (mut context, mut d_q, mut d_kv) = (vec![0.0; q.len()], vec![0.0; q.len()], vec![0.0; kv.len()]);
     let mut d_bias = vec![0.0; batch.bias.map_or(0, |bias| bias.table.len())];
-    let scale = 1.0 / (size as f64).sqrt();
+    let scale = f64::from(batch.scale);
+    let projected = |positions: Option<ProjectedPositions<'_>>| -> Vec<f64> {
+        positions.map_or(Vec::new(), |positions| {
+            let biases = positions.bias.iter().cycle();
+            positions.rows.iter().zip(biases).map(|(x, bias)| f64::from(x + bias)).collect()
+        })
+    };
+    let relative = batch.positions.unwrap_or(RelativePositions { columns: &[], keys: None, queries: None });
+    let (pos_k, pos_q) = (projected(relative.keys), projected(relative.queries));
+    let mut d_positions = [vec![0.0; pos_k.len()], vec![0.0; pos_q.len()]];
     for (span, head) in batch.examples.iter().flat_map(|span| (0..count).map(move |head| (span, head))) {
         for query in span.queries.clone() {
             let (at, n) = (query * h + head * size, span.keys.len());
@@ -214,7 +226,18 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
             };
             let bias =
                 |key: usize| batch.bias.map_or(0.0, |bias| f64::from(bias.table[bias_index(bias, key)]));
-            let score = |j: usize| bias(j) + scale * dot(&q[at..at + size], &kv[key(j)..key(j) + size]);
+            // The element of the projected positions where the head begins.
+            let position = |j: usize| {
+                let distance = (j + relative.columns.len() / 2).wrapping_sub(query - span.queries.start);
+                relative.columns.get(distance).map_or(0, |column| *column as usize * h + head * size)
+            };
+            let (has_c2p, has_p2c) = (!pos_k.is_empty(), !pos_q.is_empty());
+            let score = |j: usize| {
+                let (q, k, at) = (&q[at..at + size], &kv[key(j)..key(j) + size], position(j));
+                let c2p = if has_c2p { dot(q, &pos_k[at..at + size]) } else { 0.0 };
+                let p2c = if has_p2c { dot(k, &pos_q[at..at + size]) } else { 0.0 };
+                bias(j) + scale * (dot(q, k) + c2p + p2c)
+            };
             let scores: Vec<f64> = (0..n).map(score).collect();
             let sum: f64 = scores.iter().map(|s| s.exp()).sum();
             let p: Vec<f64> = scores.iter().map(|s| s.exp() / sum).collect();
@@ -242,12 +265,20 @@ fn naive_attention(batch: AttentionBatch<'_>, q: &[f64], kv: &[f64], d_context: 
                     context[at + i] += mask[j] * p[j] * kv[key(j) + h + i];
                     d_q[at + i] += ds * kv[key(j) + i];
                     d_kv[key(j) + i] += ds * q[at + i];
+                    if has_c2p {
+                        d_q[at + i] += ds * pos_k[position(j) + i];
+                        d_positions[0][position(j) + i] += ds * q[at + i];
+                    }
+                    if has_p2c {
+                        d_kv[key(j) + i] += ds * pos_q[position(j) + i];
+                        d_positions[1][position(j) + i] += ds * kv[key(j) + i];
+                    }
                     d_kv[key(j) + h + i] += mask[j] * p[j] * d[i];
                 }
             }
         }
     }
-    Expected { context, d_q, d_kv, d_bias }
+    Expected { context, d_q, d_kv, d_bias, d_positions }
 }
 
 #[test]
@@ -257,13 +288,29 @@ fn attention_forward_and_backward() {
         // Distances from −40 to 40 in four buckets.
         let buckets: Vec<u32> = (0..81).map(|distance| distance / 21).collect();
         let bias = RelativeBias { table: &table, buckets: &buckets, heads: count };
+        let h = count * size;
+        let (projections, position_bias) = ([random(6, 81 * h), random(7, 81 * h)], random(8, h));
+        // Distances from −40 to 40, each in a column of its own, or in 41 columns.
+        let distinct: Vec<u32> = (0..81).collect();
+        let pairs: Vec<u32> = (0..81).map(|distance| distance / 2).collect();
+        let projected = |which: usize, columns: usize| {
+            Some(ProjectedPositions { rows: &projections[which][..columns * h], bias: &position_bias })
+        };
+        let relative = [
+            None,
+            Some(RelativePositions { columns: &distinct, keys: projected(0, 81), queries: projected(1, 81) }),
+            Some(RelativePositions { columns: &pairs, keys: projected(0, 41), queries: projected(1, 41) }),
+            Some(RelativePositions { columns: &pairs, keys: projected(0, 41), queries: None }),
+            Some(RelativePositions { columns: &distinct, keys: None, queries: projected(1, 81) }),
+        ];
         let cases = cpus().into_iter().flat_map(|cpu| {
-            [None, site()]
-                .into_iter()
-                .flat_map(move |dropout| [(cpu, dropout, None), (cpu, dropout, Some(bias))])
+            [None, site()].into_iter().flat_map(move |dropout| {
+                let with_positions = relative.map(|positions| (cpu, dropout, None, positions));
+                with_positions.into_iter().chain([(cpu, dropout, Some(bias), None)])
+            })
         });
-        for (cpu, dropout, bias) in cases {
-            let (h, heads) = (count * size, HeadShape { count, size, max_positions: 64 });
+        for (cpu, dropout, bias, positions) in cases {
+            let heads = HeadShape { count, size, max_positions: 64 };
             let (lengths, mut spans, mut token, mut first) = ([1usize, 17, 33], vec![], 0, 0);
             for length in lengths {
                 spans.push(AttentionSpan {
@@ -279,8 +326,15 @@ fn attention_forward_and_backward() {
             last.queries.end = last.queries.start + 1;
             let (rows, tokens) = (last.queries.end, token);
             let token_indices: Vec<usize> = (5..5 + rows).collect();
-            let batch =
-                AttentionBatch { heads, examples: &spans, dropout, bias, token_indices: &token_indices };
+            let batch = AttentionBatch {
+                heads,
+                examples: &spans,
+                dropout,
+                scale: 0.7 / (size as f32).sqrt(),
+                bias,
+                positions,
+                token_indices: &token_indices,
+            };
             let (q, kv, biases) = (random(1, rows * h), random(2, tokens * 2 * h), random(3, 3 * h));
             let d_context = random(4, rows * h);
             let qkv = Qkv { q: &q, kv: &kv, bias: &biases };
@@ -300,11 +354,15 @@ fn attention_forward_and_backward() {
             assert_close("context", &context, &expected.context);
             let (mut d_q, mut d_kv) = (vec![7.0; rows * h], vec![7.0; tokens * 2 * h]);
             let mut d_bias = vec![0.0; expected.d_bias.len()];
-            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut d_bias };
+            let [mut d_pos_k, mut d_pos_q] = expected.d_positions.each_ref().map(|d| vec![7.0; d.len()]);
+            let d_positions = PositionGrads { keys: &mut d_pos_k, queries: &mut d_pos_q };
+            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut d_bias, d_positions };
             attention.backward(cpu, batch, qkv, (&probs, &d_context), grads);
             assert_close("d_bias", &d_bias, &expected.d_bias);
             assert_close("d_q", &d_q, &expected.d_q);
             assert_close("d_kv", &d_kv, &expected.d_kv);
+            assert_close("d_pos_k", &d_pos_k, &expected.d_positions[0]);
+            assert_close("d_pos_q", &d_pos_q, &expected.d_positions[1]);
         }
     }
 }

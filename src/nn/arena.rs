@@ -23,17 +23,25 @@ impl ParamRange {
 pub(crate) struct ArenaBuilder<'a> {
     specs: &'a [ParamSpec],
     params: Vec<ParamRange>,
+    /// Number of elements so far.
+    len: usize,
 }
 
 impl<'a> ArenaBuilder<'a> {
     /// An empty arena for parameters of `specs`.
     pub(crate) fn new(specs: &'a [ParamSpec]) -> Self {
-        ArenaBuilder { specs, params: Vec::new() }
+        ArenaBuilder { specs, params: Vec::new(), len: 0 }
     }
 
     /// Number of elements so far.
     pub(crate) fn len(&self) -> usize {
-        self.params.last().map_or(0, |param| param.range.end)
+        self.len
+    }
+
+    /// Appends elements that belong to no parameter; returns their range.
+    pub(crate) fn reserve(&mut self, elements: usize) -> Range<usize> {
+        self.len += elements;
+        self.len - elements..self.len
     }
 
     /// Appends parameter `kind` (`weight` or `bias`) of each module in `modules`; returns the range of all of
@@ -44,8 +52,7 @@ impl<'a> ArenaBuilder<'a> {
             let name = format!("{module}.{kind}");
             let spec = self.specs.iter().find(|spec| spec.name == name);
             let spec = spec.expect("`param_specs` lists every parameter of the configuration").clone();
-            let start = self.len();
-            let range = start..start + spec.shape.iter().product::<usize>();
+            let range = self.reserve(spec.shape.iter().product());
             self.params.push(ParamRange { spec, range });
         }
         first..self.len()

@@ -4,8 +4,12 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+mod keys;
+mod layer_attention;
+
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, LayerSharing, Names, PaddingKey, Positions,
+    ARCHITECTURES, Architecture, AttentionBias, AttentionKeys, BiasSite, Disentangled, DropoutSite,
+    LayerSharing, ModelParts, Names, PaddingKey, PoolerActivation, Pooling, Positions, Projection,
     UNSUPPORTED,
 };
 use super::error_text::shortened;
@@ -15,6 +19,8 @@ use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use kernels::activation::Activation;
+use keys::Keys;
+pub(crate) use layer_attention::LayerAttention;
 use serde_json::{Map, Value, json};
 
 /// Configuration of a model.
@@ -38,26 +44,48 @@ pub struct ModelConfig {
     pub heads: usize,
     /// Width of the feed-forward network.
     pub intermediate: usize,
-    /// Rows of the position embedding.
+    /// Which tokens each layer attends to, and its rotary positions.
+    pub(crate) layer_attention: Vec<LayerAttention>,
+    /// Rows of the position embedding, if the model has one; otherwise the longest input.
     pub max_positions: usize,
+    /// Rows of the position embedding; 0 if the model has none.
+    pub(crate) position_rows: usize,
     /// Position of the first token of an example.
     pub(crate) first_position: usize,
     /// The id of the padding token, whose word embedding gets no gradient, as with `padding_idx` in PyTorch.
     pub padding_id: Option<u32>,
-    /// Rows of the segment embedding; 0 if the family has none.
+    /// Rows of the segment embedding; 0 if the model has none.
     pub type_vocab: usize,
     /// Dropout rate of embeddings and layer outputs.
     pub hidden_dropout: f64,
     /// Dropout rate of attention probabilities.
     pub attention_dropout: f64,
+    /// Dropout rate of the output of attention.
+    pub(crate) attention_output_dropout: f64,
+    /// Dropout rate within the feed-forward network.
+    pub(crate) activation_dropout: f64,
     /// Dropout rate before the classifier, with the default of the family's Transformers class.
     pub classifier_dropout: f64,
     /// Activation function of the feed-forward network.
     pub activation: Activation,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
+    /// Dropout rate before the pooler, if it is not that before the classifier.
+    pub(crate) pooler_dropout: Option<f64>,
+    /// Number of products whose sum is a score of attention, which is divided by √(head size · this).
+    pub(crate) score_products: usize,
+    /// Relative positions of disentangled attention.
+    pub(crate) disentangled: Option<Disentangled>,
+    /// The modules that have no biases.
+    pub(crate) without_bias: Vec<BiasSite>,
+    /// How the states of the tokens become the input of the pooler.
+    pub(crate) pooling: Pooling,
+    /// Activation function of the pooler.
+    pub(crate) pooler_activation: PoolerActivation,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
+    /// Where their normal distribution is cut off, in standard deviations.
+    pub(crate) initializer_cutoff: f64,
     /// The label names of the original head.
     pub id2label: Id2Label,
     /// All keys of the file, for [`ModelConfig::to_json`].
@@ -88,6 +116,7 @@ impl ModelConfig {
         keys.check_supported(architecture)?;
         let mut config = keys.model(architecture)?;
         keys.check_heads(&config)?;
+        keys.check_derived_sizes(&config)?;
         config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
         Ok(config)
@@ -131,6 +160,16 @@ impl ModelConfig {
         self.hidden / self.heads
     }
 
+    /// Whether the embeddings are brought to the hidden size before their LayerNorm.
+    pub(crate) fn projects_before_norm(&self) -> bool {
+        matches!(self.architecture.names.embeddings.projection, Projection::BeforeNorm(_))
+    }
+
+    /// Factor of the scores of attention, before what is added to them.
+    pub(crate) fn score_scale(&self) -> f32 {
+        1.0 / ((self.head_size() * self.score_products) as f32).sqrt()
+    }
+
     /// Maximum input length in tokens.
     pub fn max_tokens(&self) -> usize {
         self.max_positions - self.first_position
@@ -142,17 +181,33 @@ impl ModelConfig {
             return 0.0;
         }
         match site {
-            DropoutSite::Embeddings | DropoutSite::AttentionOutput | DropoutSite::FeedForward => {
+            DropoutSite::Embeddings | DropoutSite::RelativeEmbeddings | DropoutSite::FeedForward => {
                 self.hidden_dropout
             }
+            DropoutSite::AttentionOutput => self.attention_output_dropout,
+            DropoutSite::Activation => self.activation_dropout,
             DropoutSite::Attention => self.attention_dropout,
-            DropoutSite::Pooler | DropoutSite::Classifier => self.classifier_dropout,
+            DropoutSite::Pooler => self.pooler_dropout.unwrap_or(self.classifier_dropout),
+            DropoutSite::Classifier => self.classifier_dropout,
         }
+    }
+
+    /// Whether modules have biases.
+    pub(crate) fn has_bias(&self, site: BiasSite) -> bool {
+        !self.without_bias.contains(&site)
     }
 
     /// The names of the modules of the model.
     pub(crate) fn names(&self) -> Names {
-        self.architecture.names(self.sharing, self.embedding_size == self.hidden)
+        self.architecture.names(ModelParts {
+            sharing: self.sharing,
+            norm_position: self.architecture.layer_structure.norm_position,
+            embedding_size: self.embedding_size,
+            hidden: self.hidden,
+            position_rows: self.position_rows,
+            type_vocab: self.type_vocab,
+            disentangled: self.disentangled,
+        })
     }
 
     /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
@@ -184,64 +239,10 @@ impl ModelConfig {
     }
 }
 
-/// Largest size that a configuration may have.
-const MAX_SIZE: u64 = u32::MAX as u64;
-
 /// Most layers of a model whose layers share their parameters; the number of tensors limits the layers of other models.
 const MAX_SHARED_LAYERS: usize = 1000;
 
-/// The keys of a `config.json`.
-struct Keys<'a> {
-    model: &'a str,
-    raw: &'a Map<String, Value>,
-}
-
 impl Keys<'_> {
-    fn error(&self, problem: impl std::fmt::Display) -> Error {
-        Error::model(self.model, format!("config.json: {}", shortened(&problem.to_string())))
-    }
-
-    /// The first key of `names` that is present and not null, and its value.
-    fn find<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &Value)> {
-        names.iter().find_map(|name| match self.raw.get(*name) {
-            None | Some(Value::Null) => None,
-            Some(value) => Some((*name, value)),
-        })
-    }
-
-    /// A required size, a whole number from 1.
-    fn size(&self, names: &[&str]) -> Result<usize> {
-        let (name, value) =
-            self.find(names).ok_or_else(|| self.error(format_args!("key {} is missing", names[0])))?;
-        match value.as_u64() {
-            // The limit keeps products of two sizes within 64 bits.
-            Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
-            _ => {
-                Err(self
-                    .error(format_args!("{name} is {value}; expected a whole number from 1 to {MAX_SIZE}")))
-            }
-        }
-    }
-
-    /// A number from 0; `default` if the key is missing.
-    fn number(&self, names: &[&str], default: f64) -> Result<f64> {
-        let Some((name, value)) = self.find(names) else { return Ok(default) };
-        match value.as_f64() {
-            Some(number) if number.is_finite() && number >= 0.0 => Ok(number),
-            _ => Err(self.error(format_args!("{name} is {value}; expected a number from 0"))),
-        }
-    }
-
-    /// A dropout rate; `default` if the key is missing.
-    fn rate(&self, names: &[&str], default: f64) -> Result<f64> {
-        let rate = self.number(names, default)?;
-        if rate < 1.0 {
-            Ok(rate)
-        } else {
-            Err(self.error(format_args!("{} is {rate}; expected a number from 0 to below 1", names[0])))
-        }
-    }
-
     /// The architecture. Old files have no `model_type`; other keys identify them.
     fn architecture(&self) -> Result<&'static Architecture> {
         let names: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.model_type).collect();
@@ -265,7 +266,8 @@ impl Keys<'_> {
     }
 
     fn check_supported(&self, architecture: &Architecture) -> Result<()> {
-        if let Some((name, value)) = self.find(&["position_embedding_type"])
+        if architecture.keys.has_position_embedding_type
+            && let Some((name, value)) = self.find(&["position_embedding_type"])
             && value != "absolute"
         {
             return Err(self.error(format_args!("{name} is {value}; only \"absolute\" is supported")));
@@ -297,38 +299,77 @@ impl Keys<'_> {
         let vocab_size = self.size(&["vocab_size"])?;
         let max_positions = self.size(&["max_position_embeddings"])?;
         let padding_id = self.padding_id(keys.padding, vocab_size)?;
-        let has_segments = architecture.names.embeddings.segments.is_some();
+        let attention = self.attention(architecture, max_positions)?;
+        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag_or(key, true))?;
+        let heads = self.size(keys.heads)?;
+        let optional_rate = |key: Option<(&str, f64)>, other: f64| {
+            key.map_or(Ok(other), |(key, default)| self.rate(&[key], default))
+        };
         Ok(ModelConfig {
             model: self.model.to_owned(),
             architecture,
             vocab_size,
             embedding_size: match keys.embedding_size {
-                Some((key, default)) => self.size_or(key, default)?,
+                Some((key, default)) => self.size_or(key, default.unwrap_or(hidden))?,
                 None => hidden,
             },
             hidden,
             layers: sharing.layers(),
             sharing,
-            heads: self.size(keys.heads)?,
+            heads,
             intermediate: self.size(&[keys.intermediate])?,
+            layer_attention: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
             max_positions,
+            position_rows: if has_positions { max_positions } else { 0 },
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,
             padding_id,
-            type_vocab: if has_segments { self.size(&["type_vocab_size"])? } else { 0 },
+            type_vocab: self.type_vocab(architecture)?,
             hidden_dropout,
             attention_dropout: self.rate(&[keys.attention_dropout.0], keys.attention_dropout.1)?,
+            attention_output_dropout: optional_rate(keys.attention_output_dropout, hidden_dropout)?,
+            activation_dropout: optional_rate(keys.activation_dropout, 0.0)?,
             classifier_dropout: key.map_or(Ok(default), |key| self.rate(&[key], default))?,
             activation: self.activation(keys.activation)?,
-            layer_norm_eps: keys.layer_norm_eps.map_or(Ok(1e-12), |key| self.number(&[key], 1e-12))?,
+            pooler_dropout: keys.pooler_dropout.map(|(key, rate)| self.rate(&[key], rate)).transpose()?,
+            score_products: attention.score_products,
+            disentangled: attention.relative,
+            layer_norm_eps: match keys.layer_norm_eps {
+                Some((key, default)) => self.number(&[key], default)?,
+                None => 1e-12,
+            },
+            without_bias: self.without_bias(keys.biases)?,
+            pooling: keys.pooling.map_or(Ok(Pooling::FirstToken), |key| self.pooling(key))?,
+            pooler_activation: self.pooler_activation(architecture)?,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
+            initializer_cutoff: match keys.initializer_cutoff {
+                Some((key, default)) => self.number(&[key], default)?,
+                None => f64::INFINITY,
+            },
             id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
 
-    /// A size with a default.
-    fn size_or(&self, name: &str, default: usize) -> Result<usize> {
-        if self.find(&[name]).is_some() { self.size(&[name]) } else { Ok(default) }
+    fn attention(&self, architecture: &Architecture, max_positions: usize) -> Result<AttentionKeys> {
+        match architecture.attention_bias {
+            AttentionBias::None | AttentionBias::RelativeBuckets { .. } => Ok(AttentionKeys::PRODUCT),
+            AttentionBias::Disentangled(_) => {
+                AttentionKeys::parse(self.raw, max_positions).map_err(|problem| self.error(problem))
+            }
+        }
+    }
+
+    /// Rows of the segment embedding; 0 without one.
+    fn type_vocab(&self, architecture: &Architecture) -> Result<usize> {
+        const NAME: &str = "type_vocab_size";
+        if architecture.names.embeddings.segments.is_none() {
+            return Ok(0);
+        }
+        match (architecture.keys.type_vocab_default, self.find(&[NAME])) {
+            (Some(default), None) => Ok(default),
+            (Some(_), Some((_, value))) if *value == 0 => Ok(0),
+            _ => self.size(&[NAME]),
+        }
     }
 
     fn sharing(&self, architecture: &Architecture) -> Result<LayerSharing> {
@@ -379,7 +420,7 @@ impl Keys<'_> {
         max_positions: usize,
     ) -> Result<usize> {
         let first = match (positions, padding_id) {
-            (Positions::Absolute, _) => 0,
+            (Positions::Absolute | Positions::Rotary, _) => 0,
             (Positions::AfterPadding, Some(id)) => id as usize + 1,
             (Positions::AfterPadding, None) => {
                 return Err(
@@ -406,6 +447,55 @@ impl Keys<'_> {
                 "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
         }
+    }
+
+    /// The modules whose keys do not enable biases.
+    fn without_bias(&self, keys: &[(BiasSite, &str)]) -> Result<Vec<BiasSite>> {
+        let flags = keys.iter().map(|(site, key)| Ok((*site, self.flag(key)?)));
+        let flags: Vec<_> = flags.collect::<Result<_>>()?;
+        Ok(flags.into_iter().filter(|(_, has_bias)| !has_bias).map(|(site, _)| site).collect())
+    }
+
+    fn pooling(&self, name: &str) -> Result<Pooling> {
+        match self.find(&[name]) {
+            None => Ok(Pooling::FirstToken),
+            Some((_, value)) if value == "cls" => Ok(Pooling::FirstToken),
+            Some((_, value)) if value == "mean" => Ok(Pooling::Mean),
+            Some((_, value)) => {
+                Err(self.error(format_args!("{name} is {value}; supported are \"cls\" and \"mean\"")))
+            }
+        }
+    }
+
+    fn pooler_activation(&self, architecture: &Architecture) -> Result<PoolerActivation> {
+        let key = architecture.keys.pooler_activation.and_then(|key| self.find(&[key]));
+        let Some((name, value)) = key else { return Ok(architecture.pooler_activation) };
+        if value == "tanh" {
+            return Ok(PoolerActivation::Tanh);
+        }
+        self.activation((name, Activation::Gelu)).map(|activation| match activation {
+            Activation::Gelu => PoolerActivation::Gelu,
+            Activation::GeluTanh => PoolerActivation::GeluTanh,
+            Activation::Relu => PoolerActivation::Relu,
+        })
+    }
+
+    /// Sizes that disentangled attention and its head have keys for, but that follow from others.
+    fn check_derived_sizes(&self, config: &ModelConfig) -> Result<()> {
+        if !matches!(config.architecture.attention_bias, AttentionBias::Disentangled(_)) {
+            return Ok(());
+        }
+        for (name, expected) in
+            [("attention_head_size", config.head_size()), ("pooler_hidden_size", config.hidden)]
+        {
+            let size = self.size_or(name, expected)?;
+            if size != expected {
+                return Err(self.error(format_args!(
+                    "{name} is {size}; with this hidden_size and num_attention_heads, only {expected} is supported"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn check_heads(&self, config: &ModelConfig) -> Result<()> {

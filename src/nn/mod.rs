@@ -36,6 +36,7 @@ mod positions;
 #[cfg(test)]
 mod random_architectures;
 mod relative_positions;
+mod rotary;
 mod save;
 mod self_check;
 mod weight_files;

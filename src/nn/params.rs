@@ -1,13 +1,19 @@
 //! The parameters of a model: their names in Transformers, shapes, initialization and weight decay.
 
+use super::architecture::{BiasSite, LayerNames, Names, NormPosition};
 use super::config::ModelConfig;
 use super::relative_positions::RELATIVE_BUCKETS;
 
 /// Initialization of a parameter that no file provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Init {
-    /// Normal distribution with mean 0 and standard deviation `initializer_range`.
+    /// Normal distribution with mean 0 and standard deviation `initializer_range`, cut off where the configuration says.
     Normal,
+    /// The same with a standard deviation that is divided by √(2 layers): the last linear layer before a residual
+    /// connection.
+    ResidualNormal,
+    /// The same with the standard deviation 1 / √hidden_size.
+    HiddenNormal,
     /// Zeros (biases).
     Zeros,
     /// Ones (LayerNorm weights).
@@ -35,74 +41,134 @@ pub struct ParamSpec {
 /// seed would give other weights.
 pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
     let names = config.names();
-    let (hidden, intermediate, width) = (config.hidden, config.intermediate, config.embedding_size);
+    let (hidden, width) = (config.hidden, config.embedding_size);
     let mut specs = Vec::new();
-    specs.push(embedding(&names.words, config.vocab_size, width));
-    specs.push(embedding(&names.positions, config.max_positions, width));
-    if let Some(segments) = &names.segments {
-        specs.push(embedding(segments, config.type_vocab, width));
+    specs.push(matrix(&names.words, config.vocab_size, width));
+    if let Some(positions) = &names.positions {
+        specs.push(matrix(positions, config.position_rows, width));
     }
-    specs.extend(norm(&names.embedding_norm, width));
+    if let Some(segments) = &names.segments {
+        specs.push(matrix(segments, config.type_vocab, width));
+    }
+    let (is_before_norm, has_norm_bias) = (config.projects_before_norm(), config.has_bias(BiasSite::Norm));
+    specs.extend(norm(&names.embedding_norm, if is_before_norm { hidden } else { width }, has_norm_bias));
     if let Some(projection) = &names.projection {
-        specs.extend(linear(projection, width, hidden, false));
+        specs.extend(linear(projection, width, hidden, !is_before_norm));
+    }
+    if let (Some(embeddings), Some(relative)) = (&names.relative_embeddings, config.disentangled) {
+        specs.push(matrix(embeddings, relative.span.rows(), hidden));
+    }
+    if let Some(relative_norm) = &names.relative_norm {
+        specs.extend(norm(relative_norm, hidden, has_norm_bias));
     }
     if let Some(relative_bias) = &names.relative_bias {
-        let table = embedding(relative_bias, RELATIVE_BUCKETS, config.heads);
+        let table = matrix(relative_bias, RELATIVE_BUCKETS, config.heads);
         // Its name has the word that excludes biases in `transformers.Trainer.get_decay_parameter_names`.
         specs.push(ParamSpec { has_weight_decay: false, ..table });
     }
     for layer in &names.layers {
-        specs.extend(linear(&layer.query, hidden, hidden, false));
-        specs.extend(linear(&layer.key, hidden, hidden, false));
-        specs.extend(linear(&layer.value, hidden, hidden, false));
-        specs.extend(linear(&layer.attention_out, hidden, hidden, false));
-        specs.extend(norm(&layer.attention_norm, hidden));
-        specs.extend(linear(&layer.up, hidden, intermediate, false));
-        specs.extend(linear(&layer.down, intermediate, hidden, false));
-        specs.extend(norm(&layer.output_norm, hidden));
+        specs.extend(layer_specs(config, layer));
     }
-    specs.extend(linear(&names.pooler, hidden, hidden, true));
-    specs.extend(linear(&names.classifier, hidden, labels, true));
+    if let Some(final_norm) = &names.final_norm {
+        specs.extend(norm(final_norm, hidden, config.has_bias(BiasSite::Norm)));
+    }
+    specs.extend(head_specs(config, &names, labels));
     specs
 }
 
-fn embedding(name: &str, rows: usize, width: usize) -> ParamSpec {
+/// The parameters of an encoder layer.
+fn layer_specs(config: &ModelConfig, names: &LayerNames) -> Vec<ParamSpec> {
+    let (hidden, intermediate) = (config.hidden, config.intermediate);
+    let structure = config.architecture.layer_structure;
+    let before_residual = InitOfNewWeights::of(config).residual;
+    let mut specs = Vec::new();
+    let qkv = names.qkv();
+    for name in &qkv {
+        specs.extend(linear(name, hidden, 3 / qkv.len() * hidden, config.has_bias(BiasSite::Attention)));
+    }
+    specs.extend(with_init(
+        before_residual,
+        linear(&names.attention_out, hidden, hidden, config.has_bias(BiasSite::Attention)),
+    ));
+    if let Some(attention_norm) = &names.attention_norm {
+        specs.extend(norm(attention_norm, hidden, config.has_bias(BiasSite::Norm)));
+    }
+    specs.extend(linear(
+        &names.up,
+        hidden,
+        structure.up_width(intermediate),
+        config.has_bias(BiasSite::FeedForward),
+    ));
+    specs.extend(with_init(
+        before_residual,
+        linear(&names.down, intermediate, hidden, config.has_bias(BiasSite::FeedForward)),
+    ));
+    specs.extend(norm(&names.output_norm, hidden, config.has_bias(BiasSite::Norm)));
+    for position in [&names.position_query, &names.position_key].into_iter().flatten() {
+        specs.extend(linear(position, hidden, hidden, true));
+    }
+    specs
+}
+
+/// The parameters of pooler and classifier.
+fn head_specs(config: &ModelConfig, names: &Names, labels: usize) -> Vec<ParamSpec> {
+    let hidden = config.hidden;
+    let init = InitOfNewWeights::of(config);
+    let mut specs =
+        with_init(init.residual, linear(&names.pooler, hidden, hidden, config.has_bias(BiasSite::Pooler)));
+    if let Some(pooler_norm) = &names.pooler_norm {
+        specs.extend(norm(pooler_norm, hidden, config.has_bias(BiasSite::Norm)));
+    }
+    specs.extend(with_init(init.classifier, linear(&names.classifier, hidden, labels, true)));
+    specs.into_iter().map(|spec| ParamSpec { is_head: true, ..spec }).collect()
+}
+
+/// Initialization of the weights for which families differ.
+struct InitOfNewWeights {
+    /// Of the last linear layer before a residual connection, and of the pooler.
+    residual: Init,
+    /// Of the classifier.
+    classifier: Init,
+}
+
+impl InitOfNewWeights {
+    fn of(config: &ModelConfig) -> Self {
+        match config.architecture.layer_structure.norm_position {
+            NormPosition::Post => InitOfNewWeights { residual: Init::Normal, classifier: Init::Normal },
+            NormPosition::Pre => {
+                InitOfNewWeights { residual: Init::ResidualNormal, classifier: Init::HiddenNormal }
+            }
+        }
+    }
+}
+
+/// The parameters of a linear layer with another initialization of its weight.
+fn with_init(init: Init, mut linear: Vec<ParamSpec>) -> Vec<ParamSpec> {
+    if let Some(weight) = linear.first_mut() {
+        weight.init = init;
+    }
+    linear
+}
+
+/// The weight of an embedding or of a linear layer.
+fn matrix(name: &str, rows: usize, width: usize) -> ParamSpec {
     let name = format!("{name}.weight");
     ParamSpec { name, shape: vec![rows, width], init: Init::Normal, has_weight_decay: true, is_head: false }
 }
 
-fn linear(name: &str, inputs: usize, outputs: usize, is_head: bool) -> [ParamSpec; 2] {
-    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-    [
-        ParamSpec {
-            name: weight,
-            shape: vec![outputs, inputs],
-            init: Init::Normal,
-            has_weight_decay: true,
-            is_head,
-        },
-        ParamSpec { name: bias, shape: vec![outputs], init: Init::Zeros, has_weight_decay: false, is_head },
-    ]
+fn linear(name: &str, inputs: usize, outputs: usize, has_bias: bool) -> Vec<ParamSpec> {
+    let weight = matrix(name, outputs, inputs);
+    std::iter::once(weight).chain(has_bias.then(|| vector(name, "bias", outputs, Init::Zeros))).collect()
 }
 
-fn norm(name: &str, width: usize) -> [ParamSpec; 2] {
-    let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-    [
-        ParamSpec {
-            name: weight,
-            shape: vec![width],
-            init: Init::Ones,
-            has_weight_decay: false,
-            is_head: false,
-        },
-        ParamSpec {
-            name: bias,
-            shape: vec![width],
-            init: Init::Zeros,
-            has_weight_decay: false,
-            is_head: false,
-        },
-    ]
+fn norm(name: &str, width: usize, has_bias: bool) -> Vec<ParamSpec> {
+    let weight = vector(name, "weight", width, Init::Ones);
+    std::iter::once(weight).chain(has_bias.then(|| vector(name, "bias", width, Init::Zeros))).collect()
+}
+
+fn vector(module: &str, kind: &str, width: usize, init: Init) -> ParamSpec {
+    let name = format!("{module}.{kind}");
+    ParamSpec { name, shape: vec![width], init, has_weight_decay: false, is_head: false }
 }
 
 #[cfg(test)]
@@ -130,5 +196,12 @@ mod tests {
         assert_eq!(specs.len(), 104);
         let elements: usize = specs.iter().map(|s| s.shape.iter().product::<usize>()).sum();
         assert_eq!(elements, 66_955_010);
+
+        let modernbert = br#"{"model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768,
+            "num_hidden_layers": 22, "num_attention_heads": 12, "intermediate_size": 1152,
+            "max_position_embeddings": 8192}"#;
+        let specs = param_specs(&ModelConfig::parse("m", modernbert).expect("a valid configuration"), 2);
+        let elements: usize = specs.iter().map(|s| s.shape.iter().product::<usize>()).sum();
+        assert_eq!((specs.len(), elements), (138, 149_606_402));
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn positions(config: &ModelConfig, batch: &Batch) -> Vec<u32> {
     let mut positions = Vec::with_capacity(batch.tokens());
     for bounds in batch.offsets.windows(2) {
         match config.architecture.positions {
-            Positions::Absolute => positions.extend(0..(bounds[1] - bounds[0]) as u32),
+            Positions::Absolute | Positions::Rotary => positions.extend(0..(bounds[1] - bounds[0]) as u32),
             Positions::AfterPadding => {
                 let mut next = first;
                 positions.extend(batch.ids[bounds[0]..bounds[1]].iter().map(|id| {
@@ -29,7 +29,7 @@ pub(crate) fn positions(config: &ModelConfig, batch: &Batch) -> Vec<u32> {
 /// The row of the position embedding that gets no gradient, if there is one.
 pub(crate) fn padding_position(config: &ModelConfig) -> Option<u32> {
     match config.architecture.positions {
-        Positions::Absolute => None,
+        Positions::Absolute | Positions::Rotary => None,
         Positions::AfterPadding => config.padding_id,
     }
 }

@@ -1,8 +1,8 @@
 //! Tests of the engines of the CPU with architectures that no family has.
 
 use super::architecture::{
-    ARCHITECTURES, Architecture, AttentionBias, DropoutSite, PaddingKey, PoolerActivation, Positions,
-    Projection,
+    ARCHITECTURES, Architecture, AttentionBias, BiasSite, DisentangledModules, DropoutSite, FeedForward,
+    LayerAttentionKeys, LayerStructure, NormPosition, PaddingKey, PoolerActivation, Positions, Projection,
 };
 use super::engine::{Engine, OptimizerConfig, StepInput, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
@@ -21,54 +21,138 @@ use serde_json::json;
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f32 = 2e-4;
 
-const SITES: [DropoutSite; 6] = [
+const SITES: [DropoutSite; 8] = [
     DropoutSite::Embeddings,
+    DropoutSite::RelativeEmbeddings,
     DropoutSite::Attention,
     DropoutSite::AttentionOutput,
+    DropoutSite::Activation,
     DropoutSite::FeedForward,
     DropoutSite::Pooler,
     DropoutSite::Classifier,
 ];
 
-/// What differs from BERT, each part on its own.
+const BIASES: &[(BiasSite, &str)] = &[
+    (BiasSite::Norm, "norm_bias"),
+    (BiasSite::Attention, "attention_bias"),
+    (BiasSite::FeedForward, "feed_forward_bias"),
+    (BiasSite::Pooler, "pooler_bias"),
+];
+
+const LAYER_ATTENTION: LayerAttentionKeys = LayerAttentionKeys {
+    layer_types: "layer_types",
+    global_every: ("global_every", 2),
+    window: ("window", 8),
+    rope_parameters: "rope_parameters",
+    global_theta: ("global_theta", 1000.0),
+    local_theta: ("local_theta", 100.0),
+};
+
+/// What differs from BERT, each part on its own. Rotary positions come with windows, since both are for attention in
+/// tiles, which has no bias of relative positions.
 fn architectures() -> impl Strategy<Value = &'static Architecture> {
     let relative = AttentionBias::RelativeBuckets { module: "encoder.relative", size_key: "buckets" };
+    let disentangled = AttentionBias::Disentangled(DisentangledModules {
+        embeddings: "encoder.positions",
+        norm: "encoder.position_norm",
+        key: "attention.self.pos_key_proj",
+        query: "attention.self.pos_query_proj",
+    });
     let padding = prop_oneof![Just(None), (0u32..9).prop_map(Some)];
-    let embeddings = (
-        prop::sample::select(vec![Positions::Absolute, Positions::AfterPadding]),
-        (any::<bool>(), padding),
-        prop::sample::select(vec![
-            Projection::None,
-            Projection::IfSizesDiffer("encoder.projection"),
-            Projection::Always("encoder.projection"),
-        ]),
+    let positions = prop::sample::select(vec![
+        (Positions::Absolute, AttentionBias::None),
+        (Positions::Absolute, relative),
+        (Positions::AfterPadding, AttentionBias::None),
+        (Positions::AfterPadding, relative),
+        (Positions::Absolute, disentangled),
+        (Positions::AfterPadding, disentangled),
+        (Positions::Rotary, AttentionBias::None),
+        (Positions::Rotary, AttentionBias::None),
+    ]);
+    let projection = prop::sample::select(vec![
+        Projection::None,
+        Projection::IfSizesDiffer("encoder.projection"),
+        Projection::Always("encoder.projection"),
+        Projection::BeforeNorm("encoder.projection"),
+    ]);
+    let embeddings = (positions, (any::<bool>(), padding), projection);
+    let structure = (
+        prop::sample::select(vec![NormPosition::Post, NormPosition::Pre]),
+        prop::sample::select(vec![FeedForward::Plain, FeedForward::Gated]),
     );
     let layers = (
-        prop::sample::select(vec![AttentionBias::None, relative]),
-        any::<bool>(),
+        structure,
+        [any::<bool>(), any::<bool>(), any::<bool>()],
         prop::sample::subsequence(SITES.to_vec(), 0..=SITES.len()),
     );
-    let pooler =
-        prop::sample::select(vec![PoolerActivation::Tanh, PoolerActivation::Relu, PoolerActivation::Gelu]);
-    (embeddings, layers, pooler).prop_map(|(embeddings, layers, pooler_activation)| {
-        let (positions, (has_segments, padding), projection) = embeddings;
-        let (attention_bias, is_shared, sites) = layers;
-        let mut architecture =
-            Architecture { positions, attention_bias, pooler_activation, ..ARCHITECTURES[0].clone() };
+    let head = (
+        prop::sample::select(vec![
+            PoolerActivation::Tanh,
+            PoolerActivation::Relu,
+            PoolerActivation::Gelu,
+            PoolerActivation::GeluTanh,
+        ]),
+        any::<bool>(),
+    );
+    (embeddings, layers, head).prop_map(move |(embeddings, layers, (pooler_activation, has_pooler_norm))| {
+        let ((positions, attention_bias), (has_segments, padding), projection) = embeddings;
+        let ((norm_position, feed_forward), [is_shared, has_one_qkv, has_bias_keys], sites) = layers;
+        let layer_structure = LayerStructure { norm_position, feed_forward };
+        let mut architecture = Architecture {
+            positions,
+            layer_structure,
+            attention_bias,
+            pooler_activation,
+            ..ARCHITECTURES[0].clone()
+        };
         architecture.dropout_sites = sites.leak();
-        architecture.keys.padding = padding.map_or(PaddingKey::WithDefault(1), PaddingKey::Constant);
-        architecture.names.embeddings.projection = projection;
-        if !has_segments {
-            architecture.names.embeddings.segments = None;
-        }
+        let keys = &mut architecture.keys;
+        keys.padding = padding.map_or(PaddingKey::WithDefault(1), PaddingKey::Constant);
+        keys.biases = if has_bias_keys { BIASES } else { &[] };
+        keys.layer_attention = (positions == Positions::Rotary).then_some(LAYER_ATTENTION);
+        keys.pooling = Some("pooling");
+        keys.activation_dropout = Some(("activation_dropout", 0.1));
         if projection != Projection::None {
-            architecture.keys.embedding_size = Some(("embedding_size", 8));
+            keys.embedding_size = Some(("embedding_size", Some(8)));
+        }
+        if attention_bias == disentangled {
+            keys.position_embedding = Some("position_biased_input");
+            keys.pooler_dropout = Some(("pooler_dropout", 0.0));
+        }
+        let names = &mut architecture.names;
+        names.embeddings.projection = projection;
+        names.final_norm = (norm_position == NormPosition::Pre).then_some("encoder.norm");
+        names.pooler_norm = has_pooler_norm.then_some("pooler.norm");
+        if positions == Positions::Rotary {
+            names.embeddings.positions = None;
+        }
+        if !has_segments {
+            names.embeddings.segments = None;
+        }
+        if has_one_qkv {
+            [names.layer.query, names.layer.key, names.layer.value] = ["attention.qkv"; 3];
         }
         if is_shared {
-            architecture.keys.sharing = Some(["groups", "inner_layers"]);
-            architecture.names.layer.path = "encoder.group.{group}.layer.{layer}";
+            keys.sharing = Some(["groups", "inner_layers"]);
+            names.layer.path = "encoder.group.{group}.layer.{layer}";
         }
         &*Box::leak(Box::new(architecture))
+    })
+}
+
+/// Keys of disentangled attention, which other architectures ignore.
+fn disentangled_keys() -> impl Strategy<Value = serde_json::Value> {
+    let terms = prop::sample::select(vec!["c2p", "p2c", "c2p|p2c"]);
+    let spans = prop::sample::select(vec![(-1, -1), (9, -1), (-1, 8), (40, 32), (-1, 256)]);
+    let norm = prop::sample::select(vec!["none", "layer_norm"]);
+    let flags = (any::<bool>(), any::<bool>(), prop::sample::select(vec![0.0, 0.3]));
+    (terms, spans, norm, flags).prop_map(|(terms, (longest, buckets), norm, flags)| {
+        let (is_shared, has_positions, pooler_dropout) = flags;
+        json!({
+            "relative_attention": true, "pos_att_type": terms, "max_relative_positions": longest,
+            "position_buckets": buckets, "norm_rel_ebd": norm, "share_att_key": is_shared,
+            "position_biased_input": has_positions, "pooler_dropout": pooler_dropout,
+        })
     })
 }
 
@@ -82,21 +166,31 @@ fn models() -> impl Strategy<Value = ModelConfig> {
         1usize..4,
         [1usize..3, 1usize..3],
     );
-    let rest =
-        (prop::sample::select(vec!["gelu", "gelu_new", "relu"]), prop::sample::select(vec![0.0, 0.1, 0.5]));
-    (architectures(), sizes, rest).prop_map(|(architecture, sizes, (activation, dropout))| {
+    let rest = (
+        prop::sample::select(vec!["gelu", "gelu_new", "relu"]),
+        prop::sample::select(vec![0.0, 0.1, 0.5]),
+        [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()],
+        prop::sample::select(vec!["cls", "mean"]),
+        1usize..30,
+    );
+    let models = (architectures(), sizes, rest, disentangled_keys());
+    models.prop_map(|(architecture, sizes, rest, disentangled)| {
+        let (activation, dropout, [norm, attention, feed_forward, pooler], pooling, window) = rest;
         let (heads, head_size, intermediate, embedding_size, layers, [groups, inner_layers]) = sizes;
         let hidden = heads * head_size;
-        let keys = json!({
+        let mut keys = json!({
             "vocab_size": 50, "max_position_embeddings": 80, "type_vocab_size": 2, "hidden_size": hidden,
             "num_attention_heads": heads, "num_hidden_layers": layers, "intermediate_size": intermediate,
             "embedding_size": embedding_size, "groups": groups.min(layers), "inner_layers": inner_layers,
+            "norm_bias": norm, "attention_bias": attention, "feed_forward_bias": feed_forward, "pooler_bias": pooler,
+            "pooling": pooling, "window": window, "activation_dropout": dropout,
             "hidden_act": activation, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout,
             // BERT's 0.02 scaled from a hidden size of 768. Larger weights amplify rounding beyond the tolerance.
             "initializer_range": 0.02 * (768.0 / hidden as f64).sqrt(),
         });
-        let keys = keys.as_object().expect("an object").clone();
-        ModelConfig::of_architecture("m", keys, architecture).expect("a valid configuration")
+        let keys = keys.as_object_mut().expect("an object");
+        keys.extend(disentangled.as_object().expect("an object").clone());
+        ModelConfig::of_architecture("m", keys.clone(), architecture).expect("a valid configuration")
     })
 }
 

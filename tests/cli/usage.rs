@@ -58,7 +58,7 @@ fn bench_reports_the_phases_of_a_step() {
         result.stdout
     );
     assert!(workspace.run(&["bench", "--shape", "bert-huge"]).failure(2).contains("bert-large"));
-    assert!(workspace.run(&["bench", "--lengths", "0"]).failure(2).contains("from 1 to 512"));
+    assert!(workspace.run(&["bench", "--lengths", "0"]).failure(2).contains("from 1 to 8192"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
-const CLASSIFIERS: [&str; 10] = [
+const CLASSIFIERS: [&str; 17] = [
     "bert",
     "distilbert",
     "roberta",
@@ -32,6 +32,13 @@ const CLASSIFIERS: [&str; 10] = [
     "albert",
     "albert-groups",
     "mpnet",
+    "deberta-v3",
+    "deberta-v2",
+    "deberta-c2p",
+    "deberta-p2c",
+    "deberta-absolute",
+    "modernbert",
+    "modernbert-biases",
 ];
 
 /// The classifiers and two regressions.

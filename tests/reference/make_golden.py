@@ -27,12 +27,16 @@ from transformers import (
     BertForSequenceClassification,
     CamembertConfig,
     CamembertForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
     ElectraConfig,
     ElectraForSequenceClassification,
     MPNetConfig,
     MPNetForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
     XLMRobertaConfig,
@@ -70,6 +74,9 @@ def models():
     for seed, (name, model_class, config_class, keys) in enumerate(OTHERS, start=40):
         model = model_class(config_class(**{**SIZES, **keys}, **classifier))
         yield name, model, seed
+    for seed, (name, keys) in enumerate(MODERNBERTS, start=62):
+        model = ModernBertForSequenceClassification(ModernBertConfig(**{**MODERNBERT, **keys}, **classifier))
+        yield name, model, seed
 
 
 # Sizes of the other families, smaller than those above, which keeps the files small.
@@ -85,6 +92,7 @@ SIZES = {
     "attention_probs_dropout_prob": 0.0,
     "attn_implementation": "eager",
 }
+DEBERTA = {"type_vocab_size": 0, "relative_attention": True}
 ROBERTA = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "max_position_embeddings": 66}
 OTHERS = [
     ("roberta", RobertaForSequenceClassification, RobertaConfig, ROBERTA),
@@ -117,6 +125,93 @@ OTHERS = [
         },
     ),
     ("mpnet", MPNetForSequenceClassification, MPNetConfig, {"max_position_embeddings": 66}),
+    # As the third version: logarithmic buckets, shared projections, no absolute positions.
+    (
+        "deberta-v3",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {
+            **DEBERTA,
+            "position_buckets": 8,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+            "pos_att_type": "p2c|c2p",
+            "position_biased_input": False,
+            "pooler_dropout": 0,
+        },
+    ),
+    # Projections of their own, absolute positions too, and distances beyond the embedding of relative positions.
+    (
+        "deberta-v2",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {
+            **DEBERTA,
+            "max_relative_positions": 12,
+            "pos_att_type": ["c2p", "p2c"],
+            "type_vocab_size": 2,
+            "embedding_size": 16,
+            "pooler_hidden_act": "tanh",
+        },
+    ),
+    # One of the terms only, and none.
+    (
+        "deberta-c2p",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": ["c2p"], "share_att_key": True, "norm_rel_ebd": "layer_norm"},
+    ),
+    (
+        "deberta-p2c",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": ["p2c"], "position_buckets": 16, "position_biased_input": False},
+    ),
+    (
+        "deberta-absolute",
+        DebertaV2ForSequenceClassification,
+        DebertaV2Config,
+        {**DEBERTA, "pos_att_type": "c2p|p2c", "relative_attention": False},
+    ),
+]
+
+MODERNBERT = {
+    "vocab_size": 61,
+    "hidden_size": 24,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "max_position_embeddings": 64,
+    "local_attention": 10,
+    "pad_token_id": 4,
+    "bos_token_id": 2,
+    "eos_token_id": 3,
+    "cls_token_id": 2,
+    "sep_token_id": 3,
+    "attn_implementation": "eager",
+}
+MODERNBERTS = [
+    ("modernbert", {}),
+    # All biases, the mean of all tokens and other types of layers, activation functions and bases of the rotary positions.
+    (
+        "modernbert-biases",
+        {
+            "attention_bias": True,
+            "mlp_bias": True,
+            "norm_bias": True,
+            "classifier_bias": True,
+            "classifier_pooling": "mean",
+            "classifier_activation": "tanh",
+            "hidden_activation": "gelu_pytorch_tanh",
+            "num_hidden_layers": 3,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "local_attention": 7,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+            },
+        },
+    ),
 ]
 
 
@@ -156,13 +251,13 @@ def randomize(model, generator):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            norm = "LayerNorm" in name or "layer_norm" in name
+            norm = "norm" in name.lower()
             embedding = "embeddings" in name or "relative_attention_bias" in name
             if norm and name.endswith("weight"):
                 parameter.copy_(1.0 + 0.3 * noise)
             elif parameter.dim() == 1:
                 parameter.copy_(0.2 * noise)
-            elif embedding and "project" not in name:
+            elif embedding and "proj" not in name:
                 parameter.copy_(0.6 * noise)
             else:
                 parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)
@@ -255,7 +350,7 @@ def train(model, batches):
 def explain(model, example):
     """Attributions per token, as captum.attr.LayerIntegratedGradients over the word embedding computes them."""
     explained = {**EXPLAINED, "class": 0 if is_regression(model) else EXPLAINED["class"]}
-    words = model.base_model.embeddings.word_embeddings.weight.detach()
+    words = model.get_input_embeddings().weight.detach()
     inputs, _ = padded([example])
     ids = inputs["input_ids"]
     baseline = torch.zeros_like(ids)
@@ -346,7 +441,7 @@ def main():
             examples(generator, batch_lengths, is_regression(model), model.config.vocab_size)
             for batch_lengths in lengths
         ]
-        if getattr(model.config, "type_vocab_size", 2) == 1:
+        if getattr(model.config, "type_vocab_size", 1 if model.config.model_type == "modernbert" else 2) == 1:
             for example in [example for batch in batches for example in batch]:
                 example["type_ids"] = [0] * len(example["ids"])
         folder = HERE / name

@@ -29,7 +29,7 @@ pub(super) enum TokenizerClass {
 }
 
 /// The class of each `model_type`, if the files name none. That of other types is `BertTokenizer`.
-const BY_MODEL_TYPE: [(&str, &str); 9] = [
+const BY_MODEL_TYPE: [(&str, &str); 8] = [
     ("distilbert", "DistilBertTokenizer"),
     ("roberta", "RobertaTokenizer"),
     ("xlm-roberta", "XLMRobertaTokenizer"),
@@ -38,7 +38,6 @@ const BY_MODEL_TYPE: [(&str, &str); 9] = [
     ("mpnet", "MPNetTokenizer"),
     ("deberta", "DebertaTokenizer"),
     ("deberta-v2", "DebertaV2Tokenizer"),
-    ("modernbert", "PreTrainedTokenizerFast"),
 ];
 
 /// The model types whose class is [`TokenizerClass::Fast`], whatever the files name
@@ -59,13 +58,13 @@ impl TokenizerClass {
             None => named(config.get("tokenizer_class"), "config.json")?,
         };
         let model_type = config["model_type"].as_str().unwrap_or_default();
+        if ALWAYS_FAST.contains(&model_type) {
+            return Ok((TokenizerClass::Fast, "PreTrainedTokenizerFast".into()));
+        }
         let name = name.unwrap_or_else(|| {
             let found = BY_MODEL_TYPE.iter().find(|(of, _)| *of == model_type);
             found.map_or("BertTokenizer", |(_, name)| *name).to_owned()
         });
-        if ALWAYS_FAST.contains(&model_type) {
-            return Ok((TokenizerClass::Fast, name));
-        }
         let class = match name.strip_suffix("Fast").unwrap_or(&name) {
             // The other classes are aliases of BertTokenizer.
             "BertTokenizer"

@@ -1,11 +1,11 @@
 //! What families of encoders differ in.
 
-use super::names::{ModuleNames, Names};
-use super::sharing::LayerSharing;
+use super::disentangled::DisentangledModules;
+use super::layer_structure::LayerStructure;
+use super::names::{ModelParts, ModuleNames, Names};
 use kernels::activation::Activation;
 
-/// A family of encoders. Its layers are those of BERT (post-LN, with biases, Devlin et al. 2018,
-/// <https://arxiv.org/abs/1810.04805>); the fields are what differs between families.
+/// A family of encoders. The fields are what differs from BERT (Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Architecture {
     /// Value of `model_type` in `config.json`.
@@ -16,11 +16,12 @@ pub struct Architecture {
     pub(crate) identifying_keys: Option<[&'static str; 2]>,
     pub(crate) keys: ConfigKeys,
     pub(crate) positions: Positions,
+    pub(crate) layer_structure: LayerStructure,
     /// What is added to the scores of attention.
     pub(crate) attention_bias: AttentionBias,
     /// Where dropout applies.
     pub(crate) dropout_sites: &'static [DropoutSite],
-    /// Activation function of the linear layer between the first token's state and the classifier.
+    /// Activation function of the linear layer between the pooled state and the classifier, unless a key sets it.
     pub(crate) pooler_activation: PoolerActivation,
     pub(crate) names: ModuleNames,
 }
@@ -36,8 +37,12 @@ pub(crate) struct ConfigKeys {
     pub(crate) heads: &'static [&'static str],
     /// Width of the feed-forward network.
     pub(crate) intermediate: &'static str,
-    /// Width of the embeddings and its default, if it is not the hidden size.
-    pub(crate) embedding_size: Option<(&'static str, usize)>,
+    /// Width of the embeddings, if it is not always the hidden size, and its default; `None` is the hidden size.
+    pub(crate) embedding_size: Option<(&'static str, Option<usize>)>,
+    /// Default of `type_vocab_size`, which may then be 0 for a model without segments; `None` if the key is required.
+    pub(crate) type_vocab_default: Option<usize>,
+    /// Whether there is a position embedding, by default true; without a key there is one.
+    pub(crate) position_embedding: Option<&'static str>,
     /// Number of groups of layers with the same parameters, and of layers in a group.
     pub(crate) sharing: Option<[&'static str; 2]>,
     /// Id of the padding token, whose word embedding has no gradient.
@@ -46,12 +51,47 @@ pub(crate) struct ConfigKeys {
     pub(crate) hidden_dropout: (&'static str, f64),
     /// Dropout rate of attention probabilities.
     pub(crate) attention_dropout: (&'static str, f64),
+    /// Dropout rate of the output of attention, if it is not that of hidden states.
+    pub(crate) attention_output_dropout: Option<(&'static str, f64)>,
+    /// Dropout rate within the feed-forward network, if it has one.
+    pub(crate) activation_dropout: Option<(&'static str, f64)>,
     /// Dropout rate before the classifier; without a key or a value, it is that of hidden states.
     pub(crate) classifier_dropout: (Option<&'static str>, Option<f64>),
+    /// Dropout rate before the pooler; without a key it is that before the classifier.
+    pub(crate) pooler_dropout: Option<(&'static str, f64)>,
     /// Activation function of the feed-forward network.
     pub(crate) activation: (&'static str, Activation),
+    /// Activation function of the pooler, if it is not always that of the architecture.
+    pub(crate) pooler_activation: Option<&'static str>,
     /// Added to the variance in LayerNorm; without a key it is 1e-12.
-    pub(crate) layer_norm_eps: Option<&'static str>,
+    pub(crate) layer_norm_eps: Option<(&'static str, f64)>,
+    /// Modules that have biases only if a key says so.
+    pub(crate) biases: &'static [(BiasSite, &'static str)],
+    /// Which tokens each layer attends to, and its rotary positions.
+    pub(crate) layer_attention: Option<LayerAttentionKeys>,
+    /// How the states of the tokens are pooled; without a key, it is the state of the first.
+    pub(crate) pooling: Option<&'static str>,
+    /// Where the normal distribution of new weights is cut off, in standard deviations, and the default.
+    pub(crate) initializer_cutoff: Option<(&'static str, f64)>,
+    /// Whether `position_embedding_type` selects how positions are embedded; if not, it is ignored.
+    pub(crate) has_position_embedding_type: bool,
+}
+
+/// Keys of layers that attend to all tokens or to those in a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LayerAttentionKeys {
+    /// The type of each layer.
+    pub(crate) layer_types: &'static str,
+    /// Without types, each such number of layers one attends to all tokens, the first among them; and the default.
+    pub(crate) global_every: (&'static str, usize),
+    /// Number of tokens that a window reaches over, half of them on either side, and the default.
+    pub(crate) window: (&'static str, usize),
+    /// The rotary positions of each type of layer.
+    pub(crate) rope_parameters: &'static str,
+    /// Base of the rotary positions of layers that attend to all tokens, and the default.
+    pub(crate) global_theta: (&'static str, f64),
+    /// The same of layers with a window.
+    pub(crate) local_theta: (&'static str, f64),
 }
 
 /// Where the id of the padding token is from.
@@ -71,6 +111,9 @@ pub(crate) enum Positions {
     /// From the id of the padding token plus 1. A padding token in the text has this id as its position and is not
     /// counted; the embedding of that position has no gradient.
     AfterPadding,
+    /// 0, 1, 2, …, by which queries and keys are rotated, without a position embedding (Su et al. 2021,
+    /// <https://arxiv.org/abs/2104.09864>).
+    Rotary,
 }
 
 /// What is added to the scores of attention.
@@ -86,6 +129,22 @@ pub(crate) enum AttentionBias {
         /// The key of their number. Transformers computes with 32, whatever the value.
         size_key: &'static str,
     },
+    /// Products of queries and of keys with projected embeddings of relative positions, as far as the keys of
+    /// `config.json` say so.
+    Disentangled(DisentangledModules),
+}
+
+/// Modules that may have biases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BiasSite {
+    /// The LayerNorms.
+    Norm,
+    /// The linear layers of attention.
+    Attention,
+    /// The linear layers of the feed-forward network.
+    FeedForward,
+    /// The linear layer between the pooled state and the classifier.
+    Pooler,
 }
 
 /// A place in the model where dropout applies.
@@ -93,19 +152,23 @@ pub(crate) enum AttentionBias {
 pub(crate) enum DropoutSite {
     /// The embeddings, after their LayerNorm.
     Embeddings,
+    /// The embeddings of relative positions in a layer, before their projections.
+    RelativeEmbeddings,
     /// The attention probabilities of a layer.
     Attention,
     /// The output projection of the attention of a layer.
     AttentionOutput,
+    /// The input of the second linear layer of the feed-forward network of a layer.
+    Activation,
     /// The output of the feed-forward network of a layer.
     FeedForward,
-    /// The first token's state, before the pooler.
+    /// The pooled state, before the pooler.
     Pooler,
     /// The output of the pooler, before the classifier.
     Classifier,
 }
 
-/// Activation function of the linear layer between the first token's state and the classifier.
+/// Activation function of the linear layer between the pooled state and the classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PoolerActivation {
     /// tanh(x).
@@ -114,16 +177,18 @@ pub(crate) enum PoolerActivation {
     Relu,
     /// x Φ(x).
     Gelu,
+    /// The tanh approximation of GELU.
+    GeluTanh,
 }
 
 impl Architecture {
-    /// The names of the modules of a model with these layers. `has_equal_sizes` says that its embeddings have the hidden
-    /// size.
-    pub(crate) fn names(&self, sharing: LayerSharing, has_equal_sizes: bool) -> Names {
-        let relative_bias = match self.attention_bias {
-            AttentionBias::None => None,
-            AttentionBias::RelativeBuckets { module, .. } => Some(module),
-        };
-        self.names.of_model(sharing, has_equal_sizes, relative_bias)
+    /// The names of the modules of a model.
+    pub(crate) fn names(&self, parts: ModelParts) -> Names {
+        let names = self.names.of_model(parts);
+        match self.attention_bias {
+            AttentionBias::None => names,
+            AttentionBias::RelativeBuckets { module, .. } => self.names.with_relative_bias(names, module),
+            AttentionBias::Disentangled(modules) => self.names.with_disentangled(names, modules, parts),
+        }
     }
 }

@@ -4,10 +4,11 @@ use super::device::{Device, DeviceSlice, GemmOperand};
 use super::layout::LayerLayout;
 use super::model::Model;
 use super::ops::{Attention, AttentionGrads, DropoutSite, LayerNorm, NormColumns, Ops, Residual, Rows};
+use super::supported::unsupported;
 use super::tensor::{MixedTensor, PartialSums, SavedNorm};
 use super::workspace::{Tape, Workspace};
 use crate::error::{Error, Result};
-use crate::nn::architecture;
+use crate::nn::architecture::{self, NormPosition};
 use crate::nn::encoder_layer::{self, Buffer, LayerOps, Matrix, Norm, Store};
 use kernels::dropout;
 use std::ops::Range;
@@ -146,8 +147,8 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
     fn tensor(&self, buffer: Buffer) -> MixedTensor {
         let (tape, workspace) = (self.layer.tape, self.workspace);
         match buffer {
-            Buffer::XRows if self.layer.rows == Rows::First => tape.x_cls,
-            Buffer::X | Buffer::XRows => self.x,
+            Buffer::XRows | Buffer::AttnInRows if self.layer.rows == Rows::First => tape.x_cls,
+            Buffer::X | Buffer::XRows | Buffer::AttnIn | Buffer::AttnInRows => self.x,
             Buffer::Context => tape.context,
             Buffer::Proj => MixedTensor::f32_only(tape.ln1.x_hat),
             Buffer::Ln1Out => tape.ln1_out,
@@ -155,9 +156,11 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
             Buffer::FfnAct => tape.ffn_act,
             Buffer::FfnOut => MixedTensor::f32_only(tape.ln2.x_hat),
             Buffer::Out => self.out,
-            Buffer::D => MixedTensor::f32_only(self.d),
+            // The last one is used with pre-norm only.
+            Buffer::D | Buffer::DLn1Out => MixedTensor::f32_only(self.d),
+            Buffer::DAttnIn => MixedTensor::f32_only(self.dx),
             Buffer::DFfnOut | Buffer::DProj => workspace.dh,
-            Buffer::DFfn => workspace.di,
+            Buffer::DFfn | Buffer::DPreAct => workspace.di,
             Buffer::DContext => MixedTensor::f32_only(workspace.dcontext),
         }
     }
@@ -167,10 +170,15 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
         let (rows, config) = (self.layer.rows, self.layer.model.config);
         let (rows, width) = match buffer {
             Buffer::X => (Rows::All, config.hidden),
-            Buffer::FfnAct | Buffer::DFfn => (rows, config.intermediate),
+            Buffer::FfnAct | Buffer::DFfn | Buffer::DPreAct => (rows, config.intermediate),
             _ => (rows, config.hidden),
         };
         self.tensor(buffer).gemm_operand(self.ops.len(rows) * width)
+    }
+
+    /// The layer has operations of pre-norm, which [`check_supported`](super::supported::check_supported) rejects.
+    fn unsupported(&self) -> Error {
+        unsupported(self.layer.model.config)
     }
 
     fn sums(&self) -> PartialSums {
@@ -209,6 +217,14 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
 impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
     type Error = Error;
 
+    fn norm_position(&self) -> NormPosition {
+        NormPosition::Post
+    }
+
+    fn has_norm_before_attention(&self) -> bool {
+        false
+    }
+
     fn project_qkv(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
         let (h, x) = (model.config.hidden, self.operand(Buffer::X));
@@ -242,6 +258,14 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
         self.ops.add_layer_norm(rows, residual, params, saved, self.tensor(y))
     }
 
+    fn norm(&mut self, _norm: Norm, _x: Buffer, _y: Buffer) -> Result<()> {
+        Err(self.unsupported())
+    }
+
+    fn add(&mut self, _norm: Norm, _x: Buffer, _residual: Buffer, _y: Buffer) -> Result<()> {
+        Err(self.unsupported())
+    }
+
     fn activate(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
         let bias = model.weight(&layout.up_bias);
@@ -258,6 +282,18 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
         let dropout = [DropoutSite::DISABLED, dropout];
         let (d_x, sums) = (self.tensor(d_x), (self.sums(), columns));
         self.ops.layer_norm_backward(rows, dropout, saved, self.d, d_x, sums)
+    }
+
+    fn norm_backward(&mut self, _norm: Norm, _d: Buffer) -> Result<()> {
+        Err(self.unsupported())
+    }
+
+    fn add_backward(&mut self, _norm: Norm, _d_x: Buffer) -> Result<()> {
+        Err(self.unsupported())
+    }
+
+    fn add_rows(&mut self, _sum: Buffer, _x: Buffer) -> Result<()> {
+        Err(self.unsupported())
     }
 
     fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<()> {
@@ -297,7 +333,7 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
         self.ops.column_sums(Rows::All, 2 * h, None, dqkv, (self.sums(), bias + h))
     }
 
-    fn qkv_backward(&mut self) -> Result<()> {
+    fn qkv_backward(&mut self, _store: Store) -> Result<()> {
         if self.layer.rows == Rows::All { self.all_qkv_backward() } else { self.first_qkv_backward() }
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct Layout {
     /// All tensors, in the order of the arenas.
     pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
+    /// Empty without a position embedding, which the kernels do not support.
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
     /// The matrices of all layers.
@@ -61,7 +62,7 @@ impl Layout {
         let mut builder = ArenaBuilder::new(specs);
         let names = config.names();
         let words = builder.tensor(&names.words, "weight");
-        let positions = builder.tensor(&names.positions, "weight");
+        let positions = builder.tensors(names.positions.as_deref().as_slice(), "weight");
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = builder.len();
@@ -78,7 +79,8 @@ impl Layout {
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
             ranges.qkv_bias = builder.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
             ranges.attention_out_bias = builder.tensor(&layer.attention_out, "bias");
-            ranges.attention_norm = norm(&mut builder, &layer.attention_norm);
+            ranges.attention_norm =
+                layer.attention_norm.as_ref().map_or(0..0, |name| norm(&mut builder, name));
             ranges.up_bias = builder.tensor(&layer.up, "bias");
             ranges.down_bias = builder.tensor(&layer.down, "bias");
             ranges.output_norm = norm(&mut builder, &layer.output_norm);

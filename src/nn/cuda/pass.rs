@@ -145,7 +145,7 @@ impl<'a> Model<'a> {
 
     /// Whether the pooler's activation is tanh; otherwise it is ReLU.
     fn is_tanh(&self) -> bool {
-        self.config.architecture.pooler_activation == PoolerActivation::Tanh
+        self.config.pooler_activation == PoolerActivation::Tanh
     }
 
     /// A matrix of the head, whose GEMMs always read f32.

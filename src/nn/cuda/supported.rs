@@ -2,24 +2,26 @@
 
 use super::ops::{MAX_HEAD_SIZE, MAX_HIDDEN};
 use crate::error::{Error, Result};
-use crate::nn::architecture::{AttentionBias, DropoutSite, LayerSharing, PoolerActivation, Positions};
+use crate::nn::architecture::{
+    AttentionBias, DropoutSite, LayerSharing, LayerStructure, PoolerActivation, Pooling, Positions,
+};
 use crate::nn::config::ModelConfig;
 
 /// Checks that the kernels support the model's architecture and sizes.
 pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
     let names = config.names();
     let is_supported = config.architecture.positions == Positions::Absolute
+        && config.architecture.layer_structure == LayerStructure::BERT
         && config.architecture.attention_bias == AttentionBias::None
-        && config.architecture.pooler_activation != PoolerActivation::Gelu
+        && config.without_bias.is_empty()
+        && config.pooling == Pooling::FirstToken
+        && matches!(config.pooler_activation, PoolerActivation::Tanh | PoolerActivation::Relu)
         && !config.architecture.dropout_sites.contains(&DropoutSite::Pooler)
+        && !config.architecture.dropout_sites.contains(&DropoutSite::Activation)
         && config.sharing == LayerSharing::none(config.layers)
         && names.projection.is_none();
     if !is_supported {
-        let problem = format!(
-            "engine = \"fast\" does not support model_type \"{}\" on a GPU; set engine to \"plain\"",
-            config.architecture.model_type
-        );
-        return Err(Error::model(&config.model, problem));
+        return Err(unsupported(config));
     }
     let (hidden, head_size) = (config.hidden, config.head_size());
     if hidden <= MAX_HIDDEN && head_size <= MAX_HEAD_SIZE {
@@ -30,4 +32,13 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
          GPU, but this model has {hidden} and {head_size}; set engine to \"plain\""
     );
     Err(Error::model(&config.model, problem))
+}
+
+/// The model is one of a family that the kernels do not support.
+pub(super) fn unsupported(config: &ModelConfig) -> Error {
+    let problem = format!(
+        "engine = \"fast\" does not support model_type \"{}\" on a GPU; set engine to \"plain\"",
+        config.architecture.model_type
+    );
+    Error::model(&config.model, problem)
 }

@@ -36,6 +36,11 @@ pub(super) fn chunks<'a>(
     mut gradients: &'a mut [f32],
 ) -> Vec<Chunk<'a>> {
     let mut chunks = Vec::new();
+    // Zeros before all parameters.
+    let first = layout.params.first().map_or(0, |param| param.range.start);
+    for arena in [&mut weights, &mut first_moments, &mut second_moments, &mut gradients] {
+        arena.split_off_mut(..first).expect(IN_BOUNDS);
+    }
     for param in layout.params.iter().filter(|param| param.range.end <= layout.dense_len()) {
         for start in param.range.clone().step_by(CHUNK) {
             let length = CHUNK.min(param.range.end - start);

@@ -248,6 +248,7 @@ impl Pass<'_> {
             gradients.add_layer(model, index, shards);
         }
         shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
+            shard.relative_backward(model);
             shard.embed_backward(model, batch, dropout);
         });
         seconds
@@ -410,7 +411,7 @@ impl Engine for FastEngine {
                 flops: sum.flops + cost.flops,
             })
         };
-        let attention = mean(|shard| shard.workspace.attention.cost);
+        let attention = mean(|shard| shard.workspace.attention_cost());
         let shard_matmul = mean(|shard| shard.workspace.matmul.cost);
         let (embedding, layers) = (mean(|shard| shard.costs.embedding), mean(|shard| shard.costs.layers));
         let weight_grads = self.gradients.matmul.cost;

@@ -1,8 +1,9 @@
 //! Gradients of all parameters but the word embedding, reduced over the shards of a batch.
 
-use super::layout::Layout;
+use super::layout::{Layout, PositionRanges, WeightBias};
 use super::model::Model;
 use super::shard::Shard;
+use crate::nn::architecture::{Disentangled, PositionProjection};
 use kernels::Cpu;
 use kernels::adamw::add_assign;
 use kernels::huge_pages::zeros;
@@ -46,6 +47,40 @@ impl Gradients {
         };
         let gradients = matrices.into_iter().enumerate().map(gradient).collect();
         let accumulate = std::mem::replace(&mut self.has_sum[set], true);
+        self.matmul.backward_weights(gradients, accumulate);
+        if let Some(Disentangled { projection, .. }) = model.config.disentangled {
+            let accumulate = accumulate || projection == PositionProjection::Shared;
+            self.add_positions(&model.layout.layers[set].positions, index, accumulate, shards);
+        }
+    }
+
+    /// As [`Gradients::add_layer`], for the projections of relative positions. Those of queries and keys have a gradient of
+    /// the tokens already.
+    fn add_positions(
+        &mut self,
+        PositionRanges { key, query }: &PositionRanges,
+        index: usize,
+        accumulate: bool,
+        shards: &[Shard],
+    ) {
+        let operands: Vec<_> =
+            shards.iter().map(|shard| shard.position_weight_grad_operands(index)).collect();
+        let (mut rest, mut start) = (&mut *self.arena, 0);
+        let mut gradients = Vec::new();
+        // In the order of the arena.
+        for (projection, params) in [query, key].into_iter().enumerate() {
+            let Some(WeightBias { weight, bias }) = params else { continue };
+            let (_, from_weight) = rest.split_at_mut(weight.start - start);
+            let d_w;
+            (d_w, rest) = from_weight.split_at_mut(weight.len());
+            gradients.push(WeightGrad {
+                d_w,
+                d_y: operands.iter().map(|operands| operands[projection][0]).collect(),
+                x: operands.iter().map(|operands| operands[projection][1]).collect(),
+                outputs: bias.len(),
+            });
+            start = weight.end;
+        }
         self.matmul.backward_weights(gradients, accumulate);
     }
 

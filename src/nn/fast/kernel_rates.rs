@@ -1,13 +1,16 @@
 //! Throughput of each kernel on one thread, on the shapes of an encoder layer.
 
-use super::row_selection::RowSelection;
+use super::row_selection::{RowSelection, is_tiled};
 use crate::batch::Batch;
-use crate::nn::config::ModelConfig;
+use crate::nn::architecture::FeedForward;
+use crate::nn::config::{LayerAttention, ModelConfig};
 use crate::nn::engine::KernelRate;
+use crate::nn::rotary::RotaryTable;
 use kernels::Cpu;
-use kernels::activation::{activate, activate_backward};
+use kernels::activation::{activate, activate_backward, activate_gated, activate_gated_backward};
 use kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
 use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
+use kernels::disentangled::PositionGrads;
 use kernels::dropout::{Dropout, EMBEDDINGS};
 use kernels::element_type::ElementType;
 use kernels::embedding::{gather, scatter_add};
@@ -16,6 +19,7 @@ use kernels::norm::{
     DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, apply_dropout, dropout_add_norm,
     dropout_bias_backward, layer_norm, layer_norm_backward,
 };
+use kernels::tiled_attention::{Rotation, SavedAttention, TiledAttention, TiledBatch};
 use std::time::Instant;
 
 /// Minimum duration of the measurement of a kernel in seconds.
@@ -105,20 +109,33 @@ impl Bench<'_> {
     }
 
     fn activations(&mut self) {
-        let (t, i) = (self.batch.tokens(), self.config.intermediate);
-        let (bias, mut d_bias) = (values(i), vec![0.0; i]);
-        let (mut x, mut out, function) = (values(t * i), vec![0.0; t * i], self.config.activation);
-        self.measure("bias + activation", (3 * t * i, 0), |cpu| {
+        let structure = self.config.architecture.layer_structure;
+        let (t, i, up) =
+            (self.batch.tokens(), self.config.intermediate, structure.up_width(self.config.intermediate));
+        let (bias, mut d_bias) = (values(up), vec![0.0; up]);
+        let (mut x, mut out, function) = (values(t * up), vec![0.0; t * i], self.config.activation);
+        let traffic = t * (2 * up + i);
+        if structure.feed_forward == FeedForward::Gated {
+            let mask = DropoutMask { site: None, row_indices: &[] };
+            self.measure("bias + activation + gate", (traffic, 0), |cpu| {
+                activate_gated(cpu, function, &mut x, (&bias, mask), &mut out);
+            });
+            self.measure("activation + gate, gradient", (traffic, 0), |cpu| {
+                activate_gated_backward(cpu, &out, &mut x, i);
+            });
+            return;
+        }
+        self.measure("bias + activation", (traffic, 0), |cpu| {
             activate(cpu, function, &mut x, &bias, &mut out);
         });
-        self.measure("bias + activation, gradient", (3 * t * i, 0), |cpu| {
+        self.measure("bias + activation, gradient", (traffic, 0), |cpu| {
             activate_backward(cpu, &mut out, &x, &mut d_bias);
         });
     }
 
     fn attention(&mut self) {
         let (t, h, config) = (self.batch.tokens(), self.config.hidden, self.config);
-        let rows = RowSelection::all(self.batch, config.heads);
+        let rows = RowSelection::all(config, self.batch);
         let heads =
             HeadShape { count: config.heads, size: config.head_size(), max_positions: config.max_positions };
         let site = Dropout::new(1, 1).site(EMBEDDINGS, DROPOUT_RATE);
@@ -126,22 +143,69 @@ impl Bench<'_> {
             heads,
             examples: &rows.spans,
             dropout: site,
+            scale: config.score_scale(),
             bias: None,
+            positions: None,
             token_indices: &rows.token_indices,
         };
         let (q, kv, bias) = (values(t * h), values(2 * t * h), values(3 * h));
         let qkv = Qkv { q: &q, kv: &kv, bias: &bias };
-        let (mut probs, mut context) = (vec![0.0; rows.attn_probs_len], vec![0.0; t * h]);
+        let (mut saved, mut context) = (vec![0.0; rows.saved_attention_len], vec![0.0; t * h]);
         let (mut d_q, mut d_kv) = (vec![0.0; t * h], vec![0.0; 2 * t * h]);
-        let (mut attention, traffic) = (Attention::default(), 4 * t * h + rows.attn_probs_len);
-        let flops = 2 * batch.flops();
+        let traffic = 4 * t * h + rows.saved_attention_len;
+        if is_tiled(config) {
+            return self.tiled_attention(&rows, qkv, (&mut saved, &mut context), (&mut d_q, &mut d_kv));
+        }
+        let (mut attention, flops) = (Attention::default(), 2 * batch.flops());
         self.measure("attention", (traffic, flops), |cpu| {
-            attention.forward(cpu, batch, qkv, &mut probs, &mut context);
+            attention.forward(cpu, batch, qkv, &mut saved, &mut context);
         });
         self.measure("attention, gradient", (traffic + 3 * t * h, 2 * flops), |cpu| {
-            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut [] };
-            attention.backward(cpu, batch, qkv, (&probs, &context), grads);
+            let d_positions = PositionGrads::default();
+            let grads = AttentionGrads { d_q: &mut d_q, d_kv: &mut d_kv, d_bias: &mut [], d_positions };
+            attention.backward(cpu, batch, qkv, (&saved, &context), grads);
         });
+    }
+
+    /// Attention in tiles, of a layer of each kind.
+    fn tiled_attention(
+        &mut self,
+        rows: &RowSelection,
+        qkv: Qkv<'_>,
+        (log_sums, context): (&mut [f32], &mut [f32]),
+        (d_q, d_kv): (&mut [f32], &mut [f32]),
+    ) {
+        let config = self.config;
+        let heads =
+            HeadShape { count: config.heads, size: config.head_size(), max_positions: config.max_positions };
+        let (is_local, traffic) = (|layer: &&LayerAttention| layer.window.is_some(), 5 * context.len());
+        let layers = &config.layer_attention;
+        let kinds = [
+            ("attention", "attention, gradient", layers.iter().find(|layer| !is_local(layer))),
+            ("local attention", "local attention, gradient", layers.iter().find(is_local)),
+        ];
+        for (forward, backward, layer) in kinds {
+            let Some(layer) = layer else { continue };
+            let table =
+                layer.rope_theta.map(|theta| RotaryTable::new(theta, self.batch.longest(), heads.size));
+            let batch = TiledBatch {
+                heads,
+                examples: &rows.spans,
+                window: layer.window,
+                rotation: table.as_ref().map(|table| Rotation { cos: &table.cos, sin: &table.sin }),
+                dropout: None,
+                token_indices: &rows.token_indices,
+            };
+            let (mut attention, flops) = (TiledAttention::default(), 2 * batch.flops());
+            self.measure(forward, (traffic, flops), |cpu| {
+                attention.forward(cpu, batch, qkv, log_sums, context);
+            });
+            let d_context = values(context.len());
+            self.measure(backward, (2 * traffic, 2 * flops), |cpu| {
+                let saved = SavedAttention { log_sums, context, d_context: &d_context };
+                attention.backward(cpu, batch, qkv, saved, (d_q, d_kv));
+            });
+        }
     }
 
     fn matmul(&mut self, backend: MatmulBackend) {

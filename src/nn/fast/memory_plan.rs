@@ -1,6 +1,9 @@
 //! Memory that training needs, computed from the sizes of the buffers.
 
+use super::layer_sizes::LayerSizes;
 use super::layout::Layout;
+use super::pooling::PoolState;
+use super::relative_embeddings;
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::GradBuffers;
@@ -35,14 +38,19 @@ pub(super) fn memory_plan(
 
 /// Elements of the buffers for the forward and backward pass of a shard.
 fn activations(config: &ModelConfig, shard: &Batch) -> usize {
-    let (t, h, i) = (shard.tokens(), config.hidden, config.intermediate);
-    let tape = |rows: &RowSelection| LayerTape::lengths(rows, (t, h, i)).iter().sum::<usize>();
-    let other_layers = config.layers.saturating_sub(1);
-    let tapes = other_layers * tape(&RowSelection::all(shard, config.heads))
-        + tape(&RowSelection::first_tokens(shard, config.heads));
+    let (t, h) = (shard.tokens(), config.hidden);
+    let rows = RowSelection::of_layers(config, shard);
+    let tape = |index: usize| {
+        let rows = &rows[usize::from(index + 1 == config.layers)];
+        LayerTape::lengths(rows, t, LayerSizes::of(config, index)).iter().sum::<usize>()
+    };
+    let tapes = (0..config.layers).map(tape).sum::<usize>();
     // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
     let width = config.embedding_size;
     let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
-    let states = t * (width + 1) + projected + config.layers * t * h;
-    tapes + states + GradBuffers::lengths((t, h, i)).iter().sum::<usize>()
+    let norm_width = if config.projects_before_norm() { h } else { width };
+    let states = t * (norm_width + 1) + projected + config.layers * t * h;
+    let relative = relative_embeddings::buffer_elements(config, shard.longest());
+    let grads = GradBuffers::lengths(t, LayerSizes::of(config, 0)).iter().sum::<usize>();
+    tapes + states + relative + grads + PoolState::lengths(config, rows[1].len()).iter().sum::<usize>()
 }

@@ -4,8 +4,10 @@
 //! - A batch is split by tokens into shards, each with its own buffers. Gradients of the encoder's matrices are
 //!   matrix products over the rows of all shards; gradients of vectors (biases, LayerNorm) are added shard by shard
 //!   in a fixed order. The same seed and number of threads therefore give the same bits.
-//! - The last layer computes only the state of each example's first token, since the head uses no other
+//! - The last layer computes only the state of each example's first token, if the head uses no other
 //!   ([`row_selection`]).
+//! - Attention with windows or rotary positions runs in tiles ([`kernels::tiled_attention`]), so that memory is linear in
+//!   the number of tokens.
 //! - The gradient of the word embedding is stored for the rows that occur in the batch, and AdamW skips rows that
 //!   never had a gradient ([`sparse_embedding_grad`]).
 //!
@@ -20,12 +22,16 @@ mod gradients;
 mod kernel_rates;
 mod layer;
 mod layer_buffers;
+mod layer_sizes;
 mod layout;
 mod loss;
 mod matmul_rate;
 mod memory_plan;
 mod model;
+mod pooling;
+mod relative_embeddings;
 mod row_selection;
+mod saved_norm;
 mod shard;
 mod sparse_embedding_grad;
 mod tape;

@@ -27,20 +27,21 @@ impl Model<'_> {
 
     /// Encoder layer `index`.
     pub(super) fn layer(&self, index: usize, dropout: Option<Dropout>) -> Layer<'_> {
+        let rope_theta = self.config.layer_attention[index].rope_theta;
         Layer {
             cpu: self.cpu,
             config: self.config,
             index,
             params: &self.layout.layers[self.config.sharing.parameter_set(index)],
             relative_bias: self.layout.relative_bias.as_ref(),
+            rotary_table: rope_theta.and_then(|theta| self.layout.rotary_table(theta)),
             weights: self.weights,
             dropout,
         }
     }
 
-    /// The LayerNorm of the embeddings.
-    pub(super) fn embedding_norm(&self) -> LayerNorm<'_> {
-        let WeightBias { weight, bias } = &self.layout.embedding_norm;
+    /// A LayerNorm.
+    pub(super) fn norm(&self, WeightBias { weight, bias }: &WeightBias) -> LayerNorm<'_> {
         LayerNorm { weight: self.slice(weight), bias: self.slice(bias), eps: self.config.layer_norm_eps }
     }
 
@@ -74,6 +75,22 @@ impl Model<'_> {
         matmul.backward_input(d_x, d_y, self.matrix(params), false);
     }
 
+    /// As [`Model::linear_backward`], for a product x Wᵀ of a matrix without a bias and with H outputs.
+    pub(super) fn product_backward(
+        &self,
+        matmul: &mut Matmul,
+        (x, d_y): (&[f32], &[f32]),
+        weight: &Range<usize>,
+        vector_grads: &mut [f32],
+        d_x: &mut [f32],
+    ) {
+        let outputs = self.config.hidden;
+        let d_w = &mut vector_grads[weight.clone()];
+        matmul.backward_weights(vec![WeightGrad { d_w, d_y: vec![d_y], x: vec![x], outputs }], true);
+        let weight = WeightMatrix::new(self.slice(weight), weight.len() / outputs);
+        matmul.backward_input(d_x, d_y, weight, false);
+    }
+
     fn matrix(&self, params: &WeightBias) -> WeightMatrix<'_> {
         WeightMatrix::new(self.slice(&params.weight), params.weight.len() / params.bias.len())
     }
@@ -88,7 +105,9 @@ impl Model<'_> {
         if let Some(segments) = &self.layout.segments {
             tables.push((self.slice(segments), &batch.type_ids));
         }
-        tables.push((self.slice(&self.layout.positions), positions));
+        if let Some(table) = &self.layout.positions {
+            tables.push((self.slice(table), positions));
+        }
         tables
     }
 }

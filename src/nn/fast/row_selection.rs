@@ -1,11 +1,13 @@
 //! The rows of a batch that each layer computes.
 
 use crate::batch::Batch;
+use crate::nn::architecture::Pooling;
+use crate::nn::config::{LayerAttention, ModelConfig};
 use kernels::attention::{AttentionSpan, padded};
 use std::ops::Range;
 
-/// The rows that a layer outputs. All layers but the last output a state for every token. The head uses only the
-/// state of each example's first token, so the last layer outputs only those.
+/// The rows that a layer outputs. All layers but the last output a state for every token. If the head uses only the
+/// state of each example's first token, the last layer outputs only those.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RowSelection {
     /// For each example, its queries (rows of the output) and its keys (tokens).
@@ -14,29 +16,66 @@ pub(super) struct RowSelection {
     pub(super) token_indices: Vec<usize>,
     /// The tokens that have a row; `None` if all have.
     pub(super) selected: Option<Vec<usize>>,
-    /// Number of attention probabilities of all examples.
-    pub(super) attn_probs_len: usize,
+    /// Number of elements that attention saves for the backward pass.
+    pub(super) saved_attention_len: usize,
+}
+
+/// Whether attention is computed in tiles, which save no probabilities.
+pub(super) fn is_tiled(config: &ModelConfig) -> bool {
+    config.layer_attention.iter().any(|layer| *layer != LayerAttention::default())
 }
 
 impl RowSelection {
+    /// The rows of all layers but the last, and those of the last.
+    pub(super) fn of_layers(config: &ModelConfig, batch: &Batch) -> [Self; 2] {
+        let last = match config.pooling {
+            Pooling::FirstToken => Self::first_tokens(config, batch),
+            Pooling::Mean => Self::all(config, batch),
+        };
+        [Self::all(config, batch), last]
+    }
+
     /// A row for every token.
-    pub(super) fn all(batch: &Batch, heads: usize) -> Self {
+    pub(super) fn all(config: &ModelConfig, batch: &Batch) -> Self {
         let token_indices = (0..batch.tokens()).map(|token| batch.first_token + token).collect();
-        let (spans, attn_probs_len) = spans(batch, heads, |_, keys| keys);
-        RowSelection { spans, token_indices, selected: None, attn_probs_len }
+        Self::new(config, token_indices, spans(batch, config.heads, |_, keys| keys), None)
     }
 
     /// A row for each example's first token.
-    pub(super) fn first_tokens(batch: &Batch, heads: usize) -> Self {
+    fn first_tokens(config: &ModelConfig, batch: &Batch) -> Self {
         let selected: Vec<usize> = batch.offsets[..batch.len()].to_vec();
         let token_indices = selected.iter().map(|token| batch.first_token + token).collect();
-        let (spans, attn_probs_len) = spans(batch, heads, |example, _| example..example + 1);
-        RowSelection { spans, token_indices, selected: Some(selected), attn_probs_len }
+        let spans = spans(batch, config.heads, |example, _| example..example + 1);
+        Self::new(config, token_indices, spans, Some(selected))
+    }
+
+    fn new(
+        config: &ModelConfig,
+        token_indices: Vec<usize>,
+        (spans, attn_probs_len): (Vec<AttentionSpan>, usize),
+        selected: Option<Vec<usize>>,
+    ) -> Self {
+        let saved_attention_len =
+            if is_tiled(config) { token_indices.len() * config.heads } else { attn_probs_len };
+        RowSelection { spans, token_indices, selected, saved_attention_len }
     }
 
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.token_indices.len()
+    }
+
+    /// Adds `x` (R, H) to the selected rows of `sum` (T, H).
+    pub(super) fn add(&self, x: &[f32], h: usize, sum: &mut [f32]) {
+        let add = |sum: &mut [f32], x: &[f32]| sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+        match &self.selected {
+            None => add(sum, x),
+            Some(tokens) => {
+                for (token, x) in tokens.iter().zip(x.chunks_exact(h)) {
+                    add(&mut sum[token * h..(token + 1) * h], x);
+                }
+            }
+        }
     }
 
     /// Copies the selected rows of `x` (T, H) to `selected_rows` (R, H), and returns `x` itself if all are selected.

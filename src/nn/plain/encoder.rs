@@ -3,14 +3,18 @@
 //! Shapes: *tokens* are the real tokens of all examples, concatenated; (examples, longest) is the padded layout that
 //! only attention uses.
 
+use super::attention_terms::{AttentionTerms, LayerTerms};
+use super::disentangled::RelativeEmbeddings;
 use super::dropout::{apply_to_rows, attention_mask};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
+use super::padding::Padding;
 use super::rows::{self, RowSelection};
 use crate::batch::Batch;
-use crate::nn::architecture::{DropoutSite, LayerNames, PoolerActivation};
+use crate::nn::architecture::{
+    BiasSite, DropoutSite, FeedForward, LayerNames, NormPosition, PoolerActivation, Pooling,
+};
 use crate::nn::config::ModelConfig;
 use crate::nn::positions::{padding_position, positions};
-use crate::nn::relative_positions::relative_buckets;
 use candle_core::{DType, Device, Result, Tensor};
 use kernels::activation::Activation;
 use kernels::dropout::{self, Dropout};
@@ -22,7 +26,7 @@ pub(crate) struct Encoder {
     /// (vocabulary, embedding size)
     words: Tensor,
     /// (positions, embedding size)
-    positions: Tensor,
+    positions: Option<Tensor>,
     /// (segments, embedding size)
     segments: Option<Tensor>,
     embedding_norm: LayerNorm,
@@ -30,9 +34,13 @@ pub(crate) struct Encoder {
     projection: Option<Linear>,
     /// Added to the attention scores, by bucket of distances: (buckets, heads)
     relative_bias: Option<Tensor>,
+    /// For disentangled attention.
+    relative_embeddings: Option<RelativeEmbeddings>,
     /// By parameter set.
     layers: Vec<Layer>,
+    final_norm: Option<LayerNorm>,
     pooler: Linear,
+    pooler_norm: Option<LayerNorm>,
     classifier: Linear,
     /// A field so that tests can replace it by a function that drops the gradient.
     pub(crate) softmax: fn(&Tensor) -> Result<Tensor>,
@@ -44,23 +52,13 @@ struct Layer {
     key: Linear,
     value: Linear,
     attention_out: Linear,
-    attention_norm: LayerNorm,
+    attention_norm: Option<LayerNorm>,
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
-}
-
-/// Maps between concatenated tokens and the padded layout, on the device.
-struct Padding {
-    examples: usize,
-    longest: usize,
-    /// Token of each padded position; the index after the last token for padding: (examples · longest)
-    token_of_position: RowSelection,
-    /// Padded position of each token: (tokens)
-    position_of_token: RowSelection,
-    /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest).
-    /// With a bias of relative positions, the sum of both: (examples, heads, longest, longest)
-    mask: Tensor,
+    /// Projections of the embeddings of relative positions, if not those of queries and keys.
+    position_query: Option<Linear>,
+    position_key: Option<Linear>,
 }
 
 impl Encoder {
@@ -74,38 +72,56 @@ impl Encoder {
     ) -> Self {
         let names = config.names();
         let embedding = |name: &str| tensor(&format!("{name}.weight"));
-        let linear_of = |name: &str, operand_dtype| Linear {
-            weight: tensor(&format!("{name}.weight")),
-            bias: tensor(&format!("{name}.bias")),
+        let bias = |name: &str, is_present: bool| is_present.then(|| tensor(&format!("{name}.bias")));
+        let linear = |name: &str, operand_dtype, has_bias| Linear {
+            weight: embedding(name),
+            bias: bias(name, has_bias),
             operand_dtype,
         };
-        let linear = |name: &str| linear_of(name, operand_dtype);
         let norm = |name: &str| LayerNorm {
-            weight: tensor(&format!("{name}.weight")),
-            bias: tensor(&format!("{name}.bias")),
+            weight: embedding(name),
+            bias: bias(name, config.has_bias(BiasSite::Norm)),
             eps: config.layer_norm_eps,
         };
-        let layer = |names: &LayerNames| Layer {
-            query: linear(&names.query),
-            key: linear(&names.key),
-            value: linear(&names.value),
-            attention_out: linear(&names.attention_out),
-            attention_norm: norm(&names.attention_norm),
-            up: linear(&names.up),
-            down: linear(&names.down),
-            output_norm: norm(&names.output_norm),
+        let layer = |names: &LayerNames| {
+            let linear = |name: &str, has_bias| linear(name, operand_dtype, has_bias);
+            let [query, key, value] = qkv(names, |name| linear(name, config.has_bias(BiasSite::Attention)));
+            Layer {
+                query,
+                key,
+                value,
+                attention_out: linear(&names.attention_out, config.has_bias(BiasSite::Attention)),
+                attention_norm: names.attention_norm.as_deref().map(norm),
+                up: linear(&names.up, config.has_bias(BiasSite::FeedForward)),
+                down: linear(&names.down, config.has_bias(BiasSite::FeedForward)),
+                output_norm: norm(&names.output_norm),
+                position_query: names.position_query.as_deref().map(|name| linear(name, true)),
+                position_key: names.position_key.as_deref().map(|name| linear(name, true)),
+            }
         };
+        let relative_embeddings = names.relative_embeddings.as_deref().zip(config.disentangled);
+        let relative_embeddings = relative_embeddings.map(|(name, settings)| RelativeEmbeddings {
+            settings,
+            table: embedding(name),
+            norm: names.relative_norm.as_deref().map(norm),
+        });
         Encoder {
             config: config.clone(),
             words: embedding(&names.words),
-            positions: embedding(&names.positions),
+            positions: names.positions.as_deref().map(embedding),
             segments: names.segments.as_deref().map(embedding),
             embedding_norm: norm(&names.embedding_norm),
-            projection: names.projection.as_deref().map(|name| linear_of(name, DType::F32)),
+            projection: names
+                .projection
+                .as_deref()
+                .map(|name| linear(name, DType::F32, !config.projects_before_norm())),
             relative_bias: names.relative_bias.as_deref().map(embedding),
+            relative_embeddings,
             layers: names.layers.iter().map(layer).collect(),
-            pooler: linear_of(&names.pooler, DType::F32),
-            classifier: linear_of(&names.classifier, DType::F32),
+            final_norm: names.final_norm.as_deref().map(norm),
+            pooler: linear(&names.pooler, DType::F32, config.has_bias(BiasSite::Pooler)),
+            pooler_norm: names.pooler_norm.as_deref().map(norm),
+            classifier: linear(&names.classifier, DType::F32, true),
             softmax,
             device: device.clone(),
         }
@@ -139,17 +155,18 @@ impl Encoder {
         batch: &Batch,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let mut padding = Padding::new(batch, &self.device)?;
-        if let Some(table) = &self.relative_bias {
-            padding.mask = padding.mask.broadcast_add(&relative_bias(table, padding.longest)?)?;
-        }
+        let padding = Padding::new(batch, &self.device)?;
+        let terms = AttentionTerms::new(&self.config, &padding, self.relative_bias.as_ref(), &self.device)?;
         let mut x = self.embed(words, batch, dropout)?;
         for index in 0..self.config.layers {
             let layer = &self.layers[self.config.sharing.parameter_set(index)];
-            x = self.layer(layer, index, &x, batch, &padding, dropout)?;
+            let terms = terms.of(self.config.layer_attention[index])?;
+            x = self.layer((layer, index), &x, batch, (&padding, terms), dropout)?;
         }
-        let first: Vec<u32> = batch.offsets[..batch.len()].iter().map(|offset| *offset as u32).collect();
-        let first = RowSelection::new(first, batch.tokens(), &self.device)?.select(&x)?; // (examples, hidden)
+        if let Some(norm) = &self.final_norm {
+            x = norm.forward(&x)?;
+        }
+        let pooled = self.pool(&x, batch)?; // (examples, hidden)
         let layers = self.config.layers;
         let dropped = |x: Tensor, number: u32, site: DropoutSite| match dropout {
             Some(masks) => {
@@ -157,27 +174,58 @@ impl Encoder {
             }
             None => Ok(x),
         };
-        let first = dropped(first, dropout::pooler(layers), DropoutSite::Pooler)?;
-        let pooled = self.pooler.forward(&first)?;
-        let pooled = match self.config.architecture.pooler_activation {
+        let pooled = dropped(pooled, dropout::pooler(layers), DropoutSite::Pooler)?;
+        let pooled = self.pooler.forward(&pooled)?;
+        let mut pooled = match self.config.pooler_activation {
             PoolerActivation::Tanh => pooled.tanh()?,
             PoolerActivation::Relu => relu(&pooled)?,
             PoolerActivation::Gelu => activate(&pooled, Activation::Gelu)?,
+            PoolerActivation::GeluTanh => activate(&pooled, Activation::GeluTanh)?,
         };
+        if let Some(norm) = &self.pooler_norm {
+            pooled = norm.forward(&pooled)?;
+        }
         let pooled = dropped(pooled, dropout::classifier(layers), DropoutSite::Classifier)?;
         self.classifier.forward(&pooled)
     }
 
-    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size: (tokens, hidden)
+    /// One state for each example: (tokens, hidden) → (examples, hidden)
+    fn pool(&self, x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        let (examples, tokens) = (batch.len(), batch.tokens());
+        match self.config.pooling {
+            Pooling::FirstToken => {
+                let first = batch.offsets[..examples].iter().map(|offset| *offset as u32).collect();
+                RowSelection::new(first, tokens, &self.device)?.select(x)
+            }
+            Pooling::Mean => {
+                let mut shares = vec![0.0; examples * tokens];
+                for (example, bounds) in batch.offsets.windows(2).enumerate() {
+                    let share = 1.0 / (bounds[1] - bounds[0]) as f32;
+                    shares[example * tokens + bounds[0]..example * tokens + bounds[1]].fill(share);
+                }
+                Tensor::from_vec(shares, (examples, tokens), &self.device)?.matmul(x)
+            }
+        }
+    }
+
+    /// dropout(LayerNorm(word + segment + position)), brought to the hidden size after or before LayerNorm: (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             x = (x + rows::small_embedding(segments, &batch.type_ids)?)?;
         }
-        let positions = positions(&self.config, batch);
-        x = (x + embedding_with_padding(&self.positions, &positions, padding_position(&self.config))?)?;
+        if let Some(table) = &self.positions {
+            let positions = positions(&self.config, batch);
+            x = (x + embedding_with_padding(table, &positions, padding_position(&self.config))?)?;
+        }
+        let projection = self.projection.as_ref();
+        let (before, after) =
+            if self.config.projects_before_norm() { (projection, None) } else { (None, projection) };
+        if let Some(projection) = before {
+            x = projection.forward(&x)?;
+        }
         let x = self.embedding_norm.forward(&x)?;
         let x = self.dropout(&x, dropout::EMBEDDINGS, DropoutSite::Embeddings, batch, dropout)?;
-        match &self.projection {
+        match after {
             Some(projection) => projection.forward(&x),
             None => Ok(x),
         }
@@ -186,40 +234,84 @@ impl Encoder {
     /// One encoder layer: (tokens, hidden) → (tokens, hidden)
     fn layer(
         &self,
-        layer: &Layer,
-        index: usize,
+        (layer, index): (&Layer, usize),
         x: &Tensor,
         batch: &Batch,
-        padding: &Padding,
+        layout: (&Padding, &LayerTerms),
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let attention = self.attention(layer, index, x, batch, padding, dropout)?;
-        let number = dropout::attention_output(index);
-        let attention = self.dropout(&attention, number, DropoutSite::AttentionOutput, batch, dropout)?;
-        let x = layer.attention_norm.forward(&(attention + x)?)?;
-        let ffn_act = activate(&layer.up.forward(&x)?, self.config.activation)?; // (tokens, intermediate)
+        let attention = |x: &Tensor| {
+            let out = self.attention((layer, index), x, batch, layout, dropout)?;
+            let number = dropout::attention_output(index);
+            self.dropout(&out, number, DropoutSite::AttentionOutput, batch, dropout)
+        };
+        let normalized = |x: &Tensor| match &layer.attention_norm {
+            Some(norm) => norm.forward(x),
+            None => Ok(x.clone()),
+        };
+        let feed_forward = |x: &Tensor| self.feed_forward((layer, index), x, batch, dropout);
+        match self.config.architecture.layer_structure.norm_position {
+            NormPosition::Post => {
+                let x = normalized(&(attention(x)? + x)?)?;
+                layer.output_norm.forward(&(feed_forward(&x)? + x)?)
+            }
+            NormPosition::Pre => {
+                let x = (attention(&normalized(x)?)? + x)?;
+                feed_forward(&layer.output_norm.forward(&x)?)? + x
+            }
+        }
+    }
+
+    /// The feed-forward network with dropout: (tokens, hidden) → (tokens, hidden)
+    fn feed_forward(
+        &self,
+        (layer, index): (&Layer, usize),
+        x: &Tensor,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
+        let (activation, intermediate) = (self.config.activation, self.config.intermediate);
+        let up = layer.up.forward(x)?;
+        let ffn_act = match self.config.architecture.layer_structure.feed_forward {
+            FeedForward::Plain => activate(&up, activation)?,
+            FeedForward::Gated => {
+                let (input, gate) =
+                    (up.narrow(1, 0, intermediate)?, up.narrow(1, intermediate, intermediate)?);
+                (activate(&input, activation)? * gate)?
+            }
+        }; // (tokens, intermediate)
+        let number = dropout::activation(self.config.layers, index);
+        let ffn_act = self.dropout(&ffn_act, number, DropoutSite::Activation, batch, dropout)?;
         let output = layer.down.forward(&ffn_act)?;
-        let number = dropout::feed_forward(index);
-        let output = self.dropout(&output, number, DropoutSite::FeedForward, batch, dropout)?;
-        layer.output_norm.forward(&(output + x)?)
+        self.dropout(&output, dropout::feed_forward(index), DropoutSite::FeedForward, batch, dropout)
     }
 
     /// Multi-head self-attention and its output projection: (tokens, hidden) → (tokens, hidden)
     fn attention(
         &self,
-        layer: &Layer,
-        index: usize,
+        (layer, index): (&Layer, usize),
         x: &Tensor,
         batch: &Batch,
-        padding: &Padding,
+        (padding, terms): (&Padding, &LayerTerms),
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let query = self.split_heads(&layer.query.forward(x)?, padding)?;
-        let key = self.split_heads(&layer.key.forward(x)?, padding)?;
+        let query = terms.rotate(&self.split_heads(&layer.query.forward(x)?, padding)?)?;
+        let key = terms.rotate(&self.split_heads(&layer.key.forward(x)?, padding)?)?;
         let value = self.split_heads(&layer.value.forward(x)?, padding)?;
-        let scale = 1.0 / (self.config.head_size() as f64).sqrt();
-        let scores = (query.matmul(&key.t()?)? * scale)?; // (examples, heads, longest, longest)
-        let mut probs = (self.softmax)(&scores.broadcast_add(&padding.mask)?)?;
+        let mut scores = query.matmul(&key.t()?)?; // (examples, heads, longest, longest)
+        if let Some(relative) = &self.relative_embeddings {
+            let projections = (
+                layer.position_query.as_ref().unwrap_or(&layer.query),
+                layer.position_key.as_ref().unwrap_or(&layer.key),
+            );
+            let number = dropout::relative_embeddings(self.config.layers, index);
+            let rate = self.config.dropout_rate(DropoutSite::RelativeEmbeddings);
+            let masks = dropout.map(|masks| (masks, number, rate));
+            scores = (scores + relative.scores((&query, &key), projections, masks)?)?;
+        }
+        let scale = 1.0 / ((self.config.head_size() * self.config.score_products) as f64).sqrt();
+        let scores = (scores * scale)?;
+        let mut probs = (self.softmax)(&scores.broadcast_add(&terms.mask)?)?;
         if let Some(masks) = dropout {
             let sizes = (self.config.heads, self.config.max_positions);
             let rate = self.config.dropout_rate(DropoutSite::Attention);
@@ -260,6 +352,26 @@ impl Encoder {
     }
 }
 
+/// The linear layers of queries, keys and values, which may be parts of one.
+fn qkv(names: &LayerNames, linear: impl Fn(&str) -> Linear) -> [Linear; 3] {
+    let [query, key, value] = [&names.query, &names.key, &names.value].map(|name| linear(name));
+    if names.query != names.key {
+        return [query, key, value];
+    }
+    let part = |index: usize| {
+        let rows = |x: &Tensor| {
+            let width = x.dims().first().copied().unwrap_or(0) / 3;
+            x.narrow(0, index * width, width)
+        };
+        Linear {
+            weight: rows(&query.weight).expect("a matrix of queries, keys and values"),
+            bias: query.bias.as_ref().map(|bias| rows(bias).expect("a bias of queries, keys and values")),
+            operand_dtype: query.operand_dtype,
+        }
+    };
+    [part(0), part(1), part(2)]
+}
+
 /// The rows of an embedding whose row `padding` gets no gradient: (words, width) → (ids, width)
 fn embedding_with_padding(table: &Tensor, ids: &[u32], padding: Option<u32>) -> Result<Tensor> {
     let rows = rows::embedding(table, ids)?;
@@ -270,39 +382,4 @@ fn embedding_with_padding(table: &Tensor, ids: &[u32], padding: Option<u32>) -> 
     let is_padding = Tensor::from_vec(is_padding, (ids.len(), 1), table.device())?;
     let without_padding = rows.broadcast_mul(&(1.0 - &is_padding)?)?;
     without_padding + rows.detach().broadcast_mul(&is_padding)?
-}
-
-/// The bias of each pair of positions, from the rows of its bucket: (buckets, heads) → (1, heads, longest, longest)
-fn relative_bias(table: &Tensor, longest: usize) -> Result<Tensor> {
-    let buckets = relative_buckets(longest);
-    // The distance key − query is entry `key - query + longest - 1`.
-    let pairs = (0..longest).flat_map(|query| &buckets[longest - 1 - query..2 * longest - 1 - query]);
-    let pairs: Vec<u32> = pairs.copied().collect();
-    let heads = table.dim(1)?;
-    rows::small_embedding(table, &pairs)?.t()?.contiguous()?.reshape((1, heads, longest, longest))
-}
-
-impl Padding {
-    fn new(batch: &Batch, device: &Device) -> Result<Self> {
-        let (examples, longest) = (batch.len(), batch.longest());
-        let mut token_of_position = vec![batch.tokens() as u32; examples * longest];
-        let mut position_of_token = Vec::with_capacity(batch.tokens());
-        // Far below any score but finite, so that no NaN results.
-        let mut mask = vec![f32::MIN / 2.0; examples * longest];
-        for (example, bounds) in batch.offsets.windows(2).enumerate() {
-            for (position, token) in (bounds[0]..bounds[1]).enumerate() {
-                let padded = example * longest + position;
-                token_of_position[padded] = token as u32;
-                position_of_token.push(padded as u32);
-                mask[padded] = 0.0;
-            }
-        }
-        Ok(Padding {
-            examples,
-            longest,
-            token_of_position: RowSelection::new(token_of_position, batch.tokens() + 1, device)?,
-            position_of_token: RowSelection::new(position_of_token, examples * longest, device)?,
-            mask: Tensor::from_vec(mask, (examples, 1, 1, longest), device)?,
-        })
-    }
 }

@@ -10,12 +10,15 @@
 //! `candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim, sdpa}`.
 
 mod adamw;
+mod attention_terms;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod disentangled;
 pub(crate) mod dropout;
 mod encoder;
 mod engine;
 mod ops;
+mod padding;
 mod rows;
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use crate::batch::Label;
 use candle_core::{D, DType, Result, Tensor};
 use kernels::activation::Activation;
 
-/// A linear layer: x Wᵀ + b.
+/// A linear layer: x Wᵀ + b, or x Wᵀ without a bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     /// W: (outputs, inputs)
     pub(crate) weight: Tensor,
     /// b: (outputs)
-    pub(crate) bias: Tensor,
+    pub(crate) bias: Option<Tensor>,
     /// Data type that the operands are converted to; the product is converted back to f32.
     pub(crate) operand_dtype: DType,
 }
@@ -19,7 +19,7 @@ impl Linear {
     /// (rows, inputs) → (rows, outputs)
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (x, weight) = (x.to_dtype(self.operand_dtype)?, self.weight.to_dtype(self.operand_dtype)?);
-        x.matmul(&weight.t()?)?.to_dtype(DType::F32)?.broadcast_add(&self.bias)
+        add_bias(x.matmul(&weight.t()?)?.to_dtype(DType::F32)?, self.bias.as_ref())
     }
 }
 
@@ -28,8 +28,8 @@ impl Linear {
 pub(crate) struct LayerNorm {
     /// γ: (width)
     pub(crate) weight: Tensor,
-    /// β: (width)
-    pub(crate) bias: Tensor,
+    /// β: (width); 0 without it.
+    pub(crate) bias: Option<Tensor>,
     pub(crate) eps: f64,
 }
 
@@ -39,7 +39,14 @@ impl LayerNorm {
         let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
         let normalized = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
-        normalized.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        add_bias(normalized.broadcast_mul(&self.weight)?, self.bias.as_ref())
+    }
+}
+
+fn add_bias(x: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    match bias {
+        Some(bias) => x.broadcast_add(bias),
+        None => Ok(x),
     }
 }
 
@@ -175,7 +182,7 @@ mod tests {
         let x = var(&[0.301, -1.207, 2.003, 0.709, 1.111, -0.507], (2, 3));
         let weight = var(&[0.111, 0.222, 0.333, -0.444, 0.555, 0.777], (2, 3));
         let run = |operand_dtype| -> Result<(Vec<f32>, Vec<f32>)> {
-            let bias = Tensor::new(&[0.5f32, -0.5], &Device::Cpu)?;
+            let bias = Some(Tensor::new(&[0.5f32, -0.5], &Device::Cpu)?);
             let y = Linear { weight: weight.as_tensor().clone(), bias, operand_dtype }.forward(&x)?;
             let gradients = y.sqr()?.sum_all()?.backward()?;
             let gradient = gradients.get(&weight).expect("a gradient").flatten_all()?.to_vec1()?;
@@ -192,7 +199,7 @@ mod tests {
         let at = [0.3, -1.2, 2.0, 0.7];
         let norm = LayerNorm {
             weight: Tensor::new(&[1.0f32, 2.0, 0.5, 1.5], &Device::Cpu).expect("a tensor"),
-            bias: Tensor::new(&[0.1f32, 0.2, 0.3, 0.4], &Device::Cpu).expect("a tensor"),
+            bias: Some(Tensor::new(&[0.1f32, 0.2, 0.3, 0.4], &Device::Cpu).expect("a tensor")),
             eps: 1e-12,
         };
         let functions: [(&str, Function<'_>); 6] = [

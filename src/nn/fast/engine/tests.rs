@@ -8,8 +8,18 @@ use crate::nn::{param_specs, step_flops};
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
     "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "type_vocab_size": 2}"#;
 
+/// With relative positions, of which some share a bucket.
+const DEBERTA: &[u8] = br#"{"model_type": "deberta-v2", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
+    "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "embedding_size": 16,
+    "relative_attention": true, "position_buckets": 16, "pos_att_type": "c2p|p2c", "norm_rel_ebd": "layer_norm",
+    "share_att_key": true, "position_biased_input": false}"#;
+
 fn engine(max_tokens: usize) -> FastEngine {
-    let config = ModelConfig::parse("m", CONFIG).expect("a valid configuration");
+    engine_of(CONFIG, max_tokens)
+}
+
+fn engine_of(config: &[u8], max_tokens: usize) -> FastEngine {
+    let config = ModelConfig::parse("m", config).expect("a valid configuration");
     let specs = param_specs(&config, 2);
     let engine_config = EngineConfig {
         seed: 1,
@@ -31,8 +41,13 @@ fn batch(examples: u32) -> Batch {
 
 #[test]
 fn memory_plan_matches_buffer_sizes() {
+    for config in [CONFIG, DEBERTA] {
+        check_memory_plan(engine_of(config, usize::MAX));
+    }
+}
+
+fn check_memory_plan(mut engine: FastEngine) {
     let batch = batch(12);
-    let mut engine = engine(usize::MAX);
     let plan = engine.memory_plan(&batch, usize::MAX).expect("a plan");
     engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
     let bytes = |elements: usize| 4 * elements as u64;
@@ -49,8 +64,13 @@ fn memory_plan_matches_buffer_sizes() {
 
 #[test]
 fn micro_batches_need_less_memory_and_give_the_same_gradients() {
+    for config in [CONFIG, DEBERTA] {
+        compare_micro_batches(engine_of(config, usize::MAX), engine_of(config, 60));
+    }
+}
+
+fn compare_micro_batches(mut whole: FastEngine, mut split: FastEngine) {
     let batch = batch(12);
-    let (mut whole, mut split) = (engine(usize::MAX), engine(60));
     let activations = |max_tokens| whole.memory_plan(&batch, max_tokens).expect("a plan").activations;
     assert!(2 * activations(60) < activations(usize::MAX), "{} {}", activations(60), activations(usize::MAX));
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
