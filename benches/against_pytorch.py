@@ -8,14 +8,14 @@
 with `examples_per_second` and `tokens_per_second`. Both sides read the same files and tokenize them before
 the measurement. Shapes other than MiniLM have random weights, created by this script, and MiniLM's tokenizer.
 
-Each round runs glue-tui and then every variant of PyTorch once. A row reports the median, the minimum and the
+Each round runs, for every selected row, glue-tui and then every variant of PyTorch once. A row reports the median, the minimum and the
 maximum over its rounds of the ratio within a round, and replaces the row of the same name in the results file.
 Ratios compare tokens per second, not steps: with batches sorted by length, the measured steps of PyTorch may not
 have the mean length.
 
 Requires torch, transformers and safetensors.
 """
-import argparse, json, os, shlex, shutil, sys, tempfile
+import argparse, collections, json, os, shlex, shutil, sys, tempfile, typing
 from measurement import environment, median, run, save_rows, spread, train
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -31,18 +31,66 @@ p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
 DEFAULT, LENGTH = "--batching random", "--batching length"
 
-# name, model shape, task, data, batch size, steps of glue-tui, steps of each variant of PyTorch, rounds, goals for each variant by precision
+
+class Row(typing.NamedTuple):
+    """A training that both sides run."""
+    name: str
+    shape: str
+    task: str
+    data: str
+    batch_size: int
+    steps: int
+    """Steps of glue-tui."""
+    variants: dict
+    """Options of each variant of PyTorch, and its steps."""
+    rounds: int
+    goals: dict
+    """For each precision, the goals of the variants."""
+    max_length: int = 128
+
+
+def base(name, shape, goal, steps=24, variant=LENGTH, **rest):
+    """A model on the treebank, whose goals are the same in both precisions."""
+    row = Row(name, shape, "sst", "SST", 32, steps, {variant: steps}, 1, {"f32": (goal,), "bf16": (goal,)})
+    return row._replace(**rest)
+
+
+# Transformers has no sdpa for DeBERTa.
+EAGER = f"{LENGTH} --attn eager"
 SPEED = [
-    ("minilm", "minilm", "sst2", "SST-2", 32, 120, {DEFAULT: 60, LENGTH: 150}, 3, {"f32": (4.5, 1.7), "bf16": (4.5, 1.8)}),
-    ("distilbert", "distilbert", "sst", "SST", 32, 30, {LENGTH: 50}, 2, {"f32": (1.4,), "bf16": (1.4,)}),
-    ("bert-base", "bert-base", "sst", "SST", 32, 24, {LENGTH: 50}, 1, {"f32": (1.4,), "bf16": (1.4,)}),
-    ("deberta-v3-small", "deberta-v3-small", "sst", "SST", 32, 30, {LENGTH: 30}, 2, {"f32": (1.3,), "bf16": (1.3,)}),
-    ("deberta-v3-base", "deberta-v3-base", "sst", "SST", 32, 24, {LENGTH: 24}, 1, {"f32": (1.3,), "bf16": (1.3,)}),
-    ("bert-large, 8 x 128 tokens", "bert-large", "sst2", "long", 8, 6, {DEFAULT: 6}, 2, {"f32": (1.15,), "bf16": (1.15,)}),
+    Row("minilm", "minilm", "sst2", "SST-2", 32, 120, {DEFAULT: 60, LENGTH: 150}, 3, {"f32": (4.5, 1.7), "bf16": (4.5, 1.8)}),
+    base("distilbert", "distilbert", 1.4, steps=30, rounds=2),
+    base("bert-base", "bert-base", 1.4),
+    base("roberta-base", "roberta-base", 1.4),
+    base("electra-base", "electra-base", 1.4),
+    base("albert-base", "albert-base", 1.4),
+    base("deberta-v3-small", "deberta-v3-small", 1.3, steps=30, variant=EAGER),
+    base("deberta-v3-base", "deberta-v3-base", 1.3, variant=EAGER),
+    base("modernbert-base", "modernbert-base", 1.3),
+    base("modernbert-base, 4 x 512 tokens", "modernbert-base", 1.3, task="sst2", data="long", batch_size=4, steps=8, variants={DEFAULT: 8}, max_length=512),
+    base("modernbert-base, 1 x 2048 tokens", "modernbert-base", 1.3, task="sst2", data="long", batch_size=1, steps=8, variants={DEFAULT: 8}, max_length=2048),
+    base("bert-large, 8 x 128 tokens", "bert-large", 1.15, task="sst2", data="long", batch_size=8, steps=6, variants={DEFAULT: 6}, rounds=2),
 ]
 
 # model shape, batch size, tokens per example, steps of PyTorch, rounds
 PROFILES = [("minilm", 32, 14, 20, 5), ("distilbert", 32, 25, 6, 3), ("bert-base", 32, 25, 4, 2), ("bert-large", 8, 128, 2, 1)]
+
+
+def config_of(shape):
+    """The configuration of Transformers for a shape."""
+    import transformers as t
+    bert = lambda h, n, heads: t.BertConfig(hidden_size=h, num_hidden_layers=n, num_attention_heads=heads, intermediate_size=4 * h)
+    base = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+    # Of a larger vocabulary, MiniLM's tokenizer uses the first part.
+    deberta = lambda layers: t.DebertaV2Config(**(base | {"num_hidden_layers": layers}), vocab_size=128100, relative_attention=True, position_buckets=256,
+                                               norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type="p2c|c2p", position_biased_input=False)
+    return {
+        "distilbert": t.DistilBertConfig, "bert-base": lambda: bert(768, 12, 12), "bert-large": lambda: bert(1024, 24, 16),
+        "roberta-base": lambda: t.RobertaConfig(vocab_size=50265, max_position_embeddings=514, type_vocab_size=1),
+        "electra-base": lambda: t.ElectraConfig(**base, embedding_size=768),
+        "albert-base": lambda: t.AlbertConfig(**base, embedding_size=128, vocab_size=30522),
+        "deberta-v3-small": lambda: deberta(6), "deberta-v3-base": lambda: deberta(12), "modernbert-base": t.ModernBertConfig,
+    }[shape]()
 
 
 def model_folder(shape, home):
@@ -50,22 +98,24 @@ def model_folder(shape, home):
     folder = os.path.join(home, shape)
     if shape == "minilm" or os.path.exists(folder):
         return a.model if shape == "minilm" else folder
-    from transformers import AutoModelForSequenceClassification, BertConfig, DebertaV2Config, DistilBertConfig
-    bert = lambda h, n, heads: BertConfig(hidden_size=h, num_hidden_layers=n, num_attention_heads=heads, intermediate_size=4 * h)
-    # Of the published vocabulary, MiniLM's tokenizer uses the first quarter.
-    deberta = lambda n: DebertaV2Config(vocab_size=128100, hidden_size=768, num_hidden_layers=n, num_attention_heads=12, intermediate_size=3072,
-                                        relative_attention=True, position_buckets=256, norm_rel_ebd="layer_norm", share_att_key=True,
-                                        pos_att_type="p2c|c2p", position_biased_input=False)
-    config = {"distilbert": DistilBertConfig, "bert-base": lambda: bert(768, 12, 12), "bert-large": lambda: bert(1024, 24, 16),
-              "deberta-v3-small": lambda: deberta(6), "deberta-v3-base": lambda: deberta(12)}[shape]()
+    from transformers import AutoModelForSequenceClassification
+    config = config_of(shape)
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
         shutil.copy(os.path.join(a.model, name), folder)
+    path = os.path.join(folder, "tokenizer_config.json")
+    with open(path) as file:
+        tokenizer = json.load(file)
+    tokenizer["model_max_length"] = 8192
+    if not getattr(config, "type_vocab_size", None):
+        tokenizer["model_input_names"] = ["input_ids", "attention_mask"]
+    with open(path, "w") as file:
+        json.dump(tokenizer, file)
     return folder
 
 
 def data_folder(name, home):
-    """The folder of a dataset; `long` is synthetic and has only inputs that are truncated to 128 tokens."""
+    """The folder of a dataset; `long` is synthetic and has only inputs that are truncated."""
     if name != "long":
         return os.path.join(a.data, name)
     folder = os.path.join(home, name)
@@ -73,45 +123,52 @@ def data_folder(name, home):
     for split in ("train", "dev"):
         with open(os.path.join(folder, f"{split}.tsv"), "w") as file:
             file.write("sentence\tlabel\n")
-            file.writelines(" ".join(["good", "bad", "film"][(i * 7 + j * j) % 3] for j in range(140)) + f"\t{i % 2}\n" for i in range(512))
+            file.writelines(" ".join(["good", "bad", "film"][(i * 7 + j * j) % 3] for j in range(2100)) + f"\t{i % 2}\n" for i in range(256))
     return folder
 
 
 def glue_tui(row, precision, home):
-    name, shape, task, data, batch, steps, *_ = row
-    values = {"model": model_folder(shape, home), "task": task, "data_dir": data_folder(data, home), "max_steps": steps,
-              "per_device_train_batch_size": batch, "threads": a.threads, "max_eval_samples": 16, "precision": precision,
-              "lr_scheduler_type": "constant", "weight_decay": 0, "max_grad_norm": 0, "logging_steps": 1}
+    values = {"model": model_folder(row.shape, home), "task": row.task, "data_dir": data_folder(row.data, home), "max_steps": row.steps,
+              "per_device_train_batch_size": row.batch_size, "threads": a.threads, "max_eval_samples": 16, "precision": precision,
+              "max_seq_length": row.max_length, "lr_scheduler_type": "constant", "weight_decay": 0, "max_grad_norm": 0, "logging_steps": 1}
     finished, folder, summary, events = train(a.glue_tui, home, values)
     shutil.rmtree(folder)
     # The reference does not count the first steps either.
-    counted = [event for event in events if event.get("kind") == "step" and (event["step"] > 10 or steps <= 20)]
+    counted = [event for event in events if event.get("kind") == "step" and (event["step"] > 10 or row.steps <= 20)]
     total = lambda key: sum(event[key] for event in counted)
     return {"examples_per_second": total("examples") / total("seconds"), "tokens_per_second": total("tokens") / total("seconds"),
             "peak_memory": finished.peak_memory, "device": summary["device"], "precision": summary["precision"]}
 
 
 def pytorch(row, variant, precision, home):
-    name, shape, task, data, batch, _, steps_by_variant, *_ = row
-    out, memory, _ = run([sys.executable, a.reference, "--model", model_folder(shape, home), "--task", task, "--data", data_folder(data, home),
-                       "--skip-eval", "--fused", "--batch", str(batch), "--max-steps", str(steps_by_variant[variant]), "--threads", str(a.threads),
-                       "--precision", precision, *shlex.split(variant)])
+    out, memory, _ = run([sys.executable, a.reference, "--model", model_folder(row.shape, home), "--task", row.task, "--data", data_folder(row.data, home),
+                       "--skip-eval", "--fused", "--batch", str(row.batch_size), "--max-steps", str(row.variants[variant]), "--threads", str(a.threads),
+                       "--max-len", str(row.max_length), "--precision", precision, *shlex.split(variant)])
     result = json.loads(out.splitlines()[-1])
     return {"examples_per_second": result["examples_per_second"], "tokens_per_second": result["tokens_per_second"], "peak_memory": memory}
 
 
-def speed(row, precision, goals, home):
-    rounds = []
-    for _ in range(a.rounds or row[7]):
-        rounds.append({"glue-tui": glue_tui(row, precision, home)} | {variant: pytorch(row, variant, precision, home) for variant in row[6]})
+def speed_lines(row, precision, rounds):
+    """The rows of the results file for a training, from its rounds."""
     lines = []
-    for variant, goal in zip(row[6], goals):
+    for variant, goal in zip(row.variants, row.goals[precision]):
         ratios = lambda key: [r["glue-tui"][key] / r[variant][key] for r in rounds]
         both = lambda key: [median([r[side][key] for r in rounds], 1) for side in ("glue-tui", variant)]
-        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal}
+        lines.append({"row": f"{row.name}, {precision}, against {variant.split()[1]} batches", "goal": goal}
                      | spread(ratios("tokens_per_second")) | {key: both(key) for key in ("tokens_per_second", "examples_per_second", "peak_memory")}
                      | {"memory_ratio": median(ratios("peak_memory"))})
     return lines
+
+
+def speed(rows, home):
+    """Trains all rows in turn, round by round, so that their ratios can be compared."""
+    rounds = collections.defaultdict(list)
+    for number in range(a.rounds or max((row.rounds for row, _ in rows), default=0)):
+        for row, precision in rows:
+            if number < (a.rounds or row.rounds):
+                sides = {"glue-tui": glue_tui(row, precision, home)} | {variant: pytorch(row, variant, precision, home) for variant in row.variants}
+                rounds[row.name, precision].append(sides)
+                save(speed_lines(row, precision, rounds[row.name, precision]))
 
 
 LATENCY = """
@@ -242,10 +299,7 @@ def save(rows):
 
 is_selected = lambda name: not a.rows or any(word in name for word in a.rows)
 with tempfile.TemporaryDirectory() as home:
-    for row in SPEED:
-        for precision, goals in row[8].items():
-            if is_selected(f"{row[0]}, {precision}"):
-                save(speed(row, precision, goals, home))
+    speed([(row, precision) for row in SPEED for precision in row.goals if is_selected(f"{row.name}, {precision}")], home)
     for row in PROFILES:
         if is_selected(f"profile of {row[0]}"):
             save(profile(*row, home))

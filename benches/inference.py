@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the speed of predictions of glue-tui with ONNX Runtime, in f32 and with dynamic int8 quantization.
+"""Compares the speed of predictions of glue-tui with ONNX Runtime: both in f32, and both with dynamic int8 quantization.
 
   inference.py --glue-tui target/release/glue-tui --model MODEL --data ../shared/data --to benches/results/inference.json
 
@@ -14,7 +14,7 @@ Both sides use all threads of the machine, the same weights and the same tokeniz
 
 ONNX Runtime runs at its best: all graph optimizations, the graph as exported or with fused attention, whichever is faster on
 this machine, inputs sorted by length, and the fastest batch size. Predictions are compared line by line; for f32, a difference of
-the logits of the two classes above 1e-3 is an error.
+the logits of the two classes above 1e-3 is an error. For int8, `of_f32` compares each side with its own predictions in f32.
 
 Each round runs every side once, each round with another side first. Requires torch, transformers, onnx and onnxruntime; the
 last two and tokenizers are all that the measured side uses.
@@ -30,11 +30,14 @@ p.add_argument("--data", required=True, help="folder with SST, whose sentences a
 p.add_argument("--lines", type=int, default=100_000)
 p.add_argument("--rounds", type=int, default=5)
 p.add_argument("--rows", action="append", choices=["lines", "one sentence", "model only"], help="default: all; may be repeated")
-p.add_argument("--format", action="append", choices=["f32", "int8"], help="of ONNX Runtime; default: both; may be repeated")
+p.add_argument("--format", action="append", choices=["f32", "int8"], help="of both sides; default: both; may be repeated")
 p.add_argument("--commit", help="commit of the binary; default: the one that is checked out")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
-GLUE_TUI, FORMATS, GOAL = "glue-tui", a.format or ["f32", "int8"], {"f32": 1.3}
+FORMATS, GOAL = a.format or ["f32", "int8"], {"f32": 1.3, "int8": 1.0}
+# A side is a program and a format.
+GLUE_TUI, ONNX = "glue-tui", "ONNX Runtime"
+SIDES = [(program, format) for format in FORMATS for program in (GLUE_TUI, ONNX)]
 # glue-tui starts as many threads; `taskset` restricts both sides.
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 SENTENCE = "the plot is thin , but nobody will be bored"
@@ -60,21 +63,25 @@ def write_lines(path, count):
 
 def rounds_of(measure):
     """What `measure` returns for each side in each round."""
-    sides, rounds = [GLUE_TUI, *FORMATS], []
+    rounds = []
     for i in range(a.rounds):
-        first = i % len(sides)
-        rounds.append({side: measure(side) for side in sides[first:] + sides[:first]})
+        first = i % len(SIDES)
+        rounds.append({side: measure(*side) for side in SIDES[first:] + SIDES[:first]})
     return rounds
 
 
-def both(rounds, side, value, digits=3):
-    """The medians of a value, of glue-tui and then of the other side."""
-    return [median([value(r[name]) for r in rounds], digits) for name in (GLUE_TUI, side)]
+def both(rounds, format, value, digits=3):
+    """The medians of a value, of glue-tui and then of ONNX Runtime."""
+    return [median([value(r[program, format]) for r in rounds], digits) for program in (GLUE_TUI, ONNX)]
 
 
-def named(row, side):
-    goal = {"goal": GOAL[side]} if side in GOAL else {}
-    return {"row": f"{row}, {a.name or os.path.basename(os.path.abspath(a.model))}, against ONNX Runtime {side}"} | goal
+def ratios(rounds, format, value):
+    """The value of ONNX Runtime as a multiple of that of glue-tui."""
+    return spread([value(r[ONNX, format]) / value(r[GLUE_TUI, format]) for r in rounds])
+
+
+def named(row, format):
+    return {"row": f"{row}, {a.name or os.path.basename(os.path.abspath(a.model))}, against ONNX Runtime {format}", "goal": GOAL[format]}
 
 
 def log_odds(line):
@@ -84,37 +91,44 @@ def log_odds(line):
     return math.log(second / first), answer["tokens"], answer["label"]
 
 
-def compare(ours, theirs, side):
+def compare(xs, ys):
     """The largest difference of the logits, and the share of lines with the same label."""
-    pairs = [(log_odds(x), log_odds(y)) for x, y in zip(ours.splitlines(), theirs.splitlines(), strict=True)]
+    pairs = [(log_odds(x), log_odds(y)) for x, y in zip(xs.splitlines(), ys.splitlines(), strict=True)]
     if any(x[1] != y[1] for x, y in pairs):
-        sys.exit(f"glue-tui and ONNX Runtime {side} disagree on the number of tokens of a line")
+        sys.exit("glue-tui and ONNX Runtime disagree on the number of tokens of a line")
     largest = max(abs(x[0] - y[0]) for x, y in pairs)
-    if side == "f32" and largest > TOLERANCE:
-        sys.exit(f"the logits of glue-tui and ONNX Runtime f32 differ by up to {largest:.2g}, more than {TOLERANCE}")
     return {"largest_logit_difference": float(f"{largest:.2g}"), "same_label": round(sum(x[2] == y[2] for x, y in pairs) / len(pairs), 5)}
+
+
+def agreement(printed, format):
+    """How far the sides agree in a format, and for int8 each side with its own f32."""
+    found = compare(printed[GLUE_TUI, format], printed[ONNX, format])
+    if format == "f32" and found["largest_logit_difference"] > TOLERANCE:
+        sys.exit(f"the logits of glue-tui and ONNX Runtime f32 differ by up to {found['largest_logit_difference']}, more than {TOLERANCE}")
+    if format == "f32" or "f32" not in FORMATS:
+        return found
+    return found | {"of_f32": {program: compare(printed[program, format], printed[program, "f32"]) for program in (GLUE_TUI, ONNX)}}
 
 
 def predict_lines(folder, home):
     path, one, sample = (write_lines(os.path.join(home, name), count) for name, count in (("lines", a.lines), ("one", 1), ("sample", 256)))
-    best = {side: json.loads(run(onnx("choose", folder, "--format", side), sample).out) for side in FORMATS}
-    options = {side: ("--graph", best[side]["graph"], "--batch", best[side]["batch"]) for side in FORMATS}
-    command = {side: onnx("predict", folder, *options[side]) for side in FORMATS} | {GLUE_TUI: [a.glue_tui, "predict", folder]}
+    best = {format: json.loads(run(onnx("choose", folder, "--format", format), sample).out) for format in FORMATS}
+    command = {(ONNX, format): onnx("predict", folder, "--graph", best[format]["graph"], "--batch", best[format]["batch"]) for format in FORMATS}
+    command |= {(GLUE_TUI, format): [a.glue_tui, "predict", folder, "--precision", format] for format in FORMATS}
     printed = {}
 
-    def measure(side):
+    def measure(*side):
         finished, start = run(command[side], path), run(command[side], one)
         printed[side] = finished.out
-        print(f"{side}: {finished.seconds:.1f} s, of which start-up {start.seconds:.2f} s", file=sys.stderr, flush=True)
+        print(f"{' '.join(side)}: {finished.seconds:.1f} s, of which start-up {start.seconds:.2f} s", file=sys.stderr, flush=True)
         return {"seconds": finished.seconds, "start": start.seconds, "peak_memory": finished.peak_memory}
     rounds = rounds_of(measure)
-    after_start = lambda side: side["seconds"] - side["start"]
-    without_start = lambda side: spread([after_start(r[side]) / after_start(r[GLUE_TUI]) for r in rounds])
-    return [named(f"predict {a.lines} lines", side) | spread([r[side]["seconds"] / r[GLUE_TUI]["seconds"] for r in rounds])
-            | {"seconds": both(rounds, side, lambda s: s["seconds"], 2), "start_seconds": both(rounds, side, lambda s: s["start"]),
-               "lines_per_second": both(rounds, side, lambda s: a.lines / s["seconds"], 1), "without_start": without_start(side),
-               "peak_memory": both(rounds, side, lambda s: s["peak_memory"], 0)} | best[side] | compare(printed[GLUE_TUI], printed[side], side)
-            for side in FORMATS]
+    return [named(f"predict {a.lines} lines", format) | ratios(rounds, format, lambda s: s["seconds"])
+            | {"seconds": both(rounds, format, lambda s: s["seconds"], 2), "start_seconds": both(rounds, format, lambda s: s["start"]),
+               "lines_per_second": both(rounds, format, lambda s: a.lines / s["seconds"], 1),
+               "without_start": ratios(rounds, format, lambda s: s["seconds"] - s["start"]),
+               "peak_memory": both(rounds, format, lambda s: s["peak_memory"], 0)} | best[format] | agreement(printed, format)
+            for format in FORMATS]
 
 
 def answer_time(command):
@@ -135,18 +149,20 @@ def one_sentence(folder, home, model_only):
     path = os.path.join(home, "sentence")
     with open(path, "w") as file:
         file.write(SENTENCE + "\n")
-    graphs = {side: json.loads(run(onnx("choose", folder, "--format", side), path).out)["graph"] for side in FORMATS}
-    session = lambda side: json.loads(run(onnx("latency", folder, "--graph", graphs[side]), path).out)
+    graphs = {format: json.loads(run(onnx("choose", folder, "--format", format), path).out)["graph"] for format in FORMATS}
+    session = lambda format: json.loads(run(onnx("latency", folder, "--graph", graphs[format]), path).out)
     tokens = str(session(FORMATS[0])["tokens"])
-    bench = [a.glue_tui, "--json", "bench", "--shape", "minilm", "--lengths", tokens, "--seconds", "2", "--set", "precision=f32"]
+    bench = lambda format: json.loads(run([a.glue_tui, "--json", "bench", "--shape", "minilm", "--lengths", tokens, "--seconds", "2",
+                                           "--precision", format]).out)
 
-    def measure(side):
-        if not model_only:
-            return answer_time([a.glue_tui, "predict", folder] if side == GLUE_TUI else onnx("answer", folder, "--graph", graphs[side]))
-        return json.loads(run(bench).out)["one_input"]["median_ms"] if side == GLUE_TUI else session(side)["ms"]
-    rounds = rounds_of(measure)
-    return [named("one sentence, model only" if model_only else "one sentence", side) | spread([r[side] / r[GLUE_TUI] for r in rounds])
-            | {"ms": both(rounds, side, lambda ms: ms), "graph": graphs[side]} for side in FORMATS]
+    def measure(program, format):
+        if model_only:
+            return bench(format)["one_input"]["median_ms"] if program == GLUE_TUI else session(format)["ms"]
+        ours = [a.glue_tui, "predict", folder, "--precision", format]
+        return answer_time(ours if program == GLUE_TUI else onnx("answer", folder, "--graph", graphs[format]))
+    rounds, ms = rounds_of(measure), lambda ms: ms
+    return [named("one sentence, model only" if model_only else "one sentence", format) | ratios(rounds, format, ms)
+            | {"ms": both(rounds, format, ms), "graph": graphs[format]} for format in FORMATS]
 
 
 with tempfile.TemporaryDirectory() as home:

@@ -3,12 +3,14 @@
 mod evaluation;
 mod json;
 mod output;
+mod precision_difference;
 pub mod table;
 
 pub use evaluation::{EvalOptions, EvalRows, EvaluatedScores};
 use evaluation::{custom_spec, match_outputs};
 pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
+pub use precision_difference::PrecisionDifference;
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};
@@ -54,6 +56,8 @@ pub struct Predictor {
     labels: Vec<String>,
     /// What the logits mean.
     problem_type: ProblemType,
+    /// Precision of the matrix products.
+    precision: String,
     scale: Option<(f32, f32)>,
     name: String,
     /// The specification of the run that the model is from, if any.
@@ -64,15 +68,29 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Opens `name`: the name of a run in `runs_dir`, a run directory, a local model folder, or an id on `hub`.
+    /// Opens `name`: the name of a run in `runs_dir`, a run directory, a local model folder, or an id on `hub`. Computes in the
+    /// default precision of the device.
     ///
     /// # Errors
     /// [`Error::Model`] and [`Error::Hub`] for a model that cannot be used or fetched, [`Error::Device`] for an
     /// unavailable device.
     pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: DeviceSpec) -> Result<Self> {
+        Self::open_in(name, runs_dir, hub, (device, None))
+    }
+
+    /// As [`Predictor::open`], with the precision of the matrix products unless it is `None`.
+    ///
+    /// # Errors
+    /// Those of [`Predictor::open`], and [`Error::Usage`] for a precision that the device does not support.
+    pub fn open_in(
+        name: &str,
+        runs_dir: &Path,
+        hub: &Hub,
+        on: (DeviceSpec, Option<Precision>),
+    ) -> Result<Self> {
         start_threads()?;
         let not_found = match find(runs_dir, name) {
-            Ok(path) => return Self::open_run(&RunDir::at(path), device),
+            Ok(path) => return Self::open_run(&RunDir::at(path), on),
             Err(error) => error,
         };
         let folder = hub.model(name, "main", &mut |_: Progress| {}, &AtomicBool::new(false));
@@ -83,10 +101,10 @@ impl Predictor {
                 "the embedded encoder has no trained classification head; train one first: glue-tui train demo",
             ));
         }
-        Self::open_folder(&folder, None, device)
+        Self::open_folder(&folder, None, on)
     }
 
-    fn open_run(dir: &RunDir, device: DeviceSpec) -> Result<Self> {
+    fn open_run(dir: &RunDir, on: (DeviceSpec, Option<Precision>)) -> Result<Self> {
         let spec = dir.spec()?;
         if !dir.best().is_dir() {
             return Err(Error::model(
@@ -97,14 +115,18 @@ impl Predictor {
         check_digests(&dir.best())?;
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
         let labels = run_labels(dir, &spec);
-        Self::open_folder(&folder, Some((spec, labels)), device)
+        Self::open_folder(&folder, Some((spec, labels)), on)
     }
 
     /// Opens a folder; `run` is the specification and the labels of the run that it is from.
-    fn open_folder(folder: &ModelFolder, run: Option<(RunSpec, Labels)>, device: DeviceSpec) -> Result<Self> {
+    fn open_folder(
+        folder: &ModelFolder,
+        run: Option<(RunSpec, Labels)>,
+        (device, precision): (DeviceSpec, Option<Precision>),
+    ) -> Result<Self> {
         let scale = run.as_ref().and_then(|(_, labels)| labels.scale());
         let spec = run.map(|(spec, _)| spec);
-        let built = nn::for_inference(folder, device, None)?;
+        let built = nn::for_inference(folder, device, precision)?;
         // A run of an older version has its limit in the specification only.
         let tokenizer = match &spec {
             Some(spec) => Tokenizer::load(folder, spec.max_seq_length)?,
@@ -114,6 +136,7 @@ impl Predictor {
         Ok(Predictor {
             labels: built.labels,
             problem_type,
+            precision: built.precision,
             scale,
             engine: built.engine,
             tokenizer,
@@ -128,7 +151,7 @@ impl Predictor {
     /// Builds a model from a snapshot of a training. [`Predictor::update_weights`] takes later snapshots of the same
     /// training and is faster.
     pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
-        let Built { engine, notes, .. } = nn::build(&BuildOptions {
+        let Built { engine, notes, precision, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
             problem_type: snapshot.problem_type,
@@ -149,6 +172,7 @@ impl Predictor {
             tokenizer: Tokenizer::load(&snapshot.folder, snapshot.max_seq_length)?,
             labels: snapshot.labels.clone(),
             problem_type: snapshot.problem_type,
+            precision,
             scale: snapshot.scale,
             name: snapshot.folder.name.clone(),
             spec: None,
@@ -180,6 +204,11 @@ impl Predictor {
     /// The name of the model.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Precision of the matrix products: `f32`, `bf16`, `tf32` or `int8`.
+    pub fn precision(&self) -> &str {
+        &self.precision
     }
 
     /// The optimizer step of the weights, for a model from a snapshot.
@@ -429,7 +458,8 @@ impl Predictor {
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
         let confidence_intervals = score_intervals(task, &predictions);
-        Ok(EvaluatedScores { scores: predictions.scores(task), confidence_intervals })
+        let scores = predictions.scores(task);
+        Ok(EvaluatedScores { scores, confidence_intervals, predictions })
     }
 
     /// The task of that name, or the task of the model's run.

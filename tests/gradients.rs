@@ -30,8 +30,8 @@ const MODELS: [(&str, usize); 14] = [
     ("deberta-v3", 42),
     ("deberta-v2", 51),
     ("deberta-p2c", 44),
-    ("modernbert", 28),
-    ("modernbert-biases", 40),
+    ("modernbert", 30),
+    ("modernbert-biases", 45),
 ];
 
 /// Each model with each engine.

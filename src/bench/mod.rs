@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
 use crate::nn::{self, BuildOptions, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
-use crate::spec::{IntervalStrategy, RunSpec};
+use crate::spec::{IntervalStrategy, Precision, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -50,8 +50,9 @@ pub struct Report {
     pub lengths: String,
     /// Mean tokens per example.
     pub tokens_per_example: f64,
-    /// Speed of optimizer steps.
-    pub training: Speed,
+    /// Speed of optimizer steps; `None` with precision int8, which is for inference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Speed>,
     /// Time of a step by phase; empty if the engine does not measure it.
     pub passes: Vec<Phase>,
     /// Time of a step by kind of operation.
@@ -121,13 +122,18 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let inputs = RandomInputs { spec, options, max_length, vocab_size: config.vocab_size as u32 };
 
     let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
-    let (training, profile) = train(engine, &inputs, size)?;
+    let is_trained = spec.precision != Precision::Int8;
+    let (training, profile) = match is_trained.then(|| train(engine, &inputs, size)).transpose()? {
+        Some((speed, profile)) => (Some(speed), profile),
+        None => (None, None),
+    };
     let peak_memory = peak_memory();
     let tokens = (inputs.mean_length() * size as f64) as usize;
     let by_op = profile.and_then(|profile| profile.by_op);
     let product_gflops = by_op.map(|_| nn::matmul_rate(&config, tokens, &precision, spec.threads) / 1e9);
     let gemm_gflops = by_op.map(|_| nn::gemm_crate_rate(&config, tokens, spec.threads) / 1e9);
-    let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
+    let (step, steps) =
+        training.map_or((f64::NAN, f64::NAN), |speed| (speed.median_ms / 1e3, speed.rounds as f64));
     let passes = profile.map_or_else(Vec::new, |profile| phases(&profile.by_phase, steps));
     let phases = by_op.map_or_else(Vec::new, |by_op| operations(&by_op, steps));
     let gflops = by_op.map(|by_op| (by_op.matmul.flops + by_op.attention.flops) / steps / step / 1e9);
@@ -139,6 +145,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     };
     let inference = infer(engine, &inputs, spec.per_device_eval_batch_size, options.seconds)?;
     let one_input = infer(engine, &inputs, 1, options.seconds.min(3.0))?;
+    let measured = training.unwrap_or(inference);
     Ok(Report {
         shape: options.shape.name,
         device,
@@ -147,7 +154,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         parameters: trainable_parameters,
         batch: size,
         lengths: options.lengths.to_string(),
-        tokens_per_example: training.tokens_per_second / training.examples_per_second,
+        tokens_per_example: measured.tokens_per_second / measured.examples_per_second,
         training,
         passes,
         phases,

@@ -1,4 +1,4 @@
-//! `train --resume` as a task of a batch system: it waits for the files of the run, goes on with the sweep of a trial, and is
+//! `train --resume` as a task of a batch system: it waits for the files of the run, continues the sweep of a trial, and is
 //! requeued.
 
 use super::args::GlobalArgs;

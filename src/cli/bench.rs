@@ -15,7 +15,11 @@ pub(super) fn bench(global: &GlobalArgs, args: &BenchArgs) -> Result<()> {
     let max_length = ("max_seq_length".to_owned(), "8192".to_owned());
     let sets: Vec<_> =
         [batch, max_length].into_iter().chain(args.set.iter().cloned()).chain(device).collect();
-    let spec = spec::built_in("bench").with(&sets)?;
+    let mut spec = spec::built_in("bench").with(&sets)?;
+    if let Some(precision) = args.precision {
+        // Training does not support all of them.
+        spec.precision = precision;
+    }
     let shape = shape(&args.shape).ok_or_else(|| Error::Usage(format!("unknown shape {}", args.shape)))?;
     let options = Options {
         shape,
@@ -40,10 +44,13 @@ fn report_text(report: &Report) -> String {
             &format!("{}, {parameters} parameters, random weights, {}", report.shape, report.precision),
         ),
         row("inputs", &format!("{} tokens: {:.1} per example", report.lengths, report.tokens_per_example)),
-        row("training", &speed(report.training, &format!("step of {}", report.batch))),
-        row("inference", &speed(report.inference, "batch")),
-        row("one input", &format!("{:.2} ms (median)", report.one_input.median_ms)),
     ];
+    head.extend(report.training.map(|training| {
+        let step = format!("step of {}", report.batch);
+        row("training", &speed(training, &step))
+    }));
+    head.push(row("inference", &speed(report.inference, "batch")));
+    head.push(row("one input", &format!("{:.2} ms (median)", report.one_input.median_ms)));
     if let (Some(whole), Some(alone), Some(share)) =
         (report.gflops, report.product_gflops, report.share_of_products)
     {

@@ -2,10 +2,10 @@
 
 use super::args::{ControlAction, ControlArgs, GlobalArgs};
 use super::output;
-use super::run_printer::seed_prefix;
 use crate::error::Result;
 use crate::event::{Command, Event};
 use crate::run::{self, CommandAck, PendingCommand, message};
+use serde::Serialize;
 use serde_json::json;
 
 pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
@@ -15,20 +15,30 @@ pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
         let sent = json!({ "command": command, "obeyed": false });
         return if global.json { output::json_line(&sent) } else { Ok(()) };
     }
-    // A process trains each seed.
-    let has_several = pending.len() > 1;
+    // A seed may end before it has executed the command; the others are waited for.
+    let mut result = Ok(());
     for pending in pending {
-        let seed = if has_several { seed_prefix(pending.dir()) } else { String::new() };
-        let ack = pending.wait()?;
-        if global.json {
-            output::json_line(&ack)?;
-            continue;
+        let seed = pending.seed();
+        match pending.wait() {
+            Ok(ack) if global.json => output::json_line(&Acknowledged { seed, ack })?,
+            Ok(CommandAck { step, command, settings }) => {
+                let event = Event::Command { step, command, settings, replayed: false, error: None };
+                let seed = seed.map_or(String::new(), |seed| format!("[seed {seed}] "));
+                output::stdout_line(format!("{seed}{}", message::line(&event).unwrap_or_default()))?;
+            }
+            Err(error) => result = result.and(Err(error)),
         }
-        let CommandAck { step, command, settings } = ack;
-        let text = message::line(&Event::Command { step, command, settings, replayed: false, error: None });
-        output::stdout_line(format!("{seed}{}", text.unwrap_or_default()))?;
     }
-    Ok(())
+    result
+}
+
+/// An acknowledgement, with the seed where a process trains each seed of the run.
+#[derive(Serialize)]
+struct Acknowledged {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(flatten)]
+    ack: CommandAck,
 }
 
 fn command(action: &ControlAction) -> Result<Command> {

@@ -15,9 +15,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
-    let device = global.device.unwrap_or_default();
-    let hub = Hub::from_env();
-    let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
+    let on = (global.device.unwrap_or_default(), args.precision);
+    let mut predictor = Predictor::open_in(&args.model, &global.runs_dir, &Hub::from_env(), on)?;
     predictor.notes().iter().for_each(output::stderr_line);
     if let Some(input) = &args.input {
         let columns =

@@ -106,7 +106,7 @@ fn report(output: &TrainOutput, is_json: bool) -> Result<()> {
             "stopped after saving a checkpoint; resume with: glue-tui train --resume {}",
             output.dir.display()
         ))),
-        // The sweep of a paused trial goes on without it.
+        // The sweep of a paused trial continues without it.
         Status::Stopped | Status::Finished => Ok(()),
     }
 }

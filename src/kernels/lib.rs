@@ -18,6 +18,7 @@ pub mod dropout;
 pub mod element_type;
 pub mod embedding;
 pub mod huge_pages;
+pub mod int8;
 mod math;
 pub mod matmul;
 pub mod norm;

@@ -5,7 +5,9 @@
 //! shard.
 
 use super::element_type::ElementType;
+use super::int8::{self, Epilogue, Int8Kernel, QuantizedMatrix, QuantizedRows};
 use super::packed::{Operand, PackedGemm};
+use crate::Cpu;
 use crate::op_cost::OpCost;
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -52,6 +54,8 @@ impl MatmulBackend {
 #[derive(Debug)]
 pub struct Matmul {
     backend: MatmulBackend,
+    /// The rows of the last [`Matmul::quantize`].
+    quantized: QuantizedRows,
     /// Number of threads that share a product.
     pub threads: usize,
     /// Cost of all products.
@@ -73,12 +77,12 @@ pub struct WeightGrad<'a> {
 impl Matmul {
     /// Matrix products on one thread.
     pub fn new(backend: MatmulBackend) -> Self {
-        Matmul { backend, threads: 1, cost: OpCost::default() }
+        Matmul { backend, quantized: QuantizedRows::default(), threads: 1, cost: OpCost::default() }
     }
 
     /// y (rows, outputs) = x (rows, inputs) · Wᵀ
     pub fn forward(&mut self, y: &mut [f32], x: &[f32], weight: WeightMatrix<'_>) {
-        let Matmul { backend, threads, cost } = self;
+        let Matmul { backend, threads, cost, .. } = self;
         let WeightMatrix { data, outputs, inputs } = weight;
         cost.measure(2 * x.len() * outputs, || match backend {
             MatmulBackend::Packed(gemm) => {
@@ -92,6 +96,20 @@ impl Matmul {
         });
     }
 
+    /// Quantizes `x` (rows, inputs) for [`Matmul::forward_int8`].
+    pub fn quantize(&mut self, x: &[f32], inputs: usize) {
+        let Matmul { quantized, cost, .. } = self;
+        cost.measure(0, || quantized.quantize(Cpu::detect(), x, inputs));
+    }
+
+    /// y (rows, outputs) = `epilogue`(x Wᵀ), for the rows of the last [`Matmul::quantize`].
+    pub fn forward_int8(&mut self, y: &mut [f32], weight: &QuantizedMatrix, epilogue: Epilogue<'_>) {
+        let Matmul { quantized, threads, cost, .. } = self;
+        cost.measure(2 * y.len() * weight.inputs(), || {
+            int8::product(Int8Kernel::fastest(), y, quantized, weight, (epilogue, *threads));
+        });
+    }
+
     /// d_x (rows, inputs) = d_y (rows, outputs) · W, added to `d_x` if `accumulate`.
     pub fn backward_input(
         &mut self,
@@ -100,7 +118,7 @@ impl Matmul {
         weight: WeightMatrix<'_>,
         accumulate: bool,
     ) {
-        let Matmul { backend, threads, cost } = self;
+        let Matmul { backend, threads, cost, .. } = self;
         let WeightMatrix { data, outputs, inputs } = weight;
         cost.measure(2 * d_y.len() * inputs, || match backend {
             MatmulBackend::Packed(gemm) => {
@@ -117,7 +135,7 @@ impl Matmul {
 
     /// Computes several weight gradients in parallel, added to their `d_w` if `accumulate`.
     pub fn backward_weights(&mut self, mut gradients: Vec<WeightGrad<'_>>, accumulate: bool) {
-        let Matmul { backend, threads, cost } = self;
+        let Matmul { backend, threads, cost, .. } = self;
         let (backend, threads) = (*backend, *threads);
         let flops = gradients.iter().map(WeightGrad::flops).sum();
         cost.measure(flops, || {

@@ -121,9 +121,13 @@ impl std::fmt::Debug for Built {
 /// initialized.
 ///
 /// # Errors
-/// An invalid setting, an unknown or missing device, a folder that does not hold a model of a supported family.
+/// An invalid setting, a precision that is for inference only, an unknown or missing device, a folder that does not hold a model
+/// of a supported family.
 pub fn build(options: &BuildOptions<'_>) -> Result<Built> {
     validate(options)?;
+    if options.precision == Precision::Int8 {
+        return Err(Error::Usage("precision int8 is for inference; train in f32 or bf16".into()));
+    }
     let config = read_config(options)?;
     let stored = StoredModel::open(options.folder, &config)?;
     load(options, &config, stored)
@@ -157,12 +161,16 @@ pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
     assemble(options, config, &specs, &weights, LoadReport { missing, ..LoadReport::default() })
 }
 
-/// Builds an engine for a finished classifier, with its own labels.
+/// Builds an engine for a finished classifier, with its own labels. `precision` is the default of the device if `None`.
 ///
 /// # Errors
-/// Those of [`build`]; weights that lack the classification head, since its logits would be random; label names that do
+/// Those of [`build`], training excepted; precision int8 on another device than the CPU; weights that lack the classification head, since its logits would be random; label names that do
 /// not fit the head.
-pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<usize>) -> Result<Built> {
+pub fn for_inference(
+    folder: &ModelFolder,
+    device: DeviceSpec,
+    precision: Option<Precision>,
+) -> Result<Built> {
     let config = ModelConfig::read(folder)?;
     let stored = StoredModel::open(folder, &config)?;
     let untrained = |missing: &str| {
@@ -185,11 +193,11 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         classifier_dropout: None,
         optimizer: OptimizerConfig::default(),
         device,
-        precision: Precision::Auto,
+        precision: precision.unwrap_or(Precision::Auto),
         engine: EngineChoice::Auto,
         max_examples_per_pass: usize::MAX,
         max_tokens_per_pass: None,
-        threads,
+        threads: None,
         can_check_engine: false,
     };
     validate(&options)?;
@@ -316,6 +324,24 @@ fn checked_engine(
     self_check::select(config, head, weights, &make_reference, &make_fast)
 }
 
+/// The device of the engine. With precision int8, `auto` is the CPU.
+///
+/// # Errors
+/// [`Error::Usage`] if neither device nor engine supports int8.
+fn device_for(options: &BuildOptions<'_>) -> Result<DeviceSpec> {
+    let BuildOptions { precision, device, engine, .. } = options;
+    match (precision, device) {
+        (Precision::Int8, _) if *engine == EngineChoice::Plain => Err(Error::Usage(
+            "precision int8 needs the fast engine; set engine to \"auto\", or precision to f32".into(),
+        )),
+        (Precision::Int8, DeviceSpec::Auto | DeviceSpec::Cpu) => Ok(DeviceSpec::Cpu),
+        (Precision::Int8, DeviceSpec::Cuda(_) | DeviceSpec::Metal) => Err(Error::Usage(format!(
+            "precision int8 is for the CPU; set device to cpu instead of {device}, or precision to f32 or bf16"
+        ))),
+        _ => Ok(*device),
+    }
+}
+
 /// A note when the engine's precision differs from the requested one.
 fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String> {
     let (requested, reason) = match options.precision {
@@ -326,7 +352,7 @@ fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String>
             ("bf16", "this device computes in f32 (bf16 needs a CPU with avx512_bf16, or a GPU)")
         }
         Precision::Tf32 => ("tf32", "only NVIDIA GPUs support it; this device computes in f32"),
-        Precision::F32 | Precision::Auto => return None,
+        Precision::F32 | Precision::Int8 | Precision::Auto => return None,
     };
     (requested != precision).then(|| format!("precision = \"{requested}\" is not available: {reason}"))
 }
@@ -347,7 +373,7 @@ fn assemble(
     weights: &Weights,
     report: LoadReport,
 ) -> Result<Built> {
-    let mut context = device::open(options.device, options.threads)?;
+    let mut context = device::open(device_for(options)?, options.threads)?;
     let limits = MicroBatchLimits {
         max_examples: options.max_examples_per_pass.max(1),
         max_tokens: options.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),

@@ -13,9 +13,9 @@ pub fn cuda_toolkit() -> Option<&'static str> {
     None
 }
 
-/// The precisions of matrix products that the CPU supports, by their values of the key `precision`.
+/// The precisions of matrix products that the CPU supports, by their names; int8 in inference only.
 pub fn precisions() -> &'static [&'static str] {
-    if fast::has_bf16() { &["f32", "bf16"] } else { &["f32"] }
+    if fast::has_bf16() { &["f32", "bf16", "int8"] } else { &["f32", "int8"] }
 }
 
 /// The instruction set that the kernels of the CPU engine use: `AVX-512`, `AVX2`, `NEON` or `plain`.

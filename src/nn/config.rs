@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use kernels::activation::Activation;
 use keys::Keys;
-pub(crate) use layer_attention::LayerAttention;
+pub(crate) use layer_attention::{LayerAttention, LayerAttentions};
 use serde_json::{Map, Value, json};
 
 /// Configuration of a model.
@@ -45,7 +45,7 @@ pub struct ModelConfig {
     /// Width of the feed-forward network.
     pub intermediate: usize,
     /// Which tokens each layer attends to, and its rotary positions.
-    pub(crate) layer_attention: Vec<LayerAttention>,
+    pub(crate) layer_attentions: LayerAttentions,
     /// Rows of the position embedding, if the model has one; otherwise the longest input.
     pub max_positions: usize,
     /// Rows of the position embedding; 0 if the model has none.
@@ -192,6 +192,11 @@ impl ModelConfig {
         }
     }
 
+    /// Which tokens a layer attends to, and its rotary positions.
+    pub(crate) fn layer_attention(&self, layer: usize) -> LayerAttention {
+        self.layer_attentions.of(layer)
+    }
+
     /// Whether modules have biases.
     pub(crate) fn has_bias(&self, site: BiasSite) -> bool {
         !self.without_bias.contains(&site)
@@ -318,7 +323,7 @@ impl Keys<'_> {
             sharing,
             heads,
             intermediate: self.size(&[keys.intermediate])?,
-            layer_attention: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
+            layer_attentions: self.layer_attention(architecture, sharing.layers(), (hidden, heads))?,
             max_positions,
             position_rows: if has_positions { max_positions } else { 0 },
             first_position: self.first_position(architecture.positions, padding_id, max_positions)?,

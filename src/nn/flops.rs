@@ -2,7 +2,7 @@
 //! does.
 
 use super::architecture::Pooling;
-use super::config::{LayerAttention, ModelConfig};
+use super::config::ModelConfig;
 use crate::batch::Batch;
 use kernels::tiled_attention::pairs;
 
@@ -24,17 +24,18 @@ pub fn step_flops(config: &ModelConfig, labels: usize, batch: &Batch) -> f64 {
     let relative = terms * positions as f64 * h * h;
     let keys_values = 2.0 * h * h;
     let rest = 2.0 * h * h + up * h + i * h;
-    let layer = |(index, layer): (usize, &LayerAttention)| {
+    let layer = |index: usize| {
+        let window = config.layer_attention(index).window;
         let is_first_only = index + 1 == config.layers && config.pooling == Pooling::FirstToken;
         let pairs = |bounds: &[usize]| {
             let keys = bounds[1] - bounds[0];
-            pairs(if is_first_only { 1 } else { keys }, keys, layer.window)
+            pairs(if is_first_only { 1 } else { keys }, keys, window)
         };
         let pairs: usize = batch.offsets.windows(2).map(pairs).sum();
         let rows = if is_first_only { examples } else { t };
         t * keys_values + rows * rest + (2.0 + terms) * pairs as f64 * h + relative
     };
-    let layers: f64 = config.layer_attention.iter().enumerate().map(layer).sum();
+    let layers: f64 = (0..config.layers).map(layer).sum();
     let head = examples * h * (h + labels as f64);
     let has_projection = config.names().projection.is_some();
     let projection = if has_projection { t * config.embedding_size as f64 * h } else { 0.0 };

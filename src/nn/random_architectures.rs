@@ -48,9 +48,9 @@ const LAYER_ATTENTION: LayerAttentionKeys = LayerAttentionKeys {
     local_theta: ("local_theta", 100.0),
 };
 
-/// What differs from BERT, each part on its own. Rotary positions come with windows, since both are for attention in
-/// tiles, which has no bias of relative positions.
-fn architectures() -> impl Strategy<Value = &'static Architecture> {
+/// How tokens are numbered with what is added to scores, whether there are segments, the id of the padding token, and the
+/// projection of the embeddings. Attention with rotary positions has no bias of relative positions.
+fn embeddings() -> impl Strategy<Value = ((Positions, AttentionBias), (bool, Option<u32>), Projection)> {
     let relative = AttentionBias::RelativeBuckets { module: "encoder.relative", size_key: "buckets" };
     let disentangled = AttentionBias::Disentangled(DisentangledModules {
         embeddings: "encoder.positions",
@@ -58,7 +58,6 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         key: "attention.self.pos_key_proj",
         query: "attention.self.pos_query_proj",
     });
-    let padding = prop_oneof![Just(None), (0u32..9).prop_map(Some)];
     let positions = prop::sample::select(vec![
         (Positions::Absolute, AttentionBias::None),
         (Positions::Absolute, relative),
@@ -69,22 +68,31 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         (Positions::Rotary, AttentionBias::None),
         (Positions::Rotary, AttentionBias::None),
     ]);
+    let padding = prop_oneof![Just(None), (0u32..9).prop_map(Some)];
     let projection = prop::sample::select(vec![
         Projection::None,
         Projection::IfSizesDiffer("encoder.projection"),
         Projection::Always("encoder.projection"),
         Projection::BeforeNorm("encoder.projection"),
     ]);
-    let embeddings = (positions, (any::<bool>(), padding), projection);
+    (positions, (any::<bool>(), padding), projection)
+}
+
+/// The structure of the layers; whether they share parameters, have queries, keys and values in one matrix, and have
+/// biases only where a key says so; and where dropout applies.
+fn layers() -> impl Strategy<Value = (LayerStructure, [bool; 3], Vec<DropoutSite>)> {
     let structure = (
         prop::sample::select(vec![NormPosition::Post, NormPosition::Pre]),
         prop::sample::select(vec![FeedForward::Plain, FeedForward::Gated]),
     );
-    let layers = (
-        structure,
-        [any::<bool>(), any::<bool>(), any::<bool>()],
-        prop::sample::subsequence(SITES.to_vec(), 0..=SITES.len()),
-    );
+    let structure =
+        structure.prop_map(|(norm_position, feed_forward)| LayerStructure { norm_position, feed_forward });
+    let sites = prop::sample::subsequence(SITES.to_vec(), 0..=SITES.len());
+    (structure, [any::<bool>(), any::<bool>(), any::<bool>()], sites)
+}
+
+/// What differs from BERT, each part on its own. Rotary positions come with windows.
+fn architectures() -> impl Strategy<Value = &'static Architecture> {
     let head = (
         prop::sample::select(vec![
             PoolerActivation::Tanh,
@@ -94,10 +102,9 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         ]),
         any::<bool>(),
     );
-    (embeddings, layers, head).prop_map(move |(embeddings, layers, (pooler_activation, has_pooler_norm))| {
+    (embeddings(), layers(), head).prop_map(|(embeddings, layers, (pooler_activation, has_pooler_norm))| {
         let ((positions, attention_bias), (has_segments, padding), projection) = embeddings;
-        let ((norm_position, feed_forward), [is_shared, has_one_qkv, has_bias_keys], sites) = layers;
-        let layer_structure = LayerStructure { norm_position, feed_forward };
+        let (layer_structure, [is_shared, has_one_qkv, has_bias_keys], sites) = layers;
         let mut architecture = Architecture {
             positions,
             layer_structure,
@@ -115,13 +122,13 @@ fn architectures() -> impl Strategy<Value = &'static Architecture> {
         if projection != Projection::None {
             keys.embedding_size = Some(("embedding_size", Some(8)));
         }
-        if attention_bias == disentangled {
+        if matches!(attention_bias, AttentionBias::Disentangled(_)) {
             keys.position_embedding = Some("position_biased_input");
             keys.pooler_dropout = Some(("pooler_dropout", 0.0));
         }
         let names = &mut architecture.names;
         names.embeddings.projection = projection;
-        names.final_norm = (norm_position == NormPosition::Pre).then_some("encoder.norm");
+        names.final_norm = (layer_structure.norm_position == NormPosition::Pre).then_some("encoder.norm");
         names.pooler_norm = has_pooler_norm.then_some("pooler.norm");
         if positions == Positions::Rotary {
             names.embeddings.positions = None;

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::{Scores, SplitName};
 use crate::spec::{RunSpec, built_in};
 use crate::stats::ConfidenceInterval;
+use crate::train::Predictions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -34,6 +35,8 @@ pub struct EvaluatedScores {
     pub scores: Scores,
     /// The interval of each score that has one, for the rows as a sample.
     pub confidence_intervals: BTreeMap<Metric, ConfidenceInterval>,
+    /// The logits and targets of the rows of the split.
+    pub predictions: Predictions,
 }
 
 /// Which rows of a split are evaluated.

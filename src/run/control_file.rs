@@ -151,9 +151,9 @@ impl PendingCommand {
         Ok(PendingCommand { dir, command, logs })
     }
 
-    /// The directory of the run or the seed that it was sent to.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+    /// The seed that it was sent to, if a process trains each seed of the run.
+    pub fn seed(&self) -> Option<u64> {
+        self.dir.own_seed()
     }
 
     /// Waits for the acknowledgement. The run executes commands between two steps.

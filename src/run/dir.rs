@@ -176,7 +176,7 @@ impl RunDir {
         [self.spec_file(), self.events_file(), self.checkpoints()].into_iter().any(exists)
     }
 
-    /// The run directories of seeds in it, whatever its specification says.
+    /// The run directories of seeds in it, in the order of the seeds, whatever its specification says.
     ///
     /// # Errors
     /// [`Error::Read`] when the directory cannot be read.
@@ -188,7 +188,13 @@ impl RunDir {
                 seeds.push(RunDir(entry.path()));
             }
         }
+        seeds.sort_by_cached_key(|seed| (seed.own_seed(), seed.name()));
         Ok(seeds)
+    }
+
+    /// The seed in the name of the directory, if it is that of a seed.
+    pub(super) fn own_seed(&self) -> Option<u64> {
+        self.name().strip_prefix(RunDir::SEED)?.parse().ok()
     }
 
     /// Removes what killed processes left in the directory. Only for the process that holds the lock of the run.

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::spec::RunSpec;
 use crate::train::{Summary, score_interval};
+use std::cmp::Ordering;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,8 +39,13 @@ pub fn list(runs_dir: &Path) -> Result<Vec<RunRow>> {
             rows.extend(row_with_tasks(&entry.path(), &tasks));
         }
     }
-    rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
+    rows.sort_by(newest_first);
     Ok(rows)
+}
+
+/// The order of the list.
+pub(super) fn newest_first(a: &RunRow, b: &RunRow) -> Ordering {
+    b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name))
 }
 
 /// The run directory that `name` refers to: a run directory, the name of a run, the name of an experiment (its
@@ -83,17 +89,21 @@ pub fn row(dir: &Path) -> Option<RunRow> {
     row_with_tasks(dir, &dir.parent().map(TaskList::read).unwrap_or_default())
 }
 
-/// [`row`], with the tasks of the runs directory.
-pub fn row_with_tasks(dir: &Path, tasks: &TaskList) -> Option<RunRow> {
+fn row_with_tasks(dir: &Path, tasks: &TaskList) -> Option<RunRow> {
+    let mut row = row_of_files(dir)?;
+    tasks.apply(&mut row);
+    Some(row)
+}
+
+/// [`row`], as its files say, without its tasks in Slurm.
+pub(super) fn row_of_files(dir: &Path) -> Option<RunRow> {
     // A link whose target is missing, as on a disk that is not mounted, may be one to a run.
     if let (Ok(link), Err(error)) = (dir.symlink_metadata(), dir.metadata()) {
         return link.is_symlink().then(|| unreadable(dir, &Error::reading(dir)(error)));
     }
     let dir = RunDir::at(dir);
     let lock = if is_training(&dir) { LockState::Held } else { LockState::Free };
-    let mut row = read_row(&dir, lock)?;
-    tasks.apply(&mut row);
-    Some(row)
+    read_row(&dir, lock)
 }
 
 /// [`row`] for a run whose lock this process holds, so that nobody trains it.

@@ -70,7 +70,14 @@ choices! {
         Tf32 = "tf32",
         /// bfloat16: 16 bits with the exponent range of f32.
         Bf16 = "bf16",
+        /// 8-bit integers, by dynamic quantization. For inference on the CPU.
+        Int8 = "int8",
     }
+}
+
+impl Precision {
+    /// The names of the values that training supports.
+    pub const TRAINING_NAMES: &'static [&'static str] = &["auto", "f32", "tf32", "bf16"];
 }
 
 choices! {

@@ -347,7 +347,7 @@ static KEYS: &[Key] = &[
     Key::required(
         "machine",
         field!(precision),
-        ValueKind::Choice(Precision::NAMES),
+        ValueKind::Choice(Precision::TRAINING_NAMES),
         "auto",
         "Number format of the matrix products: f32, bf16, or tf32 on NVIDIA GPUs; auto is f32.",
     )

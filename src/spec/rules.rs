@@ -1,5 +1,6 @@
 //! Rules between the values of a specification, one small function per rule.
 
+use super::choices::Precision;
 use super::key::Key;
 use super::keys::{key_named, keys};
 use super::kind::{ValueKind, list};
@@ -21,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 14] = [
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
     ("text_pair_column", text_pair_column_needs_text_column),
@@ -33,6 +34,7 @@ const RULES: [(&str, Rule); 13] = [
     ("class_weights", class_weights_need_classes),
     ("class_weights", class_weights_are_as_many_as_classes),
     ("label_column", label_columns_are_distinct),
+    ("precision", training_supports_precision),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
 ];
@@ -190,6 +192,12 @@ fn class_weights_are_as_many_as_classes(spec: &RunSpec) -> Option<String> {
     })
 }
 
+fn training_supports_precision(spec: &RunSpec) -> Option<String> {
+    (spec.precision == Precision::Int8).then(|| {
+        "int8 is for inference (`--precision int8` of predict, eval and bench); train in f32 or bf16".into()
+    })
+}
+
 fn one_example_fits(spec: &RunSpec) -> Option<String> {
     let (tokens, length) = (spec.max_tokens_per_batch?, spec.max_seq_length);
     (tokens < length).then(|| {
@@ -214,12 +222,13 @@ mod tests {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 5] = [
+        let changes: [(&str, Change); 6] = [
             ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
             ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
             ("label_smoothing_factor", |spec| {
                 (spec.task, spec.label_smoothing_factor) = ("stsb".parse().unwrap(), 0.1);
             }),
+            ("precision", |spec| spec.precision = Precision::Int8),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
             ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
         ];

@@ -38,7 +38,7 @@ pub use checkpoint::{CheckpointProgress, checkpoint_progress};
 pub use control::{Control, Handle, control};
 pub use evaluate::evaluate;
 pub use metric_rows::MetricRows;
-pub use multi_label_scores::sigmoid;
+pub use multi_label_scores::{is_predicted, sigmoid};
 pub use plan::Plan;
 pub use predictions::Predictions;
 pub use resources::{Resources, resolve};

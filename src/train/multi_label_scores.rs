@@ -6,7 +6,7 @@ use crate::event::{ClassScores, Scores};
 use serde::{Deserialize, Serialize};
 
 /// Whether a label with this logit is predicted: its probability is above 0.5.
-pub(super) fn is_predicted(logit: f32) -> bool {
+pub fn is_predicted(logit: f32) -> bool {
     logit > 0.0
 }
 

@@ -7,25 +7,23 @@ use std::path::PathBuf;
 /// The disk space of the listed runs.
 #[derive(Default)]
 pub(super) struct DiskCache {
-    runs: Vec<PathBuf>,
     known: HashMap<PathBuf, (DiskStamp, DiskUse)>,
 }
 
 impl DiskCache {
-    /// Takes the listed runs, and gives them their disk space as far as it is known.
-    pub(super) fn fill(&mut self, rows: &mut [RunRow]) {
-        self.runs = rows.iter().filter(|row| row.problem.is_none()).map(|row| row.dir.clone()).collect();
-        let listed: HashSet<&PathBuf> = rows.iter().map(|row| &row.dir).collect();
-        self.known.retain(|dir, _| listed.contains(dir));
+    /// Gives runs their disk space as far as it is known.
+    pub(super) fn fill(&self, rows: &mut [RunRow]) {
         for row in rows {
             row.disk = self.known.get(&row.dir).map(|(_, disk)| *disk);
         }
     }
 
-    /// Measures the runs that may have changed; returns those that have.
-    pub(super) fn measure(&mut self) -> Vec<(PathBuf, DiskUse)> {
+    /// Measures the listed runs that may have changed; returns those that have.
+    pub(super) fn measure(&mut self, rows: &[RunRow]) -> Vec<(PathBuf, DiskUse)> {
+        let listed: HashSet<&PathBuf> = rows.iter().map(|row| &row.dir).collect();
+        self.known.retain(|dir, _| listed.contains(dir));
         let mut changed = Vec::new();
-        for dir in &self.runs {
+        for dir in rows.iter().filter(|row| row.problem.is_none()).map(|row| &row.dir) {
             let run = RunDir::at(dir);
             let stamp = DiskStamp::of(&run);
             let known = self.known.get(dir);
@@ -57,11 +55,14 @@ mod tests {
         cache.fill(&mut rows);
         assert_eq!(rows[0].disk, None);
         let all = DiskUse { bytes: 4, prunable_bytes: 4 };
-        assert_eq!(cache.measure(), [(dir.clone(), all)]);
-        assert_eq!(cache.measure(), []);
+        assert_eq!(cache.measure(&rows), [(dir.clone(), all)]);
+        assert_eq!(cache.measure(&rows), []);
         cache.fill(&mut rows);
         assert_eq!(rows[0].disk, Some(all));
         std::fs::remove_dir_all(dir.join("checkpoints")).unwrap();
-        assert_eq!(cache.measure(), [(dir, DiskUse::default())]);
+        assert_eq!(cache.measure(&rows), [(dir, DiskUse::default())]);
+        assert_eq!(cache.measure(&[]), []);
+        cache.fill(&mut rows);
+        assert_eq!(rows[0].disk, None, "a run that is not listed is forgotten");
     }
 }

@@ -12,22 +12,19 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::executor::TaskList;
-use crate::run::sweep::{SweepDir, SweepReport, SweepRow, newest_sweep_of};
+use crate::run::sweep::{SweepDir, SweepList, SweepReport, SweepRow, newest_sweep_of};
 use crate::run::{
-    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, is_training, list, reproduced, row_with_tasks,
-    seed_dirs, unreadable,
+    NotesEdit, RunChanges, RunDir, RunRow, RunWatcher, delete, edit_notes, reproduced, seed_dirs,
 };
 use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-/// Runs in training whose logs are read in a second.
-const MAX_READ: usize = 32;
+/// The least time between two polls of the runs.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A job of the [`FileWorker`].
 pub(super) enum FileJob {
@@ -70,12 +67,12 @@ pub(super) struct FileWorker {
     is_follow_pending: Arc<AtomicBool>,
     /// The same for [`FileJob::PollRuns`].
     is_poll_pending: Arc<AtomicBool>,
-    /// The runs that were listed last, and the names in their directory.
-    listed: (Vec<RunRow>, BTreeSet<OsString>),
-    /// The tasks in Slurm when they were listed.
-    tasks: TaskList,
-    /// The number of running runs that were read, so that each is read in turn.
-    read: usize,
+    watcher: RunWatcher,
+    /// When the runs were polled last.
+    polled: Option<Instant>,
+    sweeps: SweepList,
+    /// The sweeps that were sent last.
+    sent_sweeps: Vec<SweepRow>,
 }
 
 impl Worker for FileWorker {
@@ -163,7 +160,7 @@ impl Worker for FileWorker {
                 self.list();
             }
             FileJob::MeasureDisk => {
-                let changed = self.disk.measure();
+                let changed = self.disk.measure(self.watcher.rows());
                 if !changed.is_empty() {
                     self.send(Msg::DiskMeasured(changed));
                 }
@@ -183,8 +180,9 @@ impl Worker for FileWorker {
     }
 
     fn recover(&mut self) {
-        // A history that was only partly updated is wrong.
+        // A history or a list that was only partly updated is wrong.
         self.cache = HistoryCache::default();
+        self.watcher = RunWatcher::new(self.options.runs_dir.clone());
     }
 }
 
@@ -193,15 +191,16 @@ impl FileWorker {
     pub(super) fn new(options: Options, messages: Sender<Msg>, pending: [Arc<AtomicBool>; 2]) -> Self {
         let [is_follow_pending, is_poll_pending] = pending;
         FileWorker {
+            watcher: RunWatcher::new(options.runs_dir.clone()),
             options,
             messages,
             cache: HistoryCache::default(),
             disk: DiskCache::default(),
             is_follow_pending,
             is_poll_pending,
-            listed: (Vec::new(), BTreeSet::new()),
-            tasks: TaskList::default(),
-            read: 0,
+            polled: None,
+            sweeps: SweepList::default(),
+            sent_sweeps: Vec::new(),
         }
     }
 
@@ -234,78 +233,51 @@ impl FileWorker {
     }
 
     fn list_runs(&mut self) -> Vec<RunRow> {
-        let runs_dir = &self.options.runs_dir;
-        let names = names(runs_dir);
-        self.tasks = TaskList::read(runs_dir);
-        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        let mut runs = self.watcher.list().to_vec();
         self.disk.fill(&mut runs);
-        self.listed = (runs.clone(), names);
         runs
     }
 
-    /// Sends the runs if those that are being trained have changed, or if there are other runs or tasks. Only the logs of
-    /// runs that are being trained are read, of many only some each time: they may be on a disk that a cluster shares.
+    /// Sends the runs that have changed. A timer asks for it once a second, for the list and for the Sweep screen.
     fn poll_runs(&mut self) {
-        if names(&self.options.runs_dir) != self.listed.1 || self.tasks.has_changed(&self.options.runs_dir) {
-            let runs = self.list_runs();
-            self.send_sweeps();
-            self.send(Msg::RunsChanged(runs));
+        if self.polled.is_some_and(|polled| polled.elapsed() < POLL_INTERVAL) {
             return;
         }
-        let mut is_changed = false;
-        let is_running = |run: &&mut RunRow| run.status == RunStatus::Running;
-        let count = self.listed.0.iter().filter(|run| run.status == RunStatus::Running).count();
-        let first = if count > MAX_READ { self.read % count } else { 0 };
-        self.read = first + MAX_READ;
-        for run in self.listed.0.iter_mut().filter(is_running).skip(first).take(MAX_READ) {
-            let new = row_with_tasks(&run.dir, &self.tasks).map(|new| RunRow { disk: run.disk, ..new });
-            if let Some(new) = new.filter(|new| new != run) {
-                *run = new;
-                is_changed = true;
-            }
+        self.polled = Some(Instant::now());
+        let RunChanges { mut changed, removed } = self.watcher.poll();
+        if changed.is_empty() && removed.is_empty() {
+            return;
         }
-        if is_changed {
-            let mut runs = self.listed.0.clone();
-            self.disk.fill(&mut runs);
-            self.send_sweeps();
-            self.send(Msg::RunsChanged(runs));
-        }
+        self.disk.fill(&mut changed);
+        self.send(Msg::RunsChanged(RunChanges { changed, removed }));
+        self.send_sweeps();
     }
 
-    /// Sends the sweeps with what the listed runs say about their trials.
-    fn send_sweeps(&self) {
+    /// Sends the sweeps with what the listed runs say about their trials, if they have changed.
+    fn send_sweeps(&mut self) {
         // Sweeps that cannot be listed are not shown; their trials are listed as runs.
-        let rows = SweepRow::all(&self.options.runs_dir, &self.listed.0).unwrap_or_default();
-        self.send(Msg::SweepsListed(rows));
+        let rows = self.sweeps.rows(&self.options.runs_dir, self.watcher.rows()).unwrap_or_default();
+        if rows != self.sent_sweeps {
+            self.sent_sweeps.clone_from(&rows);
+            self.send(Msg::SweepsListed(rows));
+        }
     }
 
-    /// The trials of a sweep. Those that may have changed since the runs were listed are read again.
+    /// The trials of a sweep, as the listed runs say, which are polled while the sweep is shown.
     fn load_sweep(&mut self, source: &SweepSource) -> Result<SweepReport> {
-        let runs_dir = self.options.runs_dir.clone();
+        let runs_dir = &self.options.runs_dir;
         let dir = match source {
-            SweepSource::Named(name) => SweepDir::at(&runs_dir, name),
+            SweepSource::Named(name) => SweepDir::at(runs_dir, name),
             SweepSource::OfExperiment(experiment) => {
-                newest_sweep_of(&runs_dir, experiment)?.ok_or_else(|| {
+                newest_sweep_of(runs_dir, experiment)?.ok_or_else(|| {
                     Error::Usage(format!(
                         "the experiment {experiment} has no sweep yet; start it on the Runs screen"
                     ))
                 })?
             }
         };
-        if names(&runs_dir) != self.listed.1 {
-            self.list_runs();
-        }
-        let is_of_sweep =
-            |run: &&mut RunRow| run.trial.as_ref().is_some_and(|trial| trial.sweep == dir.name());
-        for run in self.listed.0.iter_mut().filter(is_of_sweep) {
-            let is_over = matches!(run.status, RunStatus::Finished | RunStatus::Failed);
-            if run.status == RunStatus::Running || !is_over && is_training(&RunDir::at(&run.dir)) {
-                let disk = run.disk;
-                *run = row_with_tasks(&run.dir, &self.tasks)
-                    .map_or_else(|| run.clone(), |new| RunRow { disk, ..new });
-            }
-        }
-        SweepReport::read(dir, &self.listed.0)
+        self.poll_runs();
+        SweepReport::read(dir, self.watcher.rows())
     }
 
     fn probes_file(&self) -> PathBuf {
@@ -318,10 +290,4 @@ impl FileWorker {
         let file = experiments.save(name, changes, target)?;
         Ok(std::path::absolute(&file).unwrap_or(file))
     }
-}
-
-/// The names in a directory, without the hidden ones.
-fn names(dir: &Path) -> BTreeSet<OsString> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name()).filter(|name| !name.to_string_lossy().starts_with('.')).collect()
 }

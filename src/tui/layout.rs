@@ -26,7 +26,12 @@ pub fn has_data_rows((columns, rows): (u16, u16)) -> bool {
 /// From this many columns on, table and charts of the Sweep screen are side by side.
 pub const SWEEP_SIDE_BY_SIDE: u16 = 100;
 /// From this many rows on, the Sweep screen has table, chart and keys one above the other.
-pub const SWEEP_THREE_ROWS: u16 = 36;
+const SWEEP_THREE_ROWS: u16 = 39;
+/// Whether the Sweep screen has a pane of the keys beside the chart.
+pub fn has_sweep_keys((columns, rows): (u16, u16)) -> bool {
+    columns >= SWEEP_SIDE_BY_SIDE || rows >= SWEEP_THREE_ROWS
+}
+
 /// From this many columns on, columns, data and experiment of the Open screen are side by side.
 pub const OPEN_WIDE: u16 = 110;
 /// From this many columns on, probes and history of the Infer screen are side by side.

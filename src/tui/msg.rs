@@ -23,7 +23,7 @@ use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::suggestions::Suggestions;
 use crate::run::sweep::{SweepReport, SweepRow};
-use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunEvent, RunRow};
+use crate::run::{DiskUse, NotesEdit, PruneScope, Reproduction, RunChanges, RunEvent, RunRow};
 use crate::spec::{RunSpec, SaveTarget};
 use crate::terminal_caps::Background;
 use std::path::PathBuf;
@@ -50,10 +50,7 @@ pub enum Msg {
         runs: Vec<RunRow>,
     },
     /// Runs have changed or were added.
-    RunsChanged(
-        /// The runs, newest first.
-        Vec<RunRow>,
-    ),
+    RunsChanged(RunChanges),
     /// The sweeps were listed.
     SweepsListed(
         /// The sweeps, newest first.

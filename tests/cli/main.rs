@@ -7,6 +7,7 @@ mod compare;
 mod failures;
 #[cfg(unix)]
 mod live;
+mod precision;
 mod predict_files;
 mod runs;
 mod sweep;

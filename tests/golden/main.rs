@@ -4,6 +4,7 @@
 #[path = "../backends/mod.rs"]
 mod backends;
 mod files;
+mod int8;
 mod numbers;
 
 use backends::Backend;

@@ -429,8 +429,7 @@ def folders(vocab):
     yield "mpnet-cased", mpnet | config(do_lower_case=False, tokenizer_class="MPNetTokenizerFast", mask_token="<mask>", strip_accents=False)
     yield "mpnet-json", {"config.json": mpnet["config.json"], "tokenizer.json": {"added_tokens": numbered([(n, added("<s>")), (n + 1, added("</s>")), (n + 2, added("<pad>")), (n + 3, added("<mask>", lstrip=True))])}}
     # Transformers ignores the class of this model_type.
-    modernbert = {"config.json": {"model_type": "modernbert", "max_position_embeddings": 512}}
-    yield "modernbert-word-pieces", js | modernbert | config(tokenizer_class="GemmaTokenizerFast")
+    yield "fast-modernbert", js | {"config.json": {"model_type": "modernbert"}} | config(tokenizer_class="GemmaTokenizerFast")
     yield "electra-of-type", txt | {"config.json": {"model_type": "electra"}}
     yield "error-lower-case", txt | config(do_lower_case=None), "do_lower_case"
     yield "error-truncation-side", txt | config(truncation_side="middle"), "truncation_side"

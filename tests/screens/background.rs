@@ -4,7 +4,7 @@ use super::fixtures::*;
 
 use glue_tui::event::{Command, Event, Saved};
 use glue_tui::run::history::History;
-use glue_tui::run::{RunRow, RunStatus};
+use glue_tui::run::{RunChanges, RunRow, RunStatus};
 use glue_tui::tui::msg::{Effect, HandOverError, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
@@ -117,7 +117,7 @@ fn running_run_and_its_preview_stay_current() {
     let mut changed = rows(&[2]);
     changed[2].steps = 337;
     changed[2].progress = 0.674;
-    update(&mut app, Msg::RunsChanged(changed));
+    update(&mut app, Msg::RunsChanged(RunChanges { changed, removed: Vec::new() }));
     assert_shows(&app, "step 337 of 500");
     assert_eq!(app.runs.run().unwrap().dir, dir, "the cursor stays");
     // The history of a run that is not under the cursor is not its preview.

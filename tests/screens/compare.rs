@@ -3,12 +3,12 @@
 use super::fixtures::*;
 
 use glue_tui::catalog::{Metric, SplitName};
-use glue_tui::run::RunStatus;
 use glue_tui::run::comparison::{
     Comparison, Detectable, Difference, MetricComparison, PlanDecision, PlanState, SeedRun, Side, SideScore,
     Test,
 };
 use glue_tui::run::queue::QueueEntry;
+use glue_tui::run::{RunChanges, RunStatus};
 use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::stats::{ConfidenceInterval, FurtherSeeds, RandomEffects, VarianceComponent};
 use glue_tui::tui::msg::{Effect, Msg};
@@ -248,7 +248,8 @@ fn verdict_is_computed_for_the_pair_and_offers_further_seeds() {
     assert_eq!(press_keys(&mut app, "k"), [Effect::CompareRuns(first_pair())]);
     let mut list = runs();
     list[3].status = RunStatus::Finished;
-    assert_eq!(update(&mut app, Msg::RunsChanged(list)), [Effect::CompareRuns(first_pair())]);
+    let changes = RunChanges { changed: list, removed: Vec::new() };
+    assert_eq!(update(&mut app, Msg::RunsChanged(changes)), [Effect::CompareRuns(first_pair())]);
     let now = app.now;
     let requests = update(&mut app, Msg::Tick(now));
     assert!(!requests.iter().any(|effect| matches!(effect, Effect::CompareRuns(_))), "{requests:?}");

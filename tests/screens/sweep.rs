@@ -134,6 +134,18 @@ fn sweep_screen_grouped_with_the_best_so_far() {
 }
 
 #[test]
+fn small_terminal_has_importance_and_reasons_instead_of_a_chart() {
+    let mut app = tuned(80, 24);
+    press_keys(&mut app, "<tab><tab>");
+    assert_shows(&app, "so far over optimizer steps");
+    press_keys(&mut app, "<tab>Gkk");
+    assert_shows(&app, "Rank correlation with the score");
+    assert_shows(&app, "the loss of step 17 is NaN");
+    press_keys(&mut app, "<tab>");
+    assert_shows(&app, "Best accuracy by learning_rate");
+}
+
+#[test]
 fn sweeps_on_the_runs_screen() {
     snapshot("runs-sweeps", |width, height| {
         let mut app = tuned(width, height);

@@ -87,6 +87,7 @@ impl FakeSlurm {
     }
 
     /// Lets a program fail as without a scheduler.
+    #[allow(dead_code, reason = "the tests of the interface do not lose programs")]
     pub(crate) fn lose(&self, program: &str) {
         let text =
             "#!/bin/bash\necho 'error: Unable to contact slurm controller (connect failure)' >&2\nexit 1\n";

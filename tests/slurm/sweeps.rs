@@ -3,11 +3,19 @@
 
 use super::fake::{FakeSlurm, forget_interval};
 use super::workspace::{Workspace, end, is_finished, logged_steps, send_signal, summary, wait_until};
+use glue_tui::event::Command;
+use glue_tui::run::PendingCommand;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-const SWEEP: &str = "learning_rate = [1e-6, 1e-5, 1e-4, 1e-3]\nscheduler = \"asha\"\nreduction_factor = 2\n";
+/// One of the first trials is promoted, and not the last one.
+const SWEEP: &str = "learning_rate = [1e-3, 1e-4, 1e-5, 1e-6]\nscheduler = \"asha\"\nreduction_factor = 4\n";
+
+/// One evaluation in each epoch of so many steps. A promoted trial trains three epochs up to its next rung, which takes longer
+/// than a command needs to reach it.
+const EVAL_STEPS: u64 = 800;
+const LONG: &str = "max_train_samples = 3200\neval_steps = 800\n";
 
 struct Fixture {
     fake: FakeSlurm,
@@ -46,7 +54,7 @@ impl Fixture {
         let task = self.start(self.trials.len() - 1);
         let of_others = || self.trials[..self.trials.len() - 1].iter().find(|dir| attempts(dir) == 2);
         wait_until("a trial is promoted", || {
-            of_others().is_some_and(|dir| logged_steps(dir).last().is_some_and(|step| *step > 105))
+            of_others().is_some_and(|dir| logged_steps(dir).last().is_some_and(|step| *step > EVAL_STEPS + 5))
         });
         (task, of_others().unwrap().clone())
     }
@@ -70,7 +78,7 @@ fn lines(dir: &Path, kind: &str) -> usize {
 
 #[test]
 fn jobs_of_paused_trials_train_what_is_promoted_also_after_a_requeue() {
-    let fixture = submitted("max_steps = 1600\neval_steps = 100\nsave_steps = 400");
+    let fixture = submitted(&format!("{LONG}max_steps = 3200"));
     fixture.pause_first_trials();
     // As after a requeue: the trial stays paused, and no other one can be promoted yet.
     let again = end(fixture.start(0)).success();
@@ -109,15 +117,17 @@ fn jobs_of_paused_trials_train_what_is_promoted_also_after_a_requeue() {
 
 #[test]
 fn promoted_trial_that_is_cancelled_is_not_trained_on() {
-    let fixture = submitted("max_steps = 100000\neval_steps = 100");
+    let fixture = submitted(&format!("{LONG}max_steps = 100000"));
     fixture.pause_first_trials();
     let (task, promoted) = fixture.start_until_promotion();
+    let name = promoted.file_name().unwrap().to_str().unwrap();
+    // Otherwise it could reach its next rung first.
+    PendingCommand::send(&promoted, Command::Pause).unwrap().remove(0).wait().unwrap();
     // Its own job has ended.
     let index = fixture.trials.iter().position(|dir| *dir == promoted).unwrap();
     fixture.fake.set_state(&format!("101|{index}|"), "COMPLETED|None");
     forget_interval(&fixture.workspace.runs());
     fixture.workspace.list();
-    let name = promoted.file_name().unwrap().to_str().unwrap();
     fixture.workspace.run(&["cancel", name]).success();
     let result = end(task);
     assert_eq!(result.code, Some(130), "{}", result.stderr);
@@ -137,7 +147,8 @@ fn sweep_is_cancelled_and_submitted_as_a_whole() {
     let left = workspace.run(&["submit", &sweep, "--dry-run"]).success();
     assert!(left.stdout.contains("--array=0-0"), "{}", left.stdout);
     let cancelled = workspace.run(&["cancel", "tune"]).success();
-    assert_eq!(cancelled.paths(), fixture.trials[1..]);
+    let cancelled: Vec<PathBuf> = cancelled.paths().iter().map(|run| workspace.path().join(run)).collect();
+    assert_eq!(cancelled, fixture.trials[1..]);
     assert_eq!(fake.calls("scancel"), ["scancel 101_0", "scancel 101_1 101_2 101_3"]);
     assert!(workspace.list().iter().all(|row| row["status"] == "stopped"));
     assert!(workspace.run(&["cancel", &sweep]).failure(2).contains("neither submitted nor queued"));

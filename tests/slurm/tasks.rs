@@ -4,6 +4,7 @@ use super::fake::FakeSlurm;
 use super::workspace::{
     CommandResult, Workspace, end, is_finished, logged_steps, send_signal, summary, wait_until, weights,
 };
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -178,7 +179,8 @@ fn command_reaches_all_seeds_that_are_tasks() {
     let halved = fixture.workspace.run(&["control", "a", "halve"]).success().stdout;
     assert!(halved.contains("[seed 7] ") && halved.contains("[seed 8] "), "{halved}");
     let acks = fixture.workspace.run(&["control", "a", "stop", "--json"]).success().stdout;
-    assert_eq!(acks.lines().count(), 2, "{acks}");
+    let of_seed = |line: &str| serde_json::from_str::<Value>(line).unwrap()["seed"].as_u64();
+    assert_eq!(acks.lines().map(of_seed).collect::<Vec<_>>(), [Some(7), Some(8)], "{acks}");
     for task in tasks {
         assert_eq!(end(task).code, Some(130));
     }

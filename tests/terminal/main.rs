@@ -3,8 +3,11 @@
 #![cfg(unix)]
 
 mod background;
+mod cluster;
 mod compare;
 mod copying;
+#[path = "../slurm/fake.rs"]
+mod fake;
 mod faults;
 mod open;
 mod palette;
@@ -12,6 +15,7 @@ mod pty;
 mod resize;
 mod runs;
 mod signals;
+mod sweep;
 
 use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};

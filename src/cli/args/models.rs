@@ -3,7 +3,8 @@
 use super::assignment::assignment;
 use crate::catalog::{LabelMap, SHAPES};
 use crate::event::SplitName;
-use clap::builder::PossibleValuesParser;
+use crate::spec::Precision;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,6 +29,9 @@ pub struct EvalArgs {
     /// Labels of the model and those of the task that they stand for, where the names differ
     #[arg(long, value_name = "A=B,…", value_parser = LabelMap::from_str)]
     pub label_map: Option<LabelMap>,
+    /// Number format of the matrix products, as in predict; also evaluates in f32 and counts the labels that differ
+    #[arg(long, value_name = "PRECISION", value_parser = precision())]
+    pub precision: Option<Precision>,
     /// Name the files of task custom, for example --set validation_file=dev.csv; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
@@ -45,6 +49,9 @@ pub struct PredictArgs {
     /// Print word attributions: the contribution of each word to the logit, by integrated gradients
     #[arg(long, conflicts_with = "input")]
     pub explain: bool,
+    /// Number format of the matrix products; int8 quantizes them dynamically, on the CPU [default: that of the device]
+    #[arg(long, value_name = "PRECISION", value_parser = precision())]
+    pub precision: Option<Precision>,
     /// Classify the rows of a file: CSV, TSV, JSON Lines or Parquet
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub input: Option<PathBuf>,
@@ -87,12 +94,19 @@ pub struct BenchArgs {
     /// Duration of the training measurement, and of the inference measurement
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub seconds: f64,
+    /// Number format of the matrix products; int8 measures inference only [default: f32]
+    #[arg(long, value_name = "PRECISION", value_parser = precision())]
+    pub precision: Option<Precision>,
     /// Also measure each kernel of the engine
     #[arg(long)]
     pub kernels: bool,
     /// Override a key, for example --set precision=bf16; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
+}
+
+fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::NAMES).try_map(|name| name.parse::<Precision>())
 }
 
 fn shapes() -> impl Iterator<Item = &'static str> {

@@ -14,6 +14,34 @@ pub(crate) struct LayerAttention {
     pub(crate) rope_theta: Option<f64>,
 }
 
+/// The attention of each layer of a model. Files name any number of layers, so it has no entry for each of them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum LayerAttentions {
+    /// The same in all layers.
+    Same(LayerAttention),
+    /// One in each `every` layers, the first among them, is `full`, others are `sliding`.
+    Periodic { full: LayerAttention, sliding: LayerAttention, every: usize },
+    /// As listed.
+    Listed(Vec<LayerAttention>),
+}
+
+impl LayerAttentions {
+    /// The attention of a layer.
+    pub(crate) fn of(&self, layer: usize) -> LayerAttention {
+        match self {
+            LayerAttentions::Same(all) => *all,
+            LayerAttentions::Periodic { full, every, .. } if layer.is_multiple_of(*every) => *full,
+            LayerAttentions::Periodic { sliding, .. } => *sliding,
+            LayerAttentions::Listed(layers) => layers.get(layer).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Whether no layer has a window or rotary positions.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == LayerAttentions::Same(LayerAttention::default())
+    }
+}
+
 /// The types of layers, by their names in `layer_types`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LayerType {
@@ -39,9 +67,9 @@ impl Keys<'_> {
         architecture: &Architecture,
         layers: usize,
         (hidden, heads): (usize, usize),
-    ) -> Result<Vec<LayerAttention>> {
+    ) -> Result<LayerAttentions> {
         let Some(keys) = architecture.keys.layer_attention else {
-            return Ok(vec![LayerAttention::default(); layers]);
+            return Ok(LayerAttentions::Same(LayerAttention::default()));
         };
         self.check_head_size(hidden, heads)?;
         // `ModernBertConfig` sets half the window from this key.
@@ -58,7 +86,11 @@ impl Keys<'_> {
             LayerType::Full => full,
             LayerType::Sliding => sliding,
         };
-        Ok(self.layer_types(keys, layers)?.into_iter().map(of_type).collect())
+        if let Some(types) = self.layer_types(keys, layers)? {
+            return Ok(LayerAttentions::Listed(types.into_iter().map(of_type).collect()));
+        }
+        let every = self.size_or(keys.global_every.0, keys.global_every.1)?;
+        Ok(LayerAttentions::Periodic { full, sliding, every })
     }
 
     /// The halves of a head are rotated against each other.
@@ -82,13 +114,9 @@ impl Keys<'_> {
         }
     }
 
-    fn layer_types(&self, keys: LayerAttentionKeys, layers: usize) -> Result<Vec<LayerType>> {
-        let Some((name, value)) = self.find(&[keys.layer_types]) else {
-            let every = self.size_or(keys.global_every.0, keys.global_every.1)?;
-            let of_layer =
-                |layer: usize| if layer.is_multiple_of(every) { LayerType::Full } else { LayerType::Sliding };
-            return Ok((0..layers).map(of_layer).collect());
-        };
+    /// The listed types, if the file has them.
+    fn layer_types(&self, keys: LayerAttentionKeys, layers: usize) -> Result<Option<Vec<LayerType>>> {
+        let Some((name, value)) = self.find(&[keys.layer_types]) else { return Ok(None) };
         let Some(types) = value.as_array().filter(|types| types.len() == layers) else {
             return Err(self.error(format_args!(
                 "{name} is {value}; expected a list with a type for each of the {layers} layers"
@@ -101,7 +129,7 @@ impl Keys<'_> {
                 "{name} has {value}; supported are \"full_attention\" and \"sliding_attention\""
             ))),
         };
-        types.iter().map(of_value).collect()
+        types.iter().map(of_value).collect::<Result<_>>().map(Some)
     }
 
     /// The base of the rotary positions of a type of layer: that in `rope_parameters`, or else that of its own key.

@@ -124,8 +124,11 @@ fn keys_of_modernbert_are_read() {
     let config = parse(MODERNBERT).expect("a configuration");
     let full = LayerAttention { window: None, rope_theta: Some(160_000.0) };
     let sliding = LayerAttention { window: Some(64), rope_theta: Some(10_000.0) };
-    assert_eq!(config.layer_attention[..5], [full, sliding, sliding, full, sliding]);
-    assert_eq!((config.layer_attention.len(), config.max_tokens(), config.type_vocab), (22, 8192, 0));
+    let first: Vec<_> = (0..5).map(|layer| config.layer_attention(layer)).collect();
+    assert_eq!(first, [full, sliding, sliding, full, sliding]);
+    assert_eq!((config.layers, config.max_tokens(), config.type_vocab), (22, 8192, 0));
+    let layers = modernbert(r#""num_hidden_layers": 4000000000"#).expect("a configuration").layers;
+    assert_eq!(layers, 4_000_000_000, "no list of layers");
     assert_eq!((config.layer_norm_eps, config.pooling), (1e-5, Pooling::Mean));
     assert_eq!((config.pooler_activation, config.initializer_cutoff), (PoolerActivation::Gelu, 2.0));
     let all = [BiasSite::Norm, BiasSite::Attention, BiasSite::FeedForward, BiasSite::Pooler];
@@ -139,21 +142,22 @@ fn keys_of_modernbert_are_read() {
         r#""layer_types": null, "global_attn_every_n_layers": null, "global_rope_theta": 7, "rope_parameters":
         {"full_attention": {"rope_theta": 160000.0, "rope_type": "default"}, "sliding_attention": null}"#,
     );
-    assert_eq!(new.expect("a configuration").layer_attention, config.layer_attention);
+    assert_eq!(new.expect("a configuration").layer_attentions, config.layer_attentions);
     let types = vec!["sliding_attention"; 22];
     let all_local = modernbert(&format!(
         r#""layer_types": {types:?}, "local_attention": 7, "attention_dropout": 0.25, "mlp_dropout": 0.5,
         "embedding_dropout": 0.125, "norm_bias": true, "classifier_activation": "tanh", "classifier_pooling": "cls""#
     ));
     let config = all_local.expect("a configuration");
-    assert_eq!(config.layer_attention, [LayerAttention { window: Some(3), ..sliding }; 22]);
+    let local = LayerAttention { window: Some(3), ..sliding };
+    assert_eq!(config.layer_attentions, LayerAttentions::Listed(vec![local; 22]));
     let sites = [DropoutSite::Attention, DropoutSite::AttentionOutput, DropoutSite::Activation];
     assert_eq!(sites.map(|site| config.dropout_rate(site)), [0.25, 0.25, 0.5]);
     let sites = [DropoutSite::Embeddings, DropoutSite::FeedForward, DropoutSite::Classifier];
     assert_eq!(sites.map(|site| config.dropout_rate(site)), [0.125, 0.0, 0.0]);
     assert_eq!(config.without_bias, all[1..]);
     assert_eq!((config.pooler_activation, config.pooling), (PoolerActivation::Tanh, Pooling::FirstToken));
-    let window = modernbert(r#""sliding_window": 9"#).expect("a configuration").layer_attention[1].window;
+    let window = modernbert(r#""sliding_window": 9"#).expect("a configuration").layer_attention(1).window;
     assert_eq!(window, Some(9));
 }
 
@@ -168,6 +172,10 @@ fn unsupported_values_of_modernbert_are_named() {
         (r#""rope_parameters": {"rope_theta": 5.0}"#, "rope_parameters has the key rope_theta"),
         (
             r#""rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2.0}}"#,
+            "rope_parameters.full_attention.rope_type is \"linear\"",
+        ),
+        (
+            r#""rope_parameters": {"full_attention": {"rope_type": "default", "factor": 2.0}}"#,
             "rope_parameters.full_attention.factor is 2.0",
         ),
         (

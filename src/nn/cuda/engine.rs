@@ -117,7 +117,7 @@ impl<D: Device> CudaEngine<D> {
     /// Number format of the layers' GEMMs: `f32`, `tf32` or `bf16`.
     pub(super) fn precision(&self) -> &'static str {
         match self.precision {
-            Precision::Auto | Precision::F32 => "f32",
+            Precision::Auto | Precision::F32 | Precision::Int8 => "f32",
             Precision::Tf32 => "tf32",
             Precision::Bf16 => "bf16",
         }

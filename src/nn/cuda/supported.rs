@@ -42,3 +42,32 @@ pub(super) fn unsupported(config: &ModelConfig) -> Error {
     );
     Error::model(&config.model, problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::architecture::ARCHITECTURES;
+
+    #[test]
+    fn other_families_are_refused_by_name() {
+        for architecture in ARCHITECTURES {
+            let model_type = architecture.model_type;
+            let config = format!(
+                r#"{{"model_type": "{model_type}", "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2,
+                "num_attention_heads": 2, "intermediate_size": 16, "hidden_dim": 16, "max_position_embeddings": 8,
+                "type_vocab_size": 2, "pad_token_id": 1}}"#
+            );
+            let config = ModelConfig::parse("m", config.as_bytes()).expect("a configuration");
+            let problem = check_supported(&config).err().map(|error| error.to_string());
+            if ["bert", "distilbert"].contains(&model_type) {
+                assert_eq!(problem, None);
+            } else {
+                let problem = problem.expect("an error");
+                assert!(
+                    problem.contains(&format!("does not support model_type \"{model_type}\"")),
+                    "{problem}"
+                );
+            }
+        }
+    }
+}

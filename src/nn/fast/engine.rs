@@ -2,6 +2,7 @@
 
 use super::chunks::{Chunk, chunks};
 use super::gradients::Gradients;
+use super::int8::{self, QuantizedWeights};
 use super::layout::Layout;
 use super::loss::LossConfig;
 use super::memory_plan::memory_plan;
@@ -27,6 +28,7 @@ use kernels::adamw::{AdamWStep, ParamSlices, sum_of_squares};
 use kernels::dropout::Dropout;
 use kernels::element_type::ElementType;
 use kernels::huge_pages::zeros;
+use kernels::int8::Int8Kernel;
 use kernels::matmul::{Matmul, MatmulBackend};
 use kernels::op_cost::OpCost;
 use kernels::packed::PackedGemm;
@@ -48,6 +50,8 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
+    /// The matrices of the layers with precision int8.
+    quantized: Option<QuantizedWeights>,
     gradients: Gradients,
     word_grad: SparseEmbeddingGrad,
     shards: Vec<Shard>,
@@ -78,6 +82,9 @@ impl FastEngine {
             Precision::Bf16 if PackedGemm::detect(ElementType::Bf16).is_some() => ElementType::Bf16,
             _ => ElementType::F32,
         };
+        if precision == Precision::Int8 {
+            int8::check_supported(config)?;
+        }
         let length = layout.len();
         let mut engine = FastEngine {
             config: config.clone(),
@@ -91,6 +98,7 @@ impl FastEngine {
             // Most rows of the word embedding never get moments.
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
+            quantized: (precision == Precision::Int8).then(QuantizedWeights::default),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
             word_grad: SparseEmbeddingGrad::new(
                 (config.vocab_size, config.embedding_size),
@@ -110,16 +118,39 @@ impl FastEngine {
     pub(crate) fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        let extension = PackedGemm::detect(self.element_type).and_then(PackedGemm::name);
+        let extension = match self.quantized {
+            Some(_) => Int8Kernel::fastest().name(),
+            None => PackedGemm::detect(self.element_type).and_then(PackedGemm::name),
+        };
         let extension = extension.map_or(String::new(), |name| format!(" with {name}"));
         format!("cpu, {threads} thread{plural}, {}{extension}", self.cpu.name())
     }
 
-    /// Precision of the matrix products of the encoder: `f32` or `bf16`.
+    /// Precision of the matrix products of the encoder: `f32`, `bf16` or `int8`.
     pub(crate) fn precision(&self) -> &'static str {
         match self.element_type {
+            _ if self.quantized.is_some() => "int8",
             ElementType::F32 => "f32",
             ElementType::Bf16 => "bf16",
+        }
+    }
+
+    /// Checks that the engine has a backward pass.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with precision int8.
+    fn check_backward(&self, what: &str) -> Result<()> {
+        if self.quantized.is_none() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!("precision int8 has no gradients, which {what} need; use f32 or bf16")))
+    }
+
+    /// Quantizes new weights with precision int8.
+    fn quantize(&mut self) {
+        let FastEngine { quantized, pool, layout, weights, .. } = self;
+        if let Some(quantized) = quantized {
+            *quantized = pool.install(|| QuantizedWeights::new(layout, weights));
         }
     }
 
@@ -140,7 +171,7 @@ impl FastEngine {
         let mut logits = Vec::with_capacity(input.batch.len() * layout.labels());
         let class_weights = self.optimizer.class_weights.as_deref();
         let pass = Pass {
-            model: Model { cpu: *cpu, config, layout, weights },
+            model: Model { cpu: *cpu, config, layout, weights, quantized: None },
             dropout: Some(Dropout::new(self.seed, input.step)),
             objective: Objective::Loss(LossConfig {
                 scale: 1.0 / loss_denominator(input.batch, layout.labels(), class_weights) as f32,
@@ -285,6 +316,7 @@ fn copy_to_arena(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
 
 impl Engine for FastEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
+        self.check_backward("training steps")?;
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
         let (loss, logits) = self.forward_backward(input);
@@ -295,6 +327,7 @@ impl Engine for FastEngine {
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
+        self.check_backward("training steps")?;
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
         let (has_moments, by_phase) = (self.word_grad.has_moments.clone(), self.by_phase);
@@ -312,10 +345,15 @@ impl Engine for FastEngine {
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
-        let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
-        let model = Model { cpu: *cpu, config, layout, weights };
+        let FastEngine { config, layout, cpu, weights, quantized, shards, pool, limits, .. } = self;
+        let quantized = quantized.as_ref();
+        let model = Model { cpu: *cpu, config, layout, weights, quantized };
+        let max_tokens = match quantized {
+            Some(_) => limits.max_tokens.min(int8::MAX_TOKENS * shards.len()),
+            None => limits.max_tokens,
+        };
         let mut rows = Vec::with_capacity(batch.len());
-        for micro_batch in batch.micro_batches(usize::MAX, limits.max_tokens) {
+        for micro_batch in batch.micro_batches(usize::MAX, max_tokens) {
             let shard_batches = micro_batch.split_by_tokens(shards.len());
             let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             pool.install(|| {
@@ -332,9 +370,10 @@ impl Engine for FastEngine {
     }
 
     fn input_gradients(&mut self, input: Interpolation<'_>, class: usize) -> Result<InputGradients> {
+        self.check_backward("word attributions")?;
         check_interpolation(&self.config, self.layout.labels(), &input, class)?;
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
-        let model = Model { cpu: *cpu, config, layout, weights };
+        let model = Model { cpu: *cpu, config, layout, weights, quantized: None };
         let mut result = InputGradients::default();
         for micro_batch in input.batch.micro_batches(usize::MAX, limits.max_tokens) {
             let shard_batches = micro_batch.split_by_tokens(shards.len());
@@ -376,6 +415,7 @@ impl Engine for FastEngine {
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.specs(), weights)?;
         copy_to_arena(&self.layout, weights, &mut self.weights);
+        self.quantize();
         Ok(())
     }
 
@@ -389,6 +429,7 @@ impl Engine for FastEngine {
         let words = self.layout.words.clone();
         self.word_grad.find_moments(&self.first_moments[words.clone()], &self.second_moments[words]);
         self.updates = state.updates;
+        self.quantize();
         Ok(())
     }
 

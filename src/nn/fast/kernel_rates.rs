@@ -178,11 +178,12 @@ impl Bench<'_> {
         let config = self.config;
         let heads =
             HeadShape { count: config.heads, size: config.head_size(), max_positions: config.max_positions };
-        let (is_local, traffic) = (|layer: &&LayerAttention| layer.window.is_some(), 5 * context.len());
-        let layers = &config.layer_attention;
+        let traffic = 5 * context.len();
+        let is_local = |layer: &LayerAttention| layer.window.is_some();
+        let mut layers = (0..config.layers).map(|layer| config.layer_attention(layer));
         let kinds = [
-            ("attention", "attention, gradient", layers.iter().find(|layer| !is_local(layer))),
-            ("local attention", "local attention, gradient", layers.iter().find(is_local)),
+            ("attention", "attention, gradient", layers.clone().find(|layer| !is_local(layer))),
+            ("local attention", "local attention, gradient", layers.find(is_local)),
         ];
         for (forward, backward, layer) in kinds {
             let Some(layer) = layer else { continue };

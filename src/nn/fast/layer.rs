@@ -1,5 +1,6 @@
 //! The operations of an encoder layer on the CPU; [`crate::nn::encoder_layer`] says in which order.
 
+use super::int8::QuantizedWeights;
 use super::layer_buffers::LayerBuffers;
 use super::layer_sizes::LayerSizes;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
@@ -16,6 +17,7 @@ use kernels::activation::{activate, activate_backward, activate_gated, activate_
 use kernels::adamw::add_assign;
 use kernels::attention::{Attention, AttentionBatch, AttentionGrads, HeadShape, Qkv};
 use kernels::dropout::{self, Dropout, Site};
+use kernels::int8::Epilogue;
 use kernels::matmul::{Matmul, WeightMatrix};
 use kernels::norm::{
     DropoutMask, LayerNorm, add_column_sums, apply_dropout, dropout_add, dropout_add_norm,
@@ -37,6 +39,8 @@ pub(super) struct Layer<'a> {
     pub(super) rotary_table: Option<&'a RotaryTable>,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
+    /// The matrices that products use instead, in inference only.
+    pub(super) quantized: Option<&'a QuantizedWeights>,
     /// Dropout masks; `None` disables dropout.
     pub(super) dropout: Option<Dropout>,
 }
@@ -123,13 +127,23 @@ impl Layer<'_> {
 
     /// A matrix of the layer.
     fn matrix(&self, matrix: Matrix) -> WeightMatrix<'_> {
+        WeightMatrix::new(self.slice(self.range(matrix)), matrix.inputs(self.config))
+    }
+
+    /// Whether the product that computes the input of the activation function computes its output too: with int8, unless there
+    /// are gates.
+    fn is_activated_by_product(&self) -> bool {
+        self.quantized.is_some() && !self.sizes().is_gated()
+    }
+
+    /// Where a matrix is in the arena.
+    fn range(&self, matrix: Matrix) -> &Range<usize> {
         let LayerRanges { attention_out, up, down, .. } = self.params;
-        let range = match matrix {
+        match matrix {
             Matrix::AttentionOut => &attention_out.weight,
             Matrix::Up => &up.weight,
             Matrix::Down => &down.weight,
-        };
-        WeightMatrix::new(self.slice(range), matrix.inputs(self.config))
+        }
     }
 
     /// (H, H)
@@ -188,7 +202,7 @@ impl Layer<'_> {
         TiledBatch {
             heads: self.heads(),
             examples: &rows.spans,
-            window: self.config.layer_attention[self.index].window,
+            window: self.config.layer_attention(self.index).window,
             rotation: self.rotary_table.map(|table| Rotation { cos: &table.cos, sin: &table.sin }),
             dropout: self.site((dropout::attention(self.index), DropoutSite::Attention)),
             token_indices: &rows.token_indices,
@@ -243,7 +257,18 @@ impl LayerOps for CpuOps<'_> {
 
     fn project_qkv(&mut self) -> Result<(), Infallible> {
         let LayerBuffers { named, q, kv, .. } = &mut self.buffers;
-        let [x, x_rows] = named.select_rows(self.rows, self.layer.config.hidden);
+        let h = self.layer.config.hidden;
+        let [x, x_rows] = named.select_rows(self.rows, h);
+        if let Some(quantized) = self.layer.quantized {
+            let LayerRanges { query, key_value, .. } = self.layer.params;
+            self.matmul.quantize(x_rows, h);
+            self.matmul.forward_int8(q, quantized.matrix(query), Epilogue::Store);
+            if self.rows.selected.is_some() {
+                self.matmul.quantize(x, h);
+            }
+            self.matmul.forward_int8(kv, quantized.matrix(key_value), Epilogue::Store);
+            return Ok(());
+        }
         self.matmul.forward(q, x_rows, self.layer.query()); //       (R, H)
         self.matmul.forward(kv, x, self.layer.key_value()); //      (T, 2H)
         Ok(())
@@ -269,8 +294,22 @@ impl LayerOps for CpuOps<'_> {
     }
 
     fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<(), Infallible> {
-        let [y, x] = self.buffers.named.get([y, x]);
-        self.matmul.forward(y, x, self.layer.matrix(weight));
+        let CpuOps { layer, matmul, buffers: LayerBuffers { named, .. }, .. } = self;
+        let Some(quantized) = layer.quantized else {
+            let [y, x] = named.get([y, x]);
+            matmul.forward(y, x, layer.matrix(weight));
+            return Ok(());
+        };
+        let (y, epilogue) = match weight {
+            Matrix::Up if layer.is_activated_by_product() => {
+                let bias = layer.slice(&layer.params.up.bias);
+                (Buffer::FfnAct, Epilogue::Activate { function: layer.config.activation, bias })
+            }
+            Matrix::AttentionOut | Matrix::Up | Matrix::Down => (y, Epilogue::Store),
+        };
+        let [y, x] = named.get([y, x]);
+        matmul.quantize(x, weight.inputs(layer.config));
+        matmul.forward_int8(y, quantized.matrix(layer.range(weight)), epilogue);
         Ok(())
     }
 
@@ -306,6 +345,9 @@ impl LayerOps for CpuOps<'_> {
 
     fn activate(&mut self) -> Result<(), Infallible> {
         let layer = self.layer;
+        if layer.is_activated_by_product() {
+            return Ok(());
+        }
         let [pre_act, ffn_act] = self.buffers.named.get([Buffer::PreAct, Buffer::FfnAct]);
         let (function, bias) = (layer.config.activation, layer.slice(&layer.params.up.bias));
         if layer.sizes().is_gated() {

@@ -204,7 +204,8 @@ impl Layout {
 /// A table for each base of the layers.
 fn rotary_tables(config: &ModelConfig) -> Vec<(f64, RotaryTable)> {
     let mut tables: Vec<(f64, RotaryTable)> = Vec::new();
-    for theta in config.layer_attention.iter().filter_map(|layer| layer.rope_theta) {
+    let layers = (0..config.layers).map(|layer| config.layer_attention(layer));
+    for theta in layers.filter_map(|layer| layer.rope_theta) {
         if !tables.iter().any(|(known, _)| *known == theta) {
             tables.push((theta, RotaryTable::new(theta, config.max_tokens(), config.head_size())));
         }

@@ -10,6 +10,7 @@
 //!   the number of tokens.
 //! - The gradient of the word embedding is stored for the rows that occur in the batch, and AdamW skips rows that
 //!   never had a gradient ([`sparse_embedding_grad`]).
+//! - With precision int8, which is for inference, the products of the layers use quantized matrices ([`int8`]).
 //!
 //! [`layer`] is one encoder layer, [`shard`] the forward and backward pass of a shard, [`gradients`] the gradients
 //! that all shards compute together, [`engine`] the [`Engine`](super::engine::Engine) that runs them. The numerical
@@ -19,6 +20,7 @@ mod capabilities;
 mod chunks;
 mod engine;
 mod gradients;
+mod int8;
 mod kernel_rates;
 mod layer;
 mod layer_buffers;

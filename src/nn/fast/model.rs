@@ -1,5 +1,6 @@
 //! The weights of a model, which all shards read.
 
+use super::int8::QuantizedWeights;
 use super::layer::Layer;
 use super::layout::{Layout, WeightBias};
 use crate::batch::Batch;
@@ -18,6 +19,8 @@ pub(super) struct Model<'a> {
     pub(super) layout: &'a Layout,
     /// The arena of all weights.
     pub(super) weights: &'a [f32],
+    /// The matrices of the layers that products use instead, in inference only.
+    pub(super) quantized: Option<&'a QuantizedWeights>,
 }
 
 impl Model<'_> {
@@ -27,7 +30,7 @@ impl Model<'_> {
 
     /// Encoder layer `index`.
     pub(super) fn layer(&self, index: usize, dropout: Option<Dropout>) -> Layer<'_> {
-        let rope_theta = self.config.layer_attention[index].rope_theta;
+        let rope_theta = self.config.layer_attention(index).rope_theta;
         Layer {
             cpu: self.cpu,
             config: self.config,
@@ -36,6 +39,7 @@ impl Model<'_> {
             relative_bias: self.layout.relative_bias.as_ref(),
             rotary_table: rope_theta.and_then(|theta| self.layout.rotary_table(theta)),
             weights: self.weights,
+            quantized: self.quantized,
             dropout,
         }
     }

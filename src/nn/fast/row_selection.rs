@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::nn::architecture::Pooling;
-use crate::nn::config::{LayerAttention, ModelConfig};
+use crate::nn::config::ModelConfig;
 use kernels::attention::{AttentionSpan, padded};
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(super) struct RowSelection {
 
 /// Whether attention is computed in tiles, which save no probabilities.
 pub(super) fn is_tiled(config: &ModelConfig) -> bool {
-    config.layer_attention.iter().any(|layer| *layer != LayerAttention::default())
+    !config.layer_attentions.is_plain()
 }
 
 impl RowSelection {

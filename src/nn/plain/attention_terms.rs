@@ -32,12 +32,10 @@ impl AttentionTerms {
             mask = mask.broadcast_add(&bias_of_pairs(table, padding.longest)?)?;
         }
         let mut terms: Vec<(LayerAttention, LayerTerms)> = Vec::new();
-        for layer in &config.layer_attention {
-            if !terms.iter().any(|(kind, _)| kind == layer) {
-                terms.push((
-                    *layer,
-                    LayerTerms::new(*layer, &mask, padding.longest, config.head_size(), device)?,
-                ));
+        for layer in (0..config.layers).map(|layer| config.layer_attention(layer)) {
+            if !terms.iter().any(|(kind, _)| *kind == layer) {
+                let sizes = (padding.longest, config.head_size());
+                terms.push((layer, LayerTerms::new(layer, &mask, sizes, device)?));
             }
         }
         Ok(AttentionTerms(terms))
@@ -54,8 +52,7 @@ impl LayerTerms {
     fn new(
         LayerAttention { window, rope_theta }: LayerAttention,
         mask: &Tensor,
-        longest: usize,
-        head_size: usize,
+        (longest, head_size): (usize, usize),
         device: &Device,
     ) -> Result<Self> {
         let mask = match window {

@@ -160,7 +160,7 @@ impl Encoder {
         let mut x = self.embed(words, batch, dropout)?;
         for index in 0..self.config.layers {
             let layer = &self.layers[self.config.sharing.parameter_set(index)];
-            let terms = terms.of(self.config.layer_attention[index])?;
+            let terms = terms.of(self.config.layer_attention(index))?;
             x = self.layer((layer, index), &x, batch, (&padding, terms), dropout)?;
         }
         if let Some(norm) = &self.final_norm {

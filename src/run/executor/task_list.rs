@@ -6,6 +6,9 @@ use crate::run::row::{RunRow, RunStatus};
 use std::path::Path;
 use std::time::SystemTime;
 
+/// Slurm's reason for a task whose program has ended with an exit code other than 0.
+const NON_ZERO_EXIT: &str = "NonZeroExitCode";
+
 /// The tasks of a runs directory, as they were known when they were read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskList {
@@ -37,6 +40,11 @@ impl TaskList {
         self.state.tasks_of(name).map(|(task, record)| record.status(task)).collect()
     }
 
+    /// Whether there are tasks of the run with that name.
+    pub fn has_tasks_of(&self, name: &str) -> bool {
+        self.state.tasks_of(name).next().is_some()
+    }
+
     /// Adds the tasks of a run to its row, and changes its status to what they say. What the files of the run say is newer if
     /// a process holds its lock, if it is finished, or if its log ends after Slurm was asked.
     pub fn apply(&self, row: &mut RunRow) {
@@ -63,7 +71,10 @@ impl TaskList {
             // What Slurm has said before may not apply any more.
             row.reason = self.state.problem.clone().or(task.reason);
         } else if let Some(task) = first(TaskPhase::Failed) {
-            row.reason = Some(task.reason.clone().unwrap_or_else(|| task.state.clone()));
+            // That the program has ended with an error is known from the run, if the run has recorded its end.
+            let is_known = row.ended.is_some() && task.reason.as_deref() == Some(NON_ZERO_EXIT);
+            let reason = || task.reason.clone().unwrap_or_else(|| task.state.clone());
+            row.reason = (!is_known).then(reason);
             // A run that has recorded its own end knows better why.
             if matches!(row.status, RunStatus::NotStarted | RunStatus::Interrupted | RunStatus::Failed) {
                 row.status = RunStatus::Failed;
@@ -148,6 +159,11 @@ mod tests {
         let failed = status(&[("OUT_OF_MEMORY", None)], row(RunStatus::Interrupted));
         assert_eq!(failed.reason.as_deref(), Some("OUT_OF_MEMORY"));
         assert_eq!(failed.error.unwrap(), "job 7_0 has ended in Slurm with OUT_OF_MEMORY");
+        let exit = [("FAILED", Some("NonZeroExitCode"))];
+        let failed = status(&exit, row(RunStatus::Interrupted));
+        assert_eq!(failed.reason.as_deref(), Some("NonZeroExitCode"));
+        let stopped = RunRow { ended: Some(50.0), ..row(RunStatus::Stopped) };
+        assert_eq!(status(&exit, stopped).reason, None, "the run was told to stop");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::spec::{RunSpec, Sweep, SweepProblem, sweep_from_toml, sweep_to_toml};
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The folder of the sweeps in the runs directory.
 const FOLDER: &str = "sweeps";
@@ -98,6 +99,16 @@ impl SweepDir {
         let path = self.file(DESCRIPTION);
         let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
         toml::from_str(&text).map_err(|error| Error::data(&path, None, error.message()))
+    }
+
+    /// When the description was written, and its length.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when there is none.
+    pub(super) fn stamp(&self) -> Result<(SystemTime, u64)> {
+        let path = self.file(DESCRIPTION);
+        let metadata = path.metadata().map_err(Error::reading(&path))?;
+        Ok((metadata.modified().map_err(Error::reading(&path))?, metadata.len()))
     }
 
     /// What the scheduler has decided so far.

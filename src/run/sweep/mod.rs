@@ -18,6 +18,7 @@ mod decisions;
 mod dir;
 mod importance;
 mod job;
+mod list;
 mod name;
 mod report;
 mod scheduler;
@@ -34,6 +35,7 @@ pub use job::{
     NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, is_trial_open,
     next_trial, remaining_trials, trial_specs,
 };
+pub use list::SweepList;
 pub use name::sweep_of_name;
 pub use report::{SweepReport, SweepRow, TrialRow};
 pub use scheduler::SweepScheduler;

@@ -3,7 +3,7 @@
 use super::asha::Rung;
 use super::best::best_so_far;
 use super::decisions::{paused, rungs};
-use super::dir::{SweepDir, SweepSize, sweeps};
+use super::dir::{SweepDir, SweepSize};
 use super::importance::{Importance, importance};
 use crate::catalog::Metric;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::run::row::{RunRow, RunStatus};
 use crate::spec::{Axis, Scale, Sweep, SweptValues};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A sweep in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,31 +31,19 @@ pub struct SweepRow {
 }
 
 impl SweepRow {
-    /// The sweeps in `runs_dir`, newest first, with what the runs `rows` say about their trials.
-    ///
-    /// # Errors
-    /// As [`sweeps`].
-    pub fn all(runs_dir: &Path, rows: &[RunRow]) -> Result<Vec<SweepRow>> {
-        let mut found: Vec<SweepRow> = sweeps(runs_dir)?.iter().filter_map(SweepRow::empty).collect();
-        let index: HashMap<String, usize> =
-            found.iter().enumerate().map(|(index, row)| (row.name.clone(), index)).collect();
-        for run in rows {
-            let sweep = run.trial.as_ref().and_then(|trial| index.get(&trial.sweep));
-            if let Some(row) = sweep.and_then(|index| found.get_mut(*index)) {
-                row.add(run);
-            }
+    /// The row of a sweep whose trials are unknown.
+    pub(super) fn without_trials(dir: &SweepDir, size: &SweepSize) -> SweepRow {
+        SweepRow {
+            name: dir.name().to_owned(),
+            experiment: size.experiment.clone(),
+            trials: size.trials,
+            by_status: BTreeMap::new(),
+            best: None,
+            started: 0.0,
         }
-        Ok(found)
     }
 
-    /// The row of a sweep whose trials are unknown; `None` if its description cannot be read.
-    fn empty(dir: &SweepDir) -> Option<SweepRow> {
-        let SweepSize { experiment, trials } = dir.size().ok()?;
-        let name = dir.name().to_owned();
-        Some(SweepRow { name, experiment, trials, by_status: BTreeMap::new(), best: None, started: 0.0 })
-    }
-
-    fn add(&mut self, run: &RunRow) {
+    pub(super) fn add(&mut self, run: &RunRow) {
         // Only the decisions of the sweep say whether a trial is paused; its reason is written with them.
         let status = trial_status(run, run.pause_reason.is_some());
         if status != TrialRow::WAITING {
@@ -75,6 +63,11 @@ impl SweepRow {
     pub fn ended(&self) -> u64 {
         let ended = ["finished", "failed", TrialRow::PAUSED];
         ended.iter().filter_map(|status| self.by_status.get(status)).sum()
+    }
+
+    /// The number of trials that are being trained.
+    pub fn running(&self) -> u64 {
+        self.by_status.get("running").copied().unwrap_or(0)
     }
 }
 

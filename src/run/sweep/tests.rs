@@ -97,7 +97,7 @@ fn a_grid_trains_every_trial_and_can_be_extended() {
     let report = SweepReport::read(dir.clone(), &list(home.path()).unwrap()).unwrap();
     assert_eq!(report.count("finished"), 3);
     assert!(report.best().is_some() && report.best_over_steps.last().unwrap().0 <= 12.0);
-    assert_eq!(SweepRow::all(home.path(), &list(home.path()).unwrap()).unwrap()[0].ended(), 3);
+    assert_eq!(SweepList::default().rows(home.path(), &list(home.path()).unwrap()).unwrap()[0].ended(), 3);
     assert_eq!(find_sweep(home.path(), "x").unwrap().as_ref(), Some(&dir));
     assert_eq!(newest_sweep_of(home.path(), "x").unwrap(), Some(dir));
     assert_eq!(find_sweep(home.path(), "y").unwrap(), None);

@@ -160,7 +160,7 @@ fn settings_of_a_sweep_are_checked() {
         ),
         ("seed = [1, 2]\nsearch = \"tpe\"", "3:10: `search`: expected one of grid, random, found `tpe`"),
         ("seed = [1, 2]\ntrials = 0", "3:10: `trials`: expected a whole number of at least 1"),
-        ("seed = [1, 2]\ntrials = \"2\"", "3:10: `trials`: expected a whole number, found text"),
+        ("seed = [1, 2]\ntrials = \"2\"", "3:10: `trials`: write a number without quotes: trials = 2"),
         (
             "seed = [1, 2]\ntrials = 3",
             "3:10: `trials`: expected at most 2, found 3: the grid has 2 combinations",

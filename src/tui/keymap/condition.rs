@@ -20,6 +20,8 @@ pub enum Condition {
     OnScoredRun,
     /// The cursor is on a sweep, a trial or an experiment that is a sweep.
     OnSweep,
+    /// The cursor is on the line of a sweep.
+    OnSweepLine,
     /// A sweep is shown on the Sweep screen.
     HasSweep,
     /// The cursor is on a trial that has a run.
@@ -140,6 +142,7 @@ impl Condition {
             | Condition::OnRun
             | Condition::OnActiveTask
             | Condition::OnSweep
+            | Condition::OnSweepLine
             | Condition::HasSweep
             | Condition::HasSuggestion
             | Condition::OnQueueEntry
@@ -178,7 +181,7 @@ impl Condition {
             }
             Condition::OnActiveTask => Cursor("a run or a sweep that waits or is trained in Slurm"),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
-            Condition::OnSweep => Cursor("a sweep"),
+            Condition::OnSweep | Condition::OnSweepLine => Cursor("a sweep"),
             Condition::HasSweep => Sentence("No sweep is open."),
             Condition::OnStartedTrial => Cursor("a trial that was started"),
             Condition::HasWinner => Sentence("No trial has a score yet."),

@@ -200,9 +200,10 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
+            // The list of runs is polled; the curves are those of the run under the cursor.
             Screen::Runs => {
-                let elsewhere = self.runs.runs.iter().filter(|run| self.is_running_elsewhere(run));
-                elsewhere.map(|run| run.dir.clone()).collect()
+                let elsewhere = self.runs.run().filter(|run| self.is_running_elsewhere(run));
+                elsewhere.map(|run| run.dir.clone()).into_iter().collect()
             }
             Screen::Infer | Screen::Insight | Screen::Data | Screen::Open | Screen::Sweep => Vec::new(),
         }

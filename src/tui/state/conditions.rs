@@ -30,6 +30,7 @@ impl App {
             Condition::OnResumableRun => is_resumable(),
             Condition::OnActiveTask => self.runs.has_active_task(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
+            Condition::OnSweepLine => matches!(self.runs.line(), Some(ListLine::Sweep(_))),
             Condition::OnSweep => self.runs.sweep_source().is_some(),
             Condition::HasSweep => self.sweep.loaded().is_some(),
             Condition::OnStartedTrial => self.sweep.trial().is_some_and(|trial| trial.dir.is_some()),
@@ -43,8 +44,8 @@ impl App {
                 matches!(self.runs.line(), Some(ListLine::Queued(entry)) if entry.is_started)
             }
             Condition::CanEnqueue => {
-                let is_sweep = matches!(self.runs.line(), Some(ListLine::Sweep(_)));
-                self.runs.experiment().is_some() || is_resumable() || is_sweep
+                let is_sweep = || self.holds_on(screen, Condition::OnSweepLine);
+                self.runs.experiment().is_some() || is_resumable() || is_sweep()
             }
             Condition::HasQueue => has_queue(),
             Condition::IsQueueHeld => has_queue() && self.runs.queue.list.is_held,

@@ -9,7 +9,7 @@ use crate::run::filter::Candidate;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry, QueuedSweep};
 use crate::run::sweep::SweepRow;
-use crate::run::{RunRow, RunStatus};
+use crate::run::{RunChanges, RunRow, RunStatus};
 use crate::spec::SaveTarget;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,15 @@ impl ListLine<'_> {
         (self.section(), name)
     }
 
+    /// Whether `identity` is that of this line.
+    fn is(&self, identity: &(Section, String)) -> bool {
+        self.section() == identity.0
+            && match self {
+                ListLine::Queued(entry) => entry.id.to_string() == identity.1,
+                line => line.name() == identity.1,
+            }
+    }
+
     fn candidate(&self) -> Candidate<'_> {
         match self {
             ListLine::Experiment(row) => {
@@ -153,8 +162,7 @@ impl RunsState {
     /// The number of trials of a queued sweep that have neither ended nor an entry of their own in the queue.
     pub(in crate::tui) fn trials_left(&self, queued: &QueuedSweep) -> u64 {
         let row = self.sweeps.iter().find(|row| row.name == queued.name);
-        let of_row = |row: &SweepRow| row.ended() + row.by_status.get("running").copied().unwrap_or(0);
-        queued.trials.saturating_sub(row.map_or(0, of_row))
+        queued.trials.saturating_sub(row.map_or(0, |row| row.ended() + row.running()))
     }
 
     /// Takes the current sweeps; the cursor stays on its line.
@@ -256,10 +264,10 @@ impl RunsState {
         self.wanted = None;
     }
 
-    /// Takes the current runs; the cursor stays on its line.
-    pub fn set_runs(&mut self, runs: Vec<RunRow>) {
+    /// Takes what has changed in the runs; the cursor stays on its line.
+    pub(in crate::tui) fn change_runs(&mut self, changes: RunChanges) {
         let line = self.line().map(|line| line.identity());
-        self.runs = runs;
+        changes.apply(&mut self.runs);
         self.restore_cursor(line.as_ref());
         self.find_wanted();
     }
@@ -272,10 +280,9 @@ impl RunsState {
     }
 
     fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
-        let lines = self.lines();
-        let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
-        let at = lines.iter().position(same).unwrap_or(self.selected.min(lines.len().saturating_sub(1)));
-        self.selected = at;
+        let same = |line: ListLine<'_>| identity.is_some_and(|identity| line.is(identity));
+        let at = self.visible().position(same);
+        self.selected = at.unwrap_or_else(|| self.selected.min(self.visible().count().saturating_sub(1)));
     }
 
     /// Moves the cursor to the first line of the next section.

@@ -114,14 +114,19 @@ pub enum SweepChart {
     BestOverTime,
     /// The best score so far over optimizer steps.
     BestOverSteps,
+    /// The importance of each key, and the trial under the cursor: in terminals without a pane for them.
+    Importance,
 }
 
 impl SweepChart {
-    const ALL: [SweepChart; 3] = [SweepChart::Points, SweepChart::BestOverTime, SweepChart::BestOverSteps];
-
-    pub(in crate::tui) fn next(self) -> SweepChart {
-        let index = SweepChart::ALL.iter().position(|one| *one == self).unwrap_or(0);
-        SweepChart::ALL[(index + 1) % SweepChart::ALL.len()]
+    /// The next one. `has_keys` is whether importance has a pane of its own.
+    pub(in crate::tui) fn next(self, has_keys: bool) -> SweepChart {
+        match self {
+            SweepChart::Points => SweepChart::BestOverTime,
+            SweepChart::BestOverTime => SweepChart::BestOverSteps,
+            SweepChart::BestOverSteps if !has_keys => SweepChart::Importance,
+            SweepChart::BestOverSteps | SweepChart::Importance => SweepChart::Points,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::run::RunRow;
 use crate::run::history::History;
 use crate::spec::RunSpec;
 use crate::tui::action::{CompareAction, FilterAction, ListAction};
-use crate::tui::msg::{Effect, Msg};
+use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::compare::CompareState;
@@ -23,23 +23,16 @@ pub(super) fn history_loaded(app: &mut App, dir: &Path, result: &Result<(RunSpec
     }
 }
 
-/// Takes a message about a comparison.
-pub(super) fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
-    match msg {
-        Msg::Compared { pair, result } => {
-            app.compare.set_comparison(&pair, result);
-            Vec::new()
-        }
-        Msg::SeedsAdded(text) => {
-            app.notice = Some(text);
-            vec![Effect::Refresh]
-        }
-        Msg::ComparisonDecided(verdict) => {
-            app.notice = Some(verdict.clone());
-            vec![Effect::Notify(verdict), Effect::Refresh]
-        }
-        _ => Vec::new(),
-    }
+/// Says that seeds of a comparison were added to the queue.
+pub(super) fn seeds_added(app: &mut App, text: String) -> Vec<Effect> {
+    app.notice = Some(text);
+    vec![Effect::Refresh]
+}
+
+/// Says how a comparison with a plan was decided.
+pub(super) fn decided(app: &mut App, verdict: String) -> Vec<Effect> {
+    app.notice = Some(verdict.clone());
+    vec![Effect::Notify(verdict), Effect::Refresh]
 }
 
 /// Requests the comparison of two marked runs, if the pair has changed or a run has finished.

@@ -42,7 +42,6 @@ use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
 use crate::files::expand_home;
-use crate::terminal_caps::Background;
 use navigate::{Navigate, Step};
 use popup::Outcome;
 use std::path::PathBuf;
@@ -60,101 +59,77 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
 
 fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
-        Msg::Action(action) => act(app, action),
-        Msg::Edit(edit) => type_in(app, &edit),
-        Msg::KeyDoesNotApply(reason) => {
-            app.notice = Some(reason);
-            Vec::new()
-        }
-        Msg::Resize(width, height) => {
-            app.size = (width, height);
-            Vec::new()
-        }
-        Msg::Tick(now) => tick(app, now),
-        Msg::Listed { experiments, runs } => runs::listed(app, experiments, runs),
-        Msg::RunsChanged(runs) => {
-            app.runs.set_runs(runs);
-            Vec::new()
-        }
-        Msg::DiskMeasured(sizes) => runs::disk_measured(app, &sizes),
-        Msg::Pruned(result) => run_notes::pruned(app, &result),
-        Msg::HistoryLoaded { dir, result } => training::history_loaded(app, dir, result),
-        msg @ (Msg::Compared { .. } | Msg::SeedsAdded(_) | Msg::ComparisonDecided(_)) => {
-            compare::take(app, msg)
-        }
-        Msg::RunStarted { spec, dir, earlier, queue } => {
-            training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
-            Vec::new()
-        }
-        Msg::StartFailed(error) => training::start_failed(app, error),
-        Msg::QueueLoaded(queue) => queue::set(app, queue),
-        msg @ (Msg::SweepQueued { .. } | Msg::SweepsListed(_) | Msg::SweepLoaded { .. }) => {
-            sweep::take(app, msg)
-        }
-        Msg::SeveralDevices => {
-            app.has_several_devices = true;
-            Vec::new()
-        }
-        Msg::RunEvent(event) => {
-            training::apply_event(app, &event);
-            insight::run_event(app, &event)
-        }
-        Msg::RunEnded(result) => training::ended(app, result),
-        Msg::HandedOver(result) => hand_over::done(app, result),
-        Msg::ExperimentFiles { errors, targets } => {
-            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
-            app.runs.save_targets = targets;
-            Vec::new()
-        }
-        Msg::ExperimentSaved { name, path } => form::saved(app, &name, &path),
-        msg @ (Msg::ModelOpened { .. }
-        | Msg::ComparisonOpened { .. }
-        | Msg::ComparisonPrediction { .. }
-        | Msg::Prediction { .. }
-        | Msg::Explanation { .. }
-        | Msg::ProbesClassified { .. }
-        | Msg::ProbesLoaded(_)) => infer::take(app, msg),
-        Msg::PredictionsLoaded { subject, result } => {
-            insight::predictions_loaded(app, &subject, result);
-            Vec::new()
-        }
-        Msg::DataProfiled { spec, result } => {
-            app.data.insert(*spec, result);
-            Vec::new()
-        }
-        Msg::Previewed { path, result } => open::previewed(app, &path, result),
-        Msg::FolderListed { folder, entries } => {
-            path_choice::listed(app, &folder, entries);
-            Vec::new()
-        }
-        Msg::FormChecked(checked) => {
-            form::checked(app, checked);
-            Vec::new()
-        }
-        Msg::SuggestionsListed(suggestions) => {
-            app.suggestions = suggestions;
-            path_choice::suggested(app);
-            open::profile(app)
-        }
-        Msg::Reproduction(result) => {
-            runs::show_published(app, result);
-            Vec::new()
-        }
-        Msg::Copied { what, file } => export::copied(app, what, file),
-        Msg::Exported(path) => export::exported(app, &path),
-        Msg::CommandLine { command, note } => export::command_line(app, command, &note),
-        Msg::Background(background) => follow_background(app, background),
-        Msg::SchedulerDone(text) => submit::done(app, text),
+        Msg::Action(action) => return act(app, action),
+        Msg::Edit(edit) => return type_in(app, &edit),
+        Msg::Tick(now) => return tick(app, now),
+        Msg::KeyDoesNotApply(reason) => app.notice = Some(reason),
+        Msg::Resize(width, height) => app.size = (width, height),
+        // Switches to the default colors for the background of the terminal.
+        Msg::Background(background) => app.theme = app.theme.on(background),
+        Msg::SeveralDevices => app.has_several_devices = true,
         Msg::Error { title, text } => {
             app.show_error(title, text);
-            Vec::new()
+            // A job that fails may leave something, as the directory of a run that Slurm has rejected.
+            return vec![Effect::PollRuns];
         }
-    }
-}
 
-/// Switches to the default colors for the background of the terminal.
-fn follow_background(app: &mut App, background: Background) -> Vec<Effect> {
-    app.theme = app.theme.on(background);
+        Msg::Listed { experiments, runs } => return runs::listed(app, experiments, runs),
+        Msg::ExperimentFiles { errors, targets } => runs::files_read(app, &errors, targets),
+        Msg::RunsChanged(changes) => app.runs.change_runs(changes),
+        Msg::DiskMeasured(sizes) => return runs::disk_measured(app, &sizes),
+        Msg::Reproduction(result) => runs::show_published(app, result),
+        Msg::Pruned(result) => return run_notes::pruned(app, &result),
+        Msg::ExperimentSaved { name, path } => return form::saved(app, &name, &path),
+        Msg::FormChecked(checked) => form::checked(app, checked),
+        Msg::SuggestionsListed(suggestions) => return open::suggested(app, suggestions),
+        Msg::FolderListed { folder, entries } => path_choice::listed(app, &folder, entries),
+        Msg::Previewed { path, result } => return open::previewed(app, &path, result),
+        Msg::DataProfiled { spec, result } => app.data.insert(*spec, result),
+
+        Msg::RunStarted { spec, dir, earlier, queue } => {
+            training::started(app, RunState::started(*spec, dir, app.now, earlier), queue);
+        }
+        Msg::StartFailed(error) => return training::start_failed(app, error),
+        Msg::RunEvent(event) => {
+            training::apply_event(app, &event);
+            return insight::run_event(app, &event);
+        }
+        Msg::RunEnded(result) => return training::ended(app, result),
+        Msg::HandedOver(result) => return hand_over::done(app, result),
+        Msg::QueueLoaded(queue) => return queue::set(app, queue),
+        Msg::SchedulerDone(text) => return submit::done(app, text),
+        Msg::HistoryLoaded { dir, result } => return training::history_loaded(app, dir, result),
+
+        Msg::SweepQueued { name, trials } => return sweep::queued(app, &name, trials),
+        Msg::SweepsListed(sweeps) => return sweep::listed(app, sweeps),
+        Msg::SweepLoaded { source, result } => sweep::loaded(app, &source, result),
+        Msg::Compared { pair, result } => app.compare.set_comparison(&pair, result),
+        Msg::SeedsAdded(text) => return compare::seeds_added(app, text),
+        Msg::ComparisonDecided(verdict) => return compare::decided(app, verdict),
+
+        Msg::ModelOpened { request_id, result } => return infer::model_opened(app, request_id, result),
+        Msg::ComparisonOpened { request_id, result } => {
+            return infer::comparison_opened(app, request_id, result);
+        }
+        Msg::ComparisonPrediction { request_id, result } => {
+            infer::comparison_prediction(app, request_id, result);
+        }
+        Msg::Prediction { request_id, seconds, result } => {
+            return infer::prediction(app, request_id, seconds, result);
+        }
+        Msg::Explanation { request_id, seconds, result } => {
+            app.infer.attribution.insert(request_id, seconds, result, app.now);
+        }
+        Msg::ProbesClassified { request_id, result } => {
+            return infer::probes_classified(app, request_id, result);
+        }
+        Msg::ProbesLoaded(result) => return infer::probes_loaded(app, result),
+        Msg::PredictionsLoaded { subject, result } => insight::predictions_loaded(app, &subject, result),
+
+        Msg::Copied { what, file } => return export::copied(app, what, file),
+        Msg::Exported(path) => return export::exported(app, &path),
+        Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
+    }
     Vec::new()
 }
 

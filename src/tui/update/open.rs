@@ -4,6 +4,7 @@ use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::path_choice;
 use crate::data::Preview;
+use crate::run::suggestions::Suggestions;
 use crate::spec::SaveTarget;
 use crate::tui::action::{ListAction, OpenAction};
 use crate::tui::msg::Effect;
@@ -41,6 +42,13 @@ pub(super) fn previewed(app: &mut App, path: &Path, result: Result<Preview, Stri
         app.open.column = text.unwrap_or(0);
     }
     app.open.result = Some(result);
+    profile(app)
+}
+
+/// Takes the models and data that can be chosen.
+pub(super) fn suggested(app: &mut App, suggestions: Suggestions) -> Vec<Effect> {
+    app.suggestions = suggestions;
+    path_choice::suggested(app);
     profile(app)
 }
 

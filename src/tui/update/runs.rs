@@ -6,6 +6,7 @@ use super::{queue, run_notes, submit, suggestion};
 use crate::run::history::History;
 use crate::run::queue::QueueEntry;
 use crate::run::{DiskUse, Reproduction, RunRow, RunStatus};
+use crate::spec::SaveTarget;
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -92,6 +93,12 @@ pub(super) fn enter(app: &mut App) -> Vec<Effect> {
     }
     app.go_to(Screen::Runs);
     vec![Effect::Refresh]
+}
+
+/// Takes what is wrong with the files of the experiments, and the files that a new experiment can be saved to.
+pub(super) fn files_read(app: &mut App, errors: &[String], targets: Vec<(SaveTarget, PathBuf)>) {
+    app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+    app.runs.save_targets = targets;
 }
 
 /// Takes the current experiments and runs.

@@ -3,10 +3,11 @@
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use crate::format;
-use crate::run::sweep::SweepReport;
+use crate::run::sweep::{SweepReport, SweepRow};
 use crate::text::plural;
 use crate::tui::action::{ListAction, SweepAction};
-use crate::tui::msg::{Effect, Msg};
+use crate::tui::layout::has_sweep_keys;
+use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
@@ -19,30 +20,23 @@ const SEEDS: [u64; 4] = [3, 5, 8, 16];
 /// The most seeds.
 const MAX_SEEDS: u64 = 10_000;
 
-/// Takes a message about a sweep.
-pub(super) fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
-    match msg {
-        Msg::SweepQueued { name, trials } => {
-            app.is_starting = false;
-            let effects = if app.screen == Screen::Runs {
-                app.form = None;
-                open(app, SweepSource::Named(name.clone()))
-            } else {
-                Vec::new()
-            };
-            app.notice = Some(format!("{name}: {} in the queue", plural(trials, "trial")));
-            effects
-        }
-        Msg::SweepsListed(sweeps) => {
-            app.runs.set_sweeps(sweeps);
-            reload(app).into_iter().collect()
-        }
-        Msg::SweepLoaded { source, result } => {
-            loaded(app, &source, result);
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
+/// Opens the screen on a sweep that is in the queue.
+pub(super) fn queued(app: &mut App, name: &str, trials: u64) -> Vec<Effect> {
+    app.is_starting = false;
+    let effects = if app.screen == Screen::Runs {
+        app.form = None;
+        open(app, SweepSource::Named(name.to_owned()))
+    } else {
+        Vec::new()
+    };
+    app.notice = Some(format!("{name}: {} in the queue", plural(trials, "trial")));
+    effects
+}
+
+/// Takes the sweeps in the runs directory.
+pub(super) fn listed(app: &mut App, sweeps: Vec<SweepRow>) -> Vec<Effect> {
+    app.runs.set_sweeps(sweeps);
+    reload(app).into_iter().collect()
 }
 
 /// Opens the screen on a sweep.
@@ -107,7 +101,7 @@ pub(super) fn act(app: &mut App, action: SweepAction) -> Vec<Step> {
             .filter(|axis| *axis < axes);
             app.sweep.arrange(number);
         }
-        SweepAction::NextChart => app.sweep.chart = app.sweep.chart.next(),
+        SweepAction::NextChart => app.sweep.chart = app.sweep.chart.next(has_sweep_keys(app.size)),
         SweepAction::NextAxis => app.sweep.axis = (app.sweep.axis + 1) % axes.max(1),
         SweepAction::PreviousAxis => app.sweep.axis = (app.sweep.axis + axes.max(1) - 1) % axes.max(1),
         SweepAction::TrainWinner => ask_for_seeds(app),

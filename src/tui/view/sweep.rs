@@ -6,10 +6,10 @@ use crate::format;
 use crate::run::sweep::{SweepReport, TrialRow};
 use crate::text::{plural, sanitize, width};
 use crate::tui::action::{Action, SweepAction};
-use crate::tui::layout::{SWEEP_SIDE_BY_SIDE, SWEEP_THREE_ROWS};
+use crate::tui::layout::{SWEEP_SIDE_BY_SIDE, has_sweep_keys};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::state::sweep::{LoadedSweep, SweepContent, TrialColumn, TrialLine};
+use crate::tui::state::sweep::{LoadedSweep, SweepChart, SweepContent, TrialColumn, TrialLine};
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::{
     draw_text, draw_text_right, first_visible, fit_width, line_at_position, pane, truncate,
@@ -26,14 +26,14 @@ const MARGIN: u16 = 3;
 /// The widest value of a key, in cells.
 const MAX_VALUE: usize = 18;
 
-/// The areas of the table, the chart and the keys, if they fit.
+/// The areas of the table, the chart and the keys, if they have one of their own.
 struct Areas {
     table: Rect,
-    chart: Option<Rect>,
+    chart: Rect,
     keys: Option<Rect>,
 }
 
-fn layout(loaded: &LoadedSweep, area: Rect) -> Areas {
+fn layout(app: &App, loaded: &LoadedSweep, area: Rect) -> Areas {
     let wanted_keys = (loaded.report.sweep.axes.len() as u16 + 7).min(area.height / 2);
     if area.width >= SWEEP_SIDE_BY_SIDE {
         let natural = (table_width(loaded) as u16 + MARGIN + 3).clamp(MIN_TABLE, MAX_TABLE);
@@ -41,16 +41,16 @@ fn layout(loaded: &LoadedSweep, area: Rect) -> Areas {
         let [table, right] = Layout::horizontal(columns).areas(area);
         let [chart, keys] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted_keys)]).areas(right);
-        return Areas { table, chart: Some(chart), keys: Some(keys) };
+        return Areas { table, chart, keys: Some(keys) };
     }
-    if area.height >= SWEEP_THREE_ROWS {
+    if has_sweep_keys(app.size) {
         let rows = [Constraint::Percentage(38), Constraint::Fill(1), Constraint::Length(wanted_keys)];
         let [table, chart, keys] = Layout::vertical(rows).areas(area);
-        return Areas { table, chart: Some(chart), keys: Some(keys) };
+        return Areas { table, chart, keys: Some(keys) };
     }
     let rows = [Constraint::Fill(1), Constraint::Percentage(50)];
     let [table, chart] = Layout::vertical(rows).areas(area);
-    Areas { table, chart: Some(chart), keys: None }
+    Areas { table, chart, keys: None }
 }
 
 /// Draws the screen.
@@ -58,13 +58,15 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(loaded) = loaded(app, area, buffer) else { return };
     let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     draw_header(app, &loaded.report, header, buffer);
-    let areas = layout(loaded, body);
-    draw_table(app, loaded, areas.table, buffer);
-    if let Some(area) = areas.chart {
-        sweep_panes::draw_chart(app, loaded, area, buffer);
-    }
-    if let Some(area) = areas.keys {
+    let Areas { table, chart, keys } = layout(app, loaded, body);
+    draw_table(app, loaded, table, buffer);
+    if let Some(area) = keys {
         sweep_panes::draw_keys(app, loaded, area, buffer);
+    }
+    if app.sweep.chart == SweepChart::Importance && keys.is_none() {
+        sweep_panes::draw_keys(app, loaded, chart, buffer);
+    } else {
+        sweep_panes::draw_chart(app, loaded, chart, buffer);
     }
 }
 
@@ -94,7 +96,7 @@ fn loaded<'a>(app: &'a App, area: Rect, buffer: &mut Buffer) -> Option<&'a Loade
 pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let loaded = app.sweep.loaded()?;
     let [_, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let inner = pane(app.theme, "", false).inner(layout(loaded, body).table);
+    let inner = pane(app.theme, "", false).inner(layout(app, loaded, body).table);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let first = first_visible(app.sweep.selected, loaded.lines.len(), usize::from(list.height));
     line_at_position(list, first, position).filter(|line| *line < loaded.lines.len())
@@ -146,42 +148,56 @@ fn draw_table(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mut Buffer) 
     draw_rows(app, loaded, inner, buffer);
 }
 
-/// The width of a column.
-fn column_width(loaded: &LoadedSweep, column: TrialColumn) -> usize {
-    match column {
-        TrialColumn::Number => 5,
-        TrialColumn::Axis(axis) => loaded.widths.get(axis).copied().unwrap_or(0).min(MAX_VALUE) + 1,
-        TrialColumn::Score => 6,
-        TrialColumn::Status => 11,
-        TrialColumn::Steps => 7,
-        TrialColumn::Time => 8,
-    }
+/// A column with its width.
+type SizedColumn = (TrialColumn, usize);
+
+/// Every column, in the order from left to right, at its least width.
+fn columns(loaded: &LoadedSweep) -> Vec<SizedColumn> {
+    let of_axis = |(axis, width): (usize, &usize)| (TrialColumn::Axis(axis), width.min(&MAX_VALUE) + 1);
+    let mut columns = vec![(TrialColumn::Number, 5)];
+    columns.extend(loaded.widths.iter().enumerate().map(of_axis));
+    columns.extend([
+        (TrialColumn::Score, 6),
+        (TrialColumn::Status, 11),
+        (TrialColumn::Steps, 7),
+        (TrialColumn::Time, 8),
+    ]);
+    columns
 }
 
-/// Every column, in the order from left to right.
-fn columns(loaded: &LoadedSweep) -> Vec<TrialColumn> {
-    let axes = (0..loaded.report.sweep.axes.len()).map(TrialColumn::Axis);
-    let rest = [TrialColumn::Score, TrialColumn::Status, TrialColumn::Steps, TrialColumn::Time];
-    std::iter::once(TrialColumn::Number).chain(axes).chain(rest).collect()
+/// The width of columns with the space after each.
+fn total(columns: &[SizedColumn]) -> usize {
+    columns.iter().map(|(_, width)| width + 1).sum()
 }
 
+/// The width of a column that shows its whole title, with the arrow of the sorted one.
+fn whole_width(report: &SweepReport, column: TrialColumn) -> usize {
+    width(&title(report, column)) + 1
+}
+
+/// The width of the table with all columns and their titles.
 fn table_width(loaded: &LoadedSweep) -> usize {
-    columns(loaded).into_iter().map(|column| column_width(loaded, column) + 1).sum()
+    let whole = |(column, width): SizedColumn| (column, width.max(whole_width(&loaded.report, column)));
+    total(&columns(loaded).into_iter().map(whole).collect::<Vec<SizedColumn>>())
 }
 
-/// The columns that fit: of those that do not, time and steps are left out first, then the last keys.
-fn fitting_columns(app: &App, loaded: &LoadedSweep, available: usize) -> Vec<TrialColumn> {
+/// The columns that fit: of those that do not, time and steps are left out first, then the last keys. Where there is space
+/// left, columns are as wide as their titles.
+fn fitting_columns(app: &App, loaded: &LoadedSweep, available: usize) -> Vec<SizedColumn> {
     let mut columns = columns(loaded);
     let sorted = app.sweep.order.column;
-    let total = |columns: &[TrialColumn]| -> usize {
-        columns.iter().map(|column| column_width(loaded, *column) + 1).sum()
-    };
     let axes = (0..loaded.report.sweep.axes.len()).rev().map(TrialColumn::Axis);
     for dropped in [TrialColumn::Time, TrialColumn::Steps].into_iter().chain(axes) {
         if total(&columns) <= available {
             break;
         }
-        columns.retain(|column| *column != dropped || *column == sorted);
+        columns.retain(|(column, _)| *column != dropped || *column == sorted);
+    }
+    let mut left = available.saturating_sub(total(&columns));
+    for (column, width) in &mut columns {
+        let more = whole_width(&loaded.report, *column).saturating_sub(*width).min(left);
+        *width += more;
+        left -= more;
     }
     columns
 }
@@ -242,7 +258,7 @@ struct Table<'a> {
     app: &'a App,
     loaded: &'a LoadedSweep,
     /// The columns that fit.
-    columns: Vec<TrialColumn>,
+    columns: Vec<SizedColumn>,
     /// The number of the best trial.
     best: Option<u64>,
 }
@@ -252,8 +268,8 @@ impl Table<'_> {
     fn draw_heading(&self, area: Rect, buffer: &mut Buffer) {
         let (theme, order) = (self.app.theme, self.app.sweep.order);
         let mut x = area.x + MARGIN;
-        for column in &self.columns {
-            let width = column_width(self.loaded, *column);
+        for (column, width) in &self.columns {
+            let width = *width;
             let is_sorted = *column == order.column;
             let arrow = match (is_sorted, order.is_reversed) {
                 (false, _) => "",
@@ -289,19 +305,19 @@ impl Table<'_> {
             TrialLine::Trial(index) => {
                 let Some(trial) = report.trials.get(*index) else { return };
                 let mut x = area.x;
-                for column in &self.columns {
-                    let (text, role) = self.cell(trial, *column);
+                for (column, width) in &self.columns {
+                    let (text, role) = self.cell(trial, *column, *width);
                     draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, styled(role));
-                    x += column_width(self.loaded, *column) as u16 + 1;
+                    x += *width as u16 + 1;
                 }
             }
         }
     }
 
     /// The text of a cell, as wide as its column or at the right end of it, and its style.
-    fn cell(&self, trial: &TrialRow, column: TrialColumn) -> (String, Role) {
+    fn cell(&self, trial: &TrialRow, column: TrialColumn, width: usize) -> (String, Role) {
         let report = &self.loaded.report;
-        let (text, width) = (text(self.app, report, trial, column), column_width(self.loaded, column));
+        let text = text(self.app, report, trial, column);
         let text = if is_number(report, column) {
             aligned(&text, width)
         } else {

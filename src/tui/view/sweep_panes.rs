@@ -3,8 +3,9 @@
 use super::setting_lines::next_line;
 use crate::format;
 use crate::run::sweep::{Importance, SweepReport, TrialRow};
+use crate::spec::Axis;
 use crate::stats::ConfidenceInterval;
-use crate::text::sanitize;
+use crate::text::{sanitize, width};
 use crate::tui::state::App;
 use crate::tui::state::sweep::{LoadedSweep, SweepChart};
 use crate::tui::theme::{Role, Symbol};
@@ -14,8 +15,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-/// Columns of the name of a key.
-const NAME: usize = 22;
+/// The least and the most columns of the name of a key.
+const NAMES: [usize; 2] = [16, 28];
+/// The space between the name of a key and the numbers.
+const GAP: usize = 2;
 
 /// The color of a status.
 pub(super) fn status_role(status: &str) -> Role {
@@ -35,10 +38,10 @@ pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &m
     let name = report.sweep.axes.get(axis).map_or("", |axis| axis.key.name);
     let metric = format::metric(report.metric);
     let title = match app.sweep.chart {
-        SweepChart::Points if report.is_log(axis) => format!("Best {metric} by {name}, logarithmic"),
-        SweepChart::Points => format!("Best {metric} by {name}"),
         SweepChart::BestOverTime => format!("Best {metric} so far over time"),
         SweepChart::BestOverSteps => format!("Best {metric} so far over optimizer steps"),
+        _ if report.is_log(axis) => format!("Best {metric} by {name}, logarithmic"),
+        SweepChart::Points | SweepChart::Importance => format!("Best {metric} by {name}"),
     };
     let title = truncate(app.theme, &title, usize::from(area.width.saturating_sub(6)));
     let block = padded_pane(app.theme, &title, false);
@@ -65,7 +68,7 @@ pub(super) fn draw_chart(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &m
             chart(line(&report.best_over_time), &format::duration).draw(inner, buffer);
         }
         SweepChart::BestOverSteps => chart(line(&report.best_over_steps), &format::short).draw(inner, buffer),
-        SweepChart::Points => {
+        SweepChart::Points | SweepChart::Importance => {
             let points = ScatterChart {
                 marked: app.sweep.trial().and_then(|trial| point(report, axis, trial)),
                 is_log: report.is_log(axis),
@@ -113,16 +116,7 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut y = inner.y;
-    for (number, axis) in report.sweep.axes.iter().enumerate() {
-        let importance = report.importance.get(number).copied().flatten();
-        let text = format!(
-            "{}  {}",
-            fit_width(theme, axis.key.name, NAME),
-            importance_text(app, report, number, importance)
-        );
-        let is_clear =
-            importance.and_then(|found| found.interval).is_some_and(|interval| !interval.contains_zero());
-        let role = if is_clear { Role::Best } else { Role::Text };
+    for (text, role) in importance_lines(app, report, usize::from(inner.width)) {
         y = next_line(buffer, inner, y, &text, theme.style(role));
     }
     let Some(trial) = app.sweep.trial() else { return };
@@ -137,17 +131,55 @@ pub(super) fn draw_keys(app: &App, loaded: &LoadedSweep, area: Rect, buffer: &mu
     }
 }
 
-/// `-0.62   -0.85…-0.21   n = 12`, the number of trials.
-fn importance_text(app: &App, report: &SweepReport, axis: usize, importance: Option<Importance>) -> String {
-    let to = app.theme.symbol(Symbol::To);
-    match importance {
-        Some(Importance { correlation, interval: Some(ConfidenceInterval { low, high }), trials }) => {
-            format!("{correlation:+.2}   {low:+.2}{to}{high:+.2}  n = {trials}")
-        }
-        Some(Importance { correlation, trials, .. }) => {
-            format!("{correlation:+.2}   n = {trials}")
-        }
-        None if !report.is_number(axis) => "its values have no order".into(),
-        None => "too few different scores".into(),
+/// A line of at most `available` cells for each key. The number of trials is left out where only a short piece of the names
+/// would fit beside it.
+fn importance_lines(app: &App, report: &SweepReport, available: usize) -> Vec<(String, Role)> {
+    let axes = &report.sweep.axes;
+    let widest = axes.iter().map(|axis| axis.key.name.len()).max().unwrap_or(0).min(NAMES[1]);
+    let found = |axis: usize| report.importance.get(axis).copied().flatten();
+    let texts = |form: ImportanceForm| -> Vec<String> {
+        (0..axes.len()).map(|axis| importance_text(app, report, axis, found(axis), form)).collect()
+    };
+    let left = |texts: &[String]| {
+        available.saturating_sub(GAP + texts.iter().map(|text| width(text)).max().unwrap_or(0))
+    };
+    let mut values = texts(ImportanceForm::WithTrials);
+    if left(&values) < widest.min(NAMES[0]) {
+        values = texts(ImportanceForm::Interval);
     }
+    let columns = widest.min(left(&values));
+    let line = |((number, axis), text): ((usize, &Axis), String)| {
+        let interval = found(number).and_then(|found| found.interval);
+        let is_clear = interval.is_some_and(|interval| !interval.contains_zero());
+        let name = fit_width(app.theme, axis.key.name, columns);
+        (format!("{name}{}{text}", " ".repeat(GAP)), if is_clear { Role::Best } else { Role::Text })
+    };
+    axes.iter().enumerate().zip(values).map(line).collect()
+}
+
+/// What is shown of an importance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ImportanceForm {
+    /// `-0.62   -0.85…-0.21   n = 12`, with the number of trials.
+    WithTrials,
+    /// `-0.62   -0.85…-0.21`.
+    Interval,
+}
+
+fn importance_text(
+    app: &App,
+    report: &SweepReport,
+    axis: usize,
+    importance: Option<Importance>,
+    form: ImportanceForm,
+) -> String {
+    let to = app.theme.symbol(Symbol::To);
+    let Some(Importance { correlation, interval, trials }) = importance else {
+        let is_ordered = report.is_number(axis);
+        return if is_ordered { "too few different scores" } else { "its values have no order" }.into();
+    };
+    let interval = interval
+        .map_or(String::new(), |ConfidenceInterval { low, high }| format!("   {low:+.2}{to}{high:+.2}"));
+    let trials = if form == ImportanceForm::WithTrials { format!("   n = {trials}") } else { String::new() };
+    format!("{correlation:+.2}{interval}{trials}")
 }

@@ -13,6 +13,11 @@ const DEBERTA: &[u8] = br#"{"model_type": "deberta-v2", "vocab_size": 50, "hidde
     "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "embedding_size": 16,
     "relative_attention": true, "position_buckets": 16, "pos_att_type": "c2p|p2c", "norm_rel_ebd": "layer_norm",
     "share_att_key": true, "position_biased_input": false}"#;
+/// Attention in tiles, with windows; the head uses all tokens.
+const MODERNBERT: &[u8] =
+    br#"{"model_type": "modernbert", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
+    "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "pad_token_id": 0,
+    "local_attention": 9, "classifier_pooling": "mean"}"#;
 
 fn engine(max_tokens: usize) -> FastEngine {
     engine_of(CONFIG, max_tokens)
@@ -41,7 +46,7 @@ fn batch(examples: u32) -> Batch {
 
 #[test]
 fn memory_plan_matches_buffer_sizes() {
-    for config in [CONFIG, DEBERTA] {
+    for config in [CONFIG, DEBERTA, MODERNBERT] {
         check_memory_plan(engine_of(config, usize::MAX));
     }
 }
@@ -88,14 +93,30 @@ fn compare_micro_batches(mut whole: FastEngine, mut split: FastEngine) {
 #[test]
 fn counted_flops_match_the_formula() {
     let batch = batch(12);
-    let mut engine = engine(60);
-    let before = engine.profile().expect("a profile");
-    engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
-    let by_op = engine.profile().expect("a profile").since(&before).by_op.expect("costs by operation");
-    // The few FLOPs of the head are not counted.
-    let head = 6.0 * 12.0 * 24.0 * (24.0 + 2.0);
-    let counted = by_op.matmul.flops + by_op.attention.flops + head;
-    assert_eq!(counted, step_flops(&engine.config, 2, &batch));
+    for config in [CONFIG, MODERNBERT] {
+        let mut engine = engine_of(config, 60);
+        let before = engine.profile().expect("a profile");
+        engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
+        let by_op = engine.profile().expect("a profile").since(&before).by_op.expect("costs by operation");
+        // The few FLOPs of the head are not counted.
+        let head = 6.0 * 12.0 * 24.0 * (24.0 + 2.0);
+        let counted = by_op.matmul.flops + by_op.attention.flops + head;
+        assert_eq!(counted, step_flops(&engine.config, 2, &batch));
+    }
+}
+
+/// Memory of attention and of the layers grows linearly with the length of a text.
+#[test]
+fn memory_of_long_texts_is_linear() {
+    let config = String::from_utf8_lossy(MODERNBERT)
+        .replace("\"max_position_embeddings\": 40", "\"max_position_embeddings\": 4000");
+    let engine = engine_of(config.as_bytes(), usize::MAX);
+    let activations = |tokens: usize| {
+        let example =
+            Encoded { ids: vec![1; tokens], type_ids: vec![0; tokens], label: Some(Label::Class(0)) };
+        engine.memory_plan(&Batch::new(&[example]), usize::MAX).expect("a plan").activations
+    };
+    assert_eq!(activations(4000), 4 * activations(1000));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) static RUNS: &[Row] = &[
         .when(Condition::OnStartedEntry),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "trials", "show the trials of the sweep")
         .primary()
-        .when(Condition::OnSweep),
+        .when(Condition::OnSweepLine),
     bind(
         "next",
         TAB,

@@ -11,30 +11,10 @@ pub(super) use model::{choose_model, enter, model_opened, open, open_example, re
 pub(super) use probes::{history_loaded, probes_classified, probes_loaded};
 
 use crate::tui::action::InferAction;
-use crate::tui::msg::{Effect, Msg};
+use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::widgets::text_field::Edit;
-
-/// Takes a message about a model, a prediction or the probes.
-pub(super) fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
-    match msg {
-        Msg::ModelOpened { request_id, result } => model_opened(app, request_id, result),
-        Msg::ComparisonOpened { request_id, result } => comparison_opened(app, request_id, result),
-        Msg::ComparisonPrediction { request_id, result } => {
-            comparison_prediction(app, request_id, result);
-            Vec::new()
-        }
-        Msg::Prediction { request_id, seconds, result } => prediction(app, request_id, seconds, result),
-        Msg::Explanation { request_id, seconds, result } => {
-            app.infer.attribution.insert(request_id, seconds, result, app.now);
-            Vec::new()
-        }
-        Msg::ProbesClassified { request_id, result } => probes_classified(app, request_id, result),
-        Msg::ProbesLoaded(result) => probes_loaded(app, result),
-        _ => Vec::new(),
-    }
-}
 
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {

@@ -53,8 +53,8 @@ pub(super) enum Kind {
     Model,
     Task,
     Score,
-    /// The trials of a sweep that have ended.
-    Trials,
+    /// The trials of a sweep.
+    Trials(TrialsForm),
     /// The state of a queue entry.
     State,
     Status(StatusForm),
@@ -72,6 +72,15 @@ pub(super) enum NameForm {
     Short,
 }
 
+/// Which trials of a sweep are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TrialsForm {
+    /// Those that have ended and those that are being trained: `7 of 12, 3 running`.
+    Running,
+    /// Those that have ended: `7 of 12`.
+    Ended,
+}
+
 impl Kind {
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -80,7 +89,7 @@ impl Kind {
             Kind::Model => "model",
             Kind::Task => "task",
             Kind::Score => "best",
-            Kind::Trials => "trials",
+            Kind::Trials(_) => "trials",
             Kind::State => "time left",
             Kind::Status(_) => "status",
             Kind::Time => "time",
@@ -91,7 +100,7 @@ impl Kind {
 
     /// Whether it is aligned to the right.
     pub(super) fn is_number(self) -> bool {
-        matches!(self, Kind::Score | Kind::Trials | Kind::State | Kind::Time | Kind::Disk)
+        matches!(self, Kind::Score | Kind::Trials(_) | Kind::State | Kind::Time | Kind::Disk)
     }
 }
 
@@ -215,27 +224,31 @@ fn of_specs(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
 
 /// The columns of sweeps.
 fn of_sweeps(lines: &[ListLine<'_>]) -> Wanted {
-    let (mut name, mut trials) = (0, 0);
-    for line in lines {
-        if let ListLine::Sweep(row) = line {
-            name = name.max(text::width(&row.name));
-            trials = trials.max(text::width(&trials_text(row)));
-        }
-    }
+    let sweeps =
+        || lines.iter().filter_map(|line| if let ListLine::Sweep(row) = line { Some(*row) } else { None });
+    let name = sweeps().map(|row| text::width(&row.name)).max().unwrap_or(0);
     let column = |kind: Kind, width: usize| Column { kind, width: width.max(kind.title().len()) };
-    Wanted {
-        forms: vec![vec![
+    let form = |form: TrialsForm| {
+        let trials = sweeps().map(|row| text::width(&trials_text(row, form))).max().unwrap_or(0);
+        vec![
             column(Kind::Name(NameForm::Full), name.min(MAX_NAME)),
             column(Kind::Score, SCORES[0]),
-            column(Kind::Trials, trials),
-        ]],
+            column(Kind::Trials(form), trials),
+        ]
+    };
+    Wanted {
+        forms: vec![form(TrialsForm::Running), form(TrialsForm::Ended)],
         optional: vec![column(Kind::Started, STARTED)],
     }
 }
 
-/// `7 of 12`: the trials of a sweep that are finished, failed or paused.
-pub(super) fn trials_text(row: &SweepRow) -> String {
-    format!("{} of {}", row.ended(), row.trials)
+/// The trials of a sweep that are finished, failed or paused, and those that are being trained.
+pub(super) fn trials_text(row: &SweepRow, form: TrialsForm) -> String {
+    let ended = format!("{} of {}", row.ended(), row.trials);
+    match (form, row.running()) {
+        (TrialsForm::Ended, _) | (_, 0) => ended,
+        (TrialsForm::Running, running) => format!("{ended}, {running} running"),
+    }
 }
 
 /// The columns of past runs.

@@ -113,7 +113,8 @@ fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
         start..start + lines.iter().filter(|line| line.section() == section).count()
     };
     let width = usize::from(width.saturating_sub(4));
-    let refresh = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Refresh));
+    let key = |action: RunsAction| app.key(Context::Screen(Screen::Runs), Action::Runs(action));
+    let refresh = key(RunsAction::Refresh);
     let of = |section: Section| {
         let lines = range(section);
         let error = match section {
@@ -127,12 +128,14 @@ fn contents(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Content> {
             messages.push((format!("  Fix it, then press {refresh}."), Role::Muted));
         } else if lines.is_empty() && runs.is_listed {
             let nothing = match (section, runs.filter.text().is_empty()) {
-                (_, false) => "Nothing matches the filter.",
-                (Section::PastRuns, true) if !runs.runs.is_empty() => "All runs are trials of sweeps.",
-                (Section::PastRuns, true) => "No runs yet: select an experiment and start training.",
-                (_, true) => "No experiments.",
+                (_, false) => "Nothing matches the filter.".into(),
+                (Section::PastRuns, true) if !runs.runs.is_empty() => {
+                    format!("All runs are trials: {} on a sweep shows them.", key(RunsAction::OpenSweep))
+                }
+                (Section::PastRuns, true) => "No runs yet: select an experiment and start training.".into(),
+                (_, true) => "No experiments.".to_owned(),
             };
-            messages.extend(wrap(nothing, width).into_iter().map(|line| (format!("  {line}"), Role::Muted)));
+            messages.extend(wrap(&nothing, width).into_iter().map(|line| (format!("  {line}"), Role::Muted)));
         }
         Content { section, lines, messages }
     };
@@ -225,14 +228,11 @@ fn title(app: &App, section: Section, lines: &[ListLine<'_>]) -> (String, Role) 
                 shown if shown == all => format!(", {}", format::count(all)),
                 shown => format!(", {} of {}", format::count(shown), format::count(all)),
             };
-            // Without a filter, only trials of sweeps are left out.
-            let has_trials = shown < all && app.runs.filter.text().is_empty();
-            let trials = if has_trials { ", without trials" } else { "" };
             let disk = |line: &ListLine<'_>| if let ListLine::Run(run) = line { run.disk } else { None };
             let bytes: u64 = lines.iter().filter_map(disk).map(|disk| disk.bytes).sum();
             let dot = app.theme.symbol(Symbol::Dot);
             let disk = if bytes > 0 { format!("{dot}{}", format::bytes(bytes)) } else { String::new() };
-            (format!("Past runs{count}{trials}{disk}"), Role::Title)
+            (format!("Past runs{count}{disk}"), Role::Title)
         }
     }
 }

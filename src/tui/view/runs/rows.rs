@@ -60,9 +60,8 @@ fn spec_cell(app: &App, line: &ListLine<'_>, kind: Kind) -> (String, Role) {
         (Kind::Score, ListLine::Sweep(row)) => {
             (row.best.map_or_else(dash, |(metric, score)| format::score(metric, score)), Role::Text)
         }
-        (Kind::Trials, ListLine::Sweep(row)) => {
-            let is_running = row.by_status.contains_key("running");
-            (trials_text(row), if is_running { Role::Train } else { Role::Text })
+        (Kind::Trials(form), ListLine::Sweep(row)) => {
+            (trials_text(row, form), if row.running() > 0 { Role::Train } else { Role::Text })
         }
         (Kind::Started, ListLine::Sweep(row)) if row.started > 0.0 => {
             (format::date(row.started, app.utc_offset)[5..].to_string(), Role::Text)
@@ -97,7 +96,7 @@ fn run_cell(app: &App, run: &RunRow, column: Column) -> (String, Role) {
         Kind::Disk => run.disk.map_or_else(String::new, |disk| format::bytes(disk.bytes)),
         Kind::Started if run.started == 0.0 => app.theme.symbol(Symbol::Dash).into(),
         Kind::Started => format::date(run.started, app.utc_offset)[5..].to_string(),
-        Kind::State | Kind::Trials => String::new(),
+        Kind::State | Kind::Trials(_) => String::new(),
     };
     (text, Role::Text)
 }
