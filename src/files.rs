@@ -20,7 +20,7 @@ pub use home::{collapse_home, expand_home};
 pub use listing::{FolderEntry, list_folder};
 pub use regular::{copy_file, open_append, open_regular, read_regular, read_regular_to_string};
 pub use space::free_space;
-pub use tokenizer::TOKENIZER_FILES;
+pub use tokenizer::{TOKENIZER_FILES, UNSUPPORTED_VOCABULARIES, VOCABULARIES};
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;

@@ -202,7 +202,8 @@ fn saved_folders_have_the_same_token_ids() {
             if std::fs::remove_file(saved.join(other)).is_ok() && saved.join(alone).is_file() {
                 let found = Tokenizer::from_pretrained(&model);
                 // These read tokenizer.json only.
-                let is_fast = name.starts_with("fast") || name == "class-in-config";
+                let is_fast =
+                    ["fast", "modernbert", "class-in-config"].iter().any(|class| name.starts_with(class));
                 if alone == "tokenizer.json" || !is_fast {
                     assert_encodings(name, &found.unwrap(), &reference, &rows, &case["truncated"]);
                 }
@@ -212,16 +213,33 @@ fn saved_folders_have_the_same_token_ids() {
     }
 }
 
-/// Runs `tests/transformers_tokenize.py` with `requests`, and returns its encodings: for each folder and each row, the ids.
-fn in_transformers(home: &Path, requests: &Value) -> Option<Value> {
+/// A folder, and the rows that Transformers is to encode with it as `tokenizer` does.
+struct Request<'r> {
+    folder: PathBuf,
+    tokenizer: &'r Tokenizer,
+    /// `None` for that of the folder.
+    max_length: Option<usize>,
+    /// Whether the model gets the segments that Transformers gives.
+    has_segments: bool,
+}
+
+/// Asserts that Transformers gives the same encodings. It needs a Python with Transformers, and is skipped without.
+fn assert_equals_transformers(home: &Path, requests: &[Request<'_>], rows: &[Example]) {
     let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
         eprintln!(
             "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no ids were compared with it"
         );
-        return None;
+        return;
     };
+    let as_json = |row: &Example| match &row.text_pair {
+        Some(second) => json!([row.text, second]),
+        None => json!([row.text]),
+    };
+    let inputs: Vec<Value> = rows.iter().map(as_json).collect();
+    let to_json = |request: &Request<'_>| json!({"folder": request.folder, "inputs": inputs, "max_length": request.max_length});
+    let all: Vec<Value> = requests.iter().map(to_json).collect();
     let file = home.join("requests.json");
-    std::fs::write(&file, requests.to_string()).unwrap();
+    std::fs::write(&file, json!(all).to_string()).unwrap();
     let output = Command::new(python)
         .args(["tests/transformers_tokenize.py".as_ref(), file.as_os_str()])
         .env("HF_HUB_OFFLINE", "1")
@@ -229,7 +247,20 @@ fn in_transformers(home: &Path, requests: &Value) -> Option<Value> {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+    let found: Vec<Vec<[Vec<u32>; 2]>> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found.len(), requests.len());
+    for (request, found) in requests.iter().zip(found) {
+        assert_eq!(found.len(), rows.len());
+        for (row, [ids, mut type_ids]) in rows.iter().zip(found) {
+            let encoded = request.tokenizer.encode(row).unwrap().0;
+            assert_eq!(encoded.ids, ids, "{}: {row:?}", request.folder.display());
+            if type_ids.is_empty() || !request.has_segments {
+                type_ids = vec![0; ids.len()];
+            }
+            assert_eq!(encoded.type_ids, type_ids, "{}: {row:?}", request.folder.display());
+        }
+    }
+    println!("{} folders, {} rows each", requests.len(), rows.len());
 }
 
 /// Texts of the shared cases, and `count` ones of random characters that tokenizers treat specially.
@@ -247,12 +278,14 @@ fn more_texts(reference: &Value, count: usize) -> Vec<String> {
         texts.extend(rows.map(|row| row["text"].as_str().unwrap().to_string()));
     }
     let known = reference["texts"].as_array().unwrap().iter().flat_map(|text| text.as_str().unwrap().chars());
-    // Accents, Arabic, Devanagari, Hangul, CJK, private use, full width, emoji.
+    // Accents, combining accents, Arabic, Devanagari, Hangul and its parts, CJK, private use, full width, ligatures,
+    // blanks and marks without a width, emoji.
     let ranges = ['\u{c0}'..'\u{17f}', '\u{300}'..'\u{36f}', '\u{600}'..'\u{6ff}', '\u{900}'..'\u{97f}'];
     let wide =
         ['\u{ac00}'..'\u{ac40}', '\u{4e00}'..'\u{4e80}', '\u{e000}'..'\u{e010}', '\u{ff01}'..'\u{ff5e}'];
-    let unknown =
-        ranges.into_iter().chain(wide).flatten().chain('\u{1f600}'..'\u{1f640}').chain('\0'..'\u{20}');
+    let marks = ['\u{1100}'..'\u{1180}', '\u{fb00}'..'\u{fb07}', '\u{2000}'..'\u{2070}', '\u{7f}'..'\u{a1}'];
+    let unknown = ranges.into_iter().chain(wide).chain(marks).flatten();
+    let unknown = unknown.chain('\u{1f600}'..'\u{1f640}').chain('\0'..'\u{20}');
     let characters: Vec<char> = known.chain(unknown).collect();
     // A linear congruential generator, so that the texts are the same each time.
     let mut state = 5_u64;
@@ -264,76 +297,109 @@ fn more_texts(reference: &Value, count: usize) -> Vec<String> {
     texts
 }
 
+/// Rows of `texts`, of which each third is a pair.
+fn rows_of(texts: &[String]) -> Vec<Example> {
+    let row = |(number, text): (usize, &String)| {
+        let pair = (number % 3 == 0).then(|| texts[(number * 7 + 1) % texts.len()].clone());
+        Example { text: text.clone(), text_pair: pair, label: None }
+    };
+    texts.iter().enumerate().map(row).collect()
+}
+
+/// Compares Transformers with the original and the saved folders of `cases`, with a maximum length of 20 for the former.
+fn check_in_transformers(reference: &Value, cases: &[&Value], rows: &[Example]) {
+    let home = tempfile::tempdir().unwrap();
+    let name = |case: &Value| case["name"].as_str().unwrap().to_string();
+    let saved = |case: &Value| home.path().join(name(case) + "-saved");
+    let load = |case: &&Value| {
+        let folder = home.path().join(name(case));
+        build(&folder, &case["files"], reference);
+        let config = case["files"].get("config.json").cloned().unwrap_or(json!({}));
+        build(&saved(case), &json!({"config.json": config}), reference);
+        let tokenizer = Tokenizer::load(&ModelFolder::on_disk(&folder), 20).unwrap();
+        tokenizer.save(&saved(case)).unwrap();
+        tokenizer
+    };
+    let tokenizers: Vec<Tokenizer> = cases.iter().map(load).collect();
+    let requests: Vec<Request<'_>> = cases
+        .iter()
+        .zip(&tokenizers)
+        .flat_map(|(case, tokenizer)| {
+            let has_segments = case["files"]["config.json"]["model_type"] != "distilbert";
+            let original = home.path().join(name(case));
+            [(original, Some(20)), (saved(case), None)].map(|(folder, max_length)| Request {
+                folder,
+                tokenizer,
+                max_length,
+                has_segments,
+            })
+        })
+        .collect();
+    assert_equals_transformers(home.path(), &requests, rows);
+}
+
 #[test]
 fn transformers_gives_the_same_ids_for_original_and_saved_folders() {
     let reference = reference();
-    let home = tempfile::tempdir().unwrap();
-    let texts = more_texts(&reference, 60);
-    let rows: Vec<Example> = texts
-        .iter()
-        .enumerate()
-        .map(|(number, text)| {
-            let pair = (number % 3 == 0).then(|| texts[(number * 7 + 1) % texts.len()].clone());
-            Example { text: text.clone(), text_pair: pair, label: None }
-        })
-        .collect();
-    let as_json = |row: &Example| match &row.text_pair {
-        Some(second) => json!([row.text, second]),
-        None => json!([row.text]),
-    };
-    let mut requests = Vec::new();
-    let mut expected = Vec::new();
-    for case in reference["folders"].as_array().unwrap().iter().filter(|case| case.get("error").is_none()) {
-        let name = case["name"].as_str().unwrap();
-        let (folder, saved) = (home.path().join(name), home.path().join(format!("{name}-saved")));
-        build(&folder, &case["files"], &reference);
-        build(&saved, &json!({}), &reference);
-        let tokenizer = Tokenizer::load(&ModelFolder::on_disk(&folder), 20).unwrap();
-        tokenizer.save(&saved).unwrap();
-        let ids: Vec<Vec<u32>> = rows.iter().map(|row| tokenizer.encode(row).unwrap().0.ids).collect();
-        let inputs: Vec<Value> = rows.iter().map(as_json).collect();
-        // The saved folder has the length itself.
-        requests.push(json!({"folder": folder, "inputs": inputs, "max_length": 20}));
-        requests.push(json!({"folder": saved, "inputs": inputs, "max_length": null}));
-        expected.extend([ids.clone(), ids]);
-    }
-    let Some(found) = in_transformers(home.path(), &json!(requests)) else { return };
-    for ((request, expected), found) in requests.iter().zip(&expected).zip(found.as_array().unwrap()) {
-        for ((row, expected), found) in rows.iter().zip(expected).zip(found.as_array().unwrap()) {
-            assert_eq!(&json!(expected), found, "{}: {row:?}", request["folder"]);
-        }
-    }
-    println!("{} folders, {} rows each", requests.len(), rows.len());
+    let cases = reference["folders"].as_array().unwrap().iter();
+    let cases: Vec<&Value> = cases.filter(|case| case.get("error").is_none()).collect();
+    check_in_transformers(&reference, &cases, &rows_of(&more_texts(&reference, 60)));
 }
 
 /// Thousands of odd lines for each kind of vocabulary.
 #[test]
 fn transformers_gives_the_same_ids_for_thousands_of_odd_lines() {
     let reference = reference();
-    let home = tempfile::tempdir().unwrap();
-    let rows: Vec<Example> = more_texts(&reference, 2_000)
-        .into_iter()
-        .map(|text| Example { text, text_pair: None, label: None })
-        .collect();
-    let kinds =
-        ["vocab", "json", "roberta-files", "roberta-json", "xlm-roberta", "xlm-roberta-sentencepiece-map"];
-    let kinds =
-        kinds.into_iter().chain(["camembert-sentencepiece", "albert", "albert-sentencepiece", "mpnet"]);
+    let kinds = [
+        "vocab",
+        "json",
+        "roberta-files",
+        "roberta-json",
+        "xlm-roberta",
+        "xlm-roberta-sentencepiece-map",
+        "camembert-sentencepiece",
+        "albert",
+        "albert-sentencepiece",
+        "mpnet",
+        "deberta-v2",
+        "deberta-v2-lower",
+        "deberta-v2-sentencepiece",
+        "deberta-v2-sentencepiece-punctuation",
+        "deberta-v2-sentencepiece-bytes",
+        "modernbert",
+        "sentencepiece-bpe-both-ends",
+        "sentencepiece-bpe-map",
+        "sentencepiece-unigram",
+    ];
     let folders = reference["folders"].as_array().unwrap();
-    let (mut requests, mut expected) = (Vec::new(), Vec::new());
-    for kind in kinds {
-        let case = folders.iter().find(|case| case["name"] == kind).unwrap();
-        let folder = home.path().join(kind);
-        build(&folder, &case["files"], &reference);
-        let tokenizer = Tokenizer::load(&ModelFolder::on_disk(&folder), 512).unwrap();
-        expected.push(rows.iter().map(|row| tokenizer.encode(row).unwrap().0.ids).collect::<Vec<_>>());
-        let inputs: Vec<Value> = rows.iter().map(|row| json!([row.text])).collect();
-        requests.push(json!({"folder": folder, "inputs": inputs, "max_length": 512}));
-    }
-    let Some(found) = in_transformers(home.path(), &json!(requests)) else { return };
-    for ((request, expected), found) in requests.iter().zip(&expected).zip(found.as_array().unwrap()) {
-        for ((row, expected), found) in rows.iter().zip(expected).zip(found.as_array().unwrap()) {
-            assert_eq!(&json!(expected), found, "{}: {row:?}", request["folder"]);
-        }
-    }
+    let case = |kind: &&str| folders.iter().find(|case| case["name"] == *kind).unwrap();
+    let cases: Vec<&Value> = kinds.iter().map(case).collect();
+    check_in_transformers(&reference, &cases, &rows_of(&more_texts(&reference, 2_000)));
+}
+
+/// Where a tokenizer does not split at blanks, the words are those between blanks.
+#[test]
+fn words_of_a_tokenizer_that_splits_nowhere() {
+    let reference = reference();
+    let home = tempfile::tempdir().unwrap();
+    let folders = reference["folders"].as_array().unwrap();
+    let case = folders.iter().find(|case| case["name"] == "sentencepiece-bpe-both-ends").unwrap();
+    build(home.path(), &case["files"], &reference);
+    let tokenizer = Tokenizer::load(&ModelFolder::on_disk(home.path()), 64).unwrap();
+    let row = Example { text: "not  bad at\nall".into(), text_pair: Some(" a plot ".into()), label: None };
+    let found = tokenizer.encode_words(&row).unwrap();
+    let words: Vec<&str> = found
+        .words
+        .iter()
+        .map(|word| {
+            let text = if word.sequence == 0 { &row.text } else { row.text_pair.as_ref().unwrap() };
+            &text[word.offsets.clone()]
+        })
+        .collect();
+    assert_eq!(words, ["not", "bad", "at", "all", "a", "plot"]);
+    // All tokens but the first and the last of each text are of a word, in order.
+    let tokens: Vec<usize> = found.words.iter().flat_map(|word| word.tokens.clone()).collect();
+    let first = found.words[4].tokens.start;
+    let length = found.encoded.ids.len();
+    assert_eq!(tokens, (1..first - 2).chain(first..length - 1).collect::<Vec<_>>());
 }

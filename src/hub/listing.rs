@@ -1,7 +1,7 @@
 //! Selection of files from the listing of a repository. File names are never constructed.
 
 use crate::catalog::SplitSpec;
-use crate::files::TOKENIZER_FILES;
+use crate::files::{TOKENIZER_FILES, UNSUPPORTED_VOCABULARIES, VOCABULARIES};
 use std::collections::BTreeSet;
 
 /// The weights of a model, the preferred file first.
@@ -50,16 +50,11 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     if !has("config.json") {
         return Err("has no config.json and is not a Transformers model; choose another one".to_string());
     }
-    let vocabularies: [&[&str]; 5] = [
-        &["tokenizer.json"],
-        &["vocab.txt"],
-        &["vocab.json", "merges.txt"],
-        &["sentencepiece.bpe.model"],
-        &["spiece.model"],
-    ];
-    if !vocabularies.iter().any(|files| files.iter().all(|file| has(file))) {
-        let names = vocabularies.map(|files| files.join(" with ")).join(", ");
-        return Err(format!("has no vocabulary ({names}); choose a model with one of them"));
+    if !VOCABULARIES.iter().any(|files| files.iter().all(|file| has(file))) {
+        let names = VOCABULARIES.map(|files| files.join(" with ")).join(", ");
+        let found = UNSUPPORTED_VOCABULARIES.into_iter().find(|name| has(name));
+        let found = found.map_or_else(String::new, |name| format!(" but {name}, which is not supported"));
+        return Err(format!("has no vocabulary ({names}){found}; choose a model with one of them"));
     }
     let files = std::iter::once("config.json").chain(TOKENIZER_FILES);
     let mut files: Vec<String> = files.filter(|name| has(name)).map(str::to_string).collect();
@@ -220,6 +215,14 @@ mod tests {
             ["config.json", "vocab.json", "merges.txt", "model.safetensors"]
         );
         assert!(with(&["vocab.json", "model.safetensors"]).unwrap_err().contains("merges.txt"));
+        for model in ["sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model"] {
+            assert_eq!(
+                with(&[model, "model.safetensors"]).unwrap(),
+                ["config.json", model, "model.safetensors"]
+            );
+        }
+        let unsupported = with(&["bpe_encoder.bin", "model.safetensors"]).unwrap_err();
+        assert!(unsupported.contains("but bpe_encoder.bin, which is not supported"), "{unsupported}");
         assert!(with(&["model.safetensors"]).unwrap_err().contains("vocab.txt"));
         assert!(with(&["vocab.txt", "tf_model.h5"]).unwrap_err().contains("no weights"));
         assert!(model_files(&names(&["vocab.txt"])).unwrap_err().contains("config.json"));

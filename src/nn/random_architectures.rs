@@ -201,6 +201,27 @@ fn models() -> impl Strategy<Value = ModelConfig> {
     })
 }
 
+/// Models with different rates of dropout, numbers of segments and constants of LayerNorm, and with and without a padding
+/// token, as keys of `config.json` say.
+fn models_with_values() -> impl Strategy<Value = ModelConfig> {
+    let rate = || prop::sample::select(vec![0.0, 0.1, 0.5]);
+    let epsilon = prop::sample::select(vec![1e-12, 1e-7, 1e-5]);
+    let padding = prop::option::of(0u32..50);
+    (models(), [rate(), rate(), rate()], 1usize..4, epsilon, padding).prop_map(
+        |(mut config, [hidden, attention, classifier], segments, epsilon, padding)| {
+            (config.hidden_dropout, config.attention_dropout) = (hidden, attention);
+            config.classifier_dropout = classifier;
+            config.layer_norm_eps = epsilon;
+            // Without a segment embedding it is 0.
+            config.type_vocab = config.type_vocab.min(1) * segments;
+            if config.architecture.positions != Positions::AfterPadding {
+                config.padding_id = padding;
+            }
+            config
+        },
+    )
+}
+
 /// Random tokens, that of padding among them.
 fn batch(config: &ModelConfig, lengths: &[usize], step: u32) -> Batch {
     let rng = Rng::new(2, Stream::Sample);
@@ -208,9 +229,7 @@ fn batch(config: &ModelConfig, lengths: &[usize], step: u32) -> Batch {
         let draw = |token: usize| rng.uniform(step, number as u32, token as u64);
         Encoded {
             ids: (0..*length).map(|token| (draw(token) * config.vocab_size as f64) as u32).collect(),
-            type_ids: (0..*length)
-                .map(|token| u32::from(config.type_vocab > 1 && token > length / 2))
-                .collect(),
+            type_ids: (0..*length).map(|token| (token * config.type_vocab / length) as u32).collect(),
             label: Some(Label::Class((draw(999) * 3.0) as u32)),
         }
     };
@@ -269,7 +288,7 @@ proptest! {
 
     #[test]
     fn fast_engine_matches_plain_engine(
-        config in models(),
+        config in models_with_values(),
         lengths in prop::collection::vec(1usize..50, 1..7),
         threads in 1usize..4,
     ) {

@@ -1,6 +1,6 @@
 //! Metrics of any choice of rows, for resampling.
 
-use super::multi_label_scores::{LabelCounts, average_precision};
+use super::multi_label_scores::{LabelCounts, average_precision, mean_average_precision};
 use super::predictions::{Predictions, multi_hot};
 use super::scores::ClassSums;
 use crate::catalog::{Metric, ProblemType};
@@ -83,8 +83,9 @@ impl MetricRows {
                 if metric == Metric::AveragePrecision {
                     let pair = |index: usize| (logits[index], targets[index]);
                     let column = |label| rows.iter().map(|row| pair(start(row) + label)).collect();
-                    let sum: f64 = (0..self.outputs).map(|label| average_precision(column(label))).sum();
-                    return Some(sum / self.outputs as f64);
+                    return mean_average_precision(
+                        (0..self.outputs).map(|label| average_precision(column(label))),
+                    );
                 }
                 let mut counts = LabelCounts::new(self.outputs);
                 for row in rows {

@@ -26,6 +26,8 @@ mod setup;
 mod snapshot;
 mod subsample;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod trainer;
 mod trial_scheduler;
 mod usage_meter;

@@ -16,7 +16,8 @@ pub fn sigmoid(logit: f64) -> f64 {
     if logit >= 0.0 { 1.0 / (1.0 + exp) } else { exp / (1.0 + exp) }
 }
 
-/// Mean binary cross-entropy of labels from their logits and whether they apply: log(1 + exp(−z)) and log(1 + exp(z)).
+/// Mean binary cross-entropy of labels from their logits and whether they apply: log(1 + exp(−z)) and log(1 + exp(z)). That
+/// of an infinite logit is the limit, 0 or ∞, for which PyTorch gives NaN.
 pub(super) fn binary_cross_entropy(labels: impl Iterator<Item = (f32, bool)>) -> f64 {
     let (mut sum, mut count) = (0.0, 0_u32);
     for (logit, applies) in labels {
@@ -125,21 +126,22 @@ pub(super) fn multi_label(task: &Task, outputs: usize, logits: &[f32], targets: 
         counts.add(logits.iter().copied().zip(targets.iter().copied()));
     }
     let mut scores = counts.scores(task, binary_cross_entropy(pairs()));
-    let mut sum = 0.0;
     for (label, scores) in scores.per_class.iter_mut().enumerate() {
-        let average_precision = average_precision(pairs().skip(label).step_by(outputs).collect());
-        sum += average_precision;
-        scores.average_precision = Some(average_precision);
+        scores.average_precision = average_precision(pairs().skip(label).step_by(outputs).collect());
     }
     if let Some(value) = scores.metrics.get_mut(&Metric::AveragePrecision) {
-        *value = Some(ratio(sum, outputs as f64));
+        *value = mean_average_precision(scores.per_class.iter().map(|label| label.average_precision));
     }
     scores
 }
 
 /// `average_precision_score` of a label from the logit of each row and whether the label applies:
-/// Σ (recall_n − recall_{n−1}) · precision_n over the distinct logits, the highest first; 0 if it never applies.
-pub(super) fn average_precision(mut rows: Vec<(f32, bool)>) -> f64 {
+/// Σ (recall_n − recall_{n−1}) · precision_n over the distinct logits, the highest first; 0 if it never applies. `None` if a
+/// logit is NaN; scikit-learn also refuses infinite ones, which are ordered as other numbers here.
+pub(super) fn average_precision(mut rows: Vec<(f32, bool)>) -> Option<f64> {
+    if rows.iter().any(|(logit, _)| logit.is_nan()) {
+        return None;
+    }
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let positives = rows.iter().filter(|(_, applies)| *applies).count() as f64;
     let (mut predicted, mut true_positives, mut sum) = (0.0, 0.0, 0.0);
@@ -149,7 +151,14 @@ pub(super) fn average_precision(mut rows: Vec<(f32, bool)>) -> f64 {
         true_positives += found;
         sum += ratio(found, positives) * true_positives / predicted;
     }
-    sum
+    Some(sum)
+}
+
+/// The mean of the average precision of each label; `None` if one is.
+pub(super) fn mean_average_precision(labels: impl ExactSizeIterator<Item = Option<f64>>) -> Option<f64> {
+    let count = labels.len() as f64;
+    let sum: Option<f64> = labels.sum();
+    sum.map(|sum| ratio(sum, count))
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

@@ -220,9 +220,13 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     exponentials.iter().map(|e| (e / sum) as f32).collect()
 }
 
-/// The class with the highest logit; the first of equals.
+/// The class with the highest logit; the first of equals. A NaN is the highest, as in NumPy and PyTorch.
 pub fn argmax(logits: &[f32]) -> usize {
-    logits.iter().enumerate().fold(0, |best, (class, z)| if *z > logits[best] { class } else { best })
+    let is_higher = |z: f32, best: f32| !best.is_nan() && (z > best || z.is_nan());
+    logits
+        .iter()
+        .enumerate()
+        .fold(0, |best, (class, z)| if is_higher(*z, logits[best]) { class } else { best })
 }
 
 /// The quotient; 0 if the denominator is 0, as scikit-learn with `zero_division=0`.

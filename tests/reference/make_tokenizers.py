@@ -59,6 +59,10 @@ TEXTS = [
     "<s> <unk></s> <pad> <mask> <ent> x <ent>y",
     "Z\u00dcRICH na\u00efve \u00c4\u00d6\u00dc \ufb01ne",
     "not bad at all",
+    "def f(x):\n    if x  > 0:\n\t\treturn   x\n\n\n  # four    blanks  \n",
+    " leading and trailing  \n",
+    "\ufb03 \u1e9b\u0323 \uac00 \u1100\u1161 A\u030a \u212b \ufdfa \uff21\uff22",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea \u2060x\ufeffy\u200e",
 ]
 PAIRS = [(2, 29), (29, 7), (7, 7), (0, 2), (2, 0), (0, 0), (19, 18), (17, 16), (12, 23), (8, 27)]
 
@@ -127,18 +131,20 @@ def byte_pairs():
 
 
 def sentencepiece_models(directory):
-    """Unigram models of SentencePiece, in hexadecimal: with the special tokens of XLM-RoBERTa, with those of ALBERT, and
-    with a map of characters and a user-defined symbol."""
+    """Models of SentencePiece, in hexadecimal: Unigram with the special tokens of XLM-RoBERTa, ALBERT and DeBERTa, BPE as in
+    Gemma, and some with a map of characters and user-defined symbols."""
     rules = directory / "rules.tsv"
     # Full-width and ligature letters, and blanks that are none.
     rules.write_text("FF21\t41\nFB01\t66 69\n3000\t20\nA0\t20\n200B\t20\n", encoding="utf-8")
     texts = [text.replace("\x00", "") for text in TEXTS if text.strip()] * 3
     def train(**keys):
         model = io.BytesIO()
+        defaults = {"model_type": "unigram", "vocab_size": 260, "normalization_rule_name": "identity"}
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts), model_writer=model, model_type="unigram", vocab_size=260, hard_vocab_limit=False,
-            num_threads=1, normalization_rule_name="identity", minloglevel=2, **keys)
+            sentence_iterator=iter(texts), model_writer=model, hard_vocab_limit=False, num_threads=1, minloglevel=2, **(defaults | keys))
         return model.getvalue().hex()
+    bert = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]", "pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    gemma = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>"}
     fairseq = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1}
     return {
         "fairseq": train(**fairseq),
@@ -146,6 +152,17 @@ def sentencepiece_models(directory):
         "albert": train(
             pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols=["[CLS]", "[SEP]"], user_defined_symbols=["[MASK]"],
             normalization_rule_tsv=str(rules)),
+        "deberta": train(**bert),
+        "deberta-mapped": train(normalization_rule_tsv=str(rules), user_defined_symbols=["very good", "<ent>"], **bert),
+        # Multilingual: with pieces for bytes, which the class does not use.
+        "deberta-bytes": train(vocab_size=520, byte_fallback=True, control_symbols=["[MASK]"], **bert),
+        "gemma": train(
+            model_type="bpe", vocab_size=480, byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
+            user_defined_symbols=["<mask>", "<unused0>", "<unused1>", "\n", "\n\n", "\t", "\u2581\u2581", "\u2581\u2581\u2581"], **gemma),
+        "bpe-mapped": train(
+            model_type="bpe", vocab_size=230, normalization_rule_tsv=str(rules), control_symbols=["<sep>"],
+            user_defined_symbols=["very good"], pad_id=-1, unk_id=0, bos_id=1, eos_id=-1),
+        "word": train(model_type="word", vocab_size=60, use_all_vocab=True),
     }
 
 
@@ -161,7 +178,76 @@ def sentencepiece_folders():
     albert = {"config.json": {"model_type": "albert", "vocab_size": 400}, "spiece.model": "albert"}
     yield "albert-sentencepiece", albert
     yield "albert-sentencepiece-cased", albert | config(do_lower_case=False, keep_accents=True)
+    yield "xlm-roberta-sentencepiece-bpe", {"config.json": {"model_type": "xlm-roberta", "vocab_size": 600, "max_position_embeddings": 514}, "sentencepiece.bpe.model": "gemma"}
+    yield "error-camembert-sentencepiece-bpe", of("camembert") | {"sentencepiece.bpe.model": "gemma"}, "model_type"
+    yield "error-albert-sentencepiece-bpe", {"config.json": albert["config.json"], "spiece.model": "gemma"}, "model_type"
+    yield from deberta_folders()
+    yield from backend_folders()
     yield "unsupported-sentencepiece-damaged", of("xlm-roberta") | {"sentencepiece.bpe.model": "damaged"}, "sentencepiece.bpe.model"
+
+
+def deberta_folders():
+    """Folders of DeBERTa-v2 and its successors with spm.model; those with tokenizer.json are in `folders`."""
+    config = lambda **keys: {"tokenizer_config.json": keys}
+    model = {"config.json": {"model_type": "deberta-v2", "vocab_size": 600, "max_position_embeddings": 512}}
+    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+    spm = model | {"spm.model": "deberta"}
+    yield "deberta-v2-sentencepiece", spm
+    yield "deberta-v2-sentencepiece-files", spm | {"added_tokens.json": {"[MASK]": 400}, "special_tokens_map.json": names} | config(do_lower_case=False, vocab_type="spm")
+    yield "deberta-v2-sentencepiece-lower", spm | config(do_lower_case=True, vocab_type="spm", tokenizer_class="DebertaV2Tokenizer")
+    yield "deberta-v2-sentencepiece-punctuation", spm | config(split_by_punct=True, add_prefix_space=False, truncation_side="left")
+    yield "deberta-v2-sentencepiece-map", model | {"spm.model": "deberta-mapped"} | config(tokenizer_class="DebertaV2TokenizerFast", model_max_length=512)
+    yield "deberta-v2-sentencepiece-bytes", model | {"spm.model": "deberta-bytes"} | config(additional_special_tokens=["[E1]"])
+    yield "deberta-v2-sentencepiece-names", model | {"spm.model": "fairseq"} | config(unk_token="<unk>", cls_token="<s>", sep_token="</s>", mask_token=tagged("<mask>", lstrip=True))
+    yield "deberta-v2-sentencepiece-other-unknown", spm | config(unk_token="[X]", mask_token=None)
+    yield "deberta-v2-sentencepiece-bpe", model | {"spm.model": "gemma"}
+    yield "error-deberta-v2-lower-case", spm | config(do_lower_case={}, split_by_punct="no", add_prefix_space=[1], model_max_length="x"), "do_lower_case"
+    yield "unsupported-deberta-v2-encoder", model | {"bpe_encoder.bin": 0}, "bpe_encoder.bin"
+    yield "unsupported-deberta-dictionary", {"config.json": {"model_type": "deberta"}, "dict.txt": 0}, "dict.txt"
+    yield "unsupported-deberta", {"config.json": {"model_type": "deberta"}, "vocab.json": {}, "merges.txt": {}}, "DebertaTokenizer"
+
+
+def backend_folders():
+    """Folders with tokenizer.model, and those of ModernBERT."""
+    config = lambda **keys: {"tokenizer_config.json": keys}
+    model = {"config.json": {"model_type": "modernbert", "vocab_size": 600, "max_position_embeddings": 512}}
+    bpe = model | {"tokenizer.model": "gemma"}
+    names = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "cls_token": "<bos>", "sep_token": "<eos>"}
+    yield "sentencepiece-bpe", bpe
+    yield "sentencepiece-bpe-gemma", bpe | config(tokenizer_class="GemmaTokenizer", add_bos_token=True, add_eos_token=False, **names)
+    yield "sentencepiece-bpe-both-ends", bpe | config(tokenizer_class="PreTrainedTokenizerFast", add_bos_token=True, add_eos_token=True, **names)
+    yield "sentencepiece-bpe-no-ends", bpe | config(add_bos_token=True, add_eos_token=True, bos_token=None, eos_token=tagged("<pad>"))
+    yield "sentencepiece-bpe-decoder", bpe | config(add_eos_token=True, added_tokens_decoder={
+        "4": added("<mask>", lstrip=True), "5": added("[E1]"), "6": added("very", special=False), "590": added("kettle-o-matic", special=False)})
+    yield "sentencepiece-bpe-files", bpe | {"added_tokens.json": {"<ent>": 480, "[E1]": 5}, "special_tokens_map.json": names | {"additional_special_tokens": ["<ent>"]}}
+    yield "sentencepiece-bpe-of-bert", {"config.json": {"vocab_size": 600}, "tokenizer.model": "bpe-mapped"} | config(tokenizer_class="PreTrainedTokenizerFast", add_bos_token=True, model_input_names=["input_ids", "token_type_ids"])
+    yield "sentencepiece-bpe-map", model | {"tokenizer.model": "bpe-mapped"} | config(truncation_side="left", split_special_tokens=True)
+    yield "sentencepiece-unigram", model | {"tokenizer.model": "deberta-mapped"} | config(add_bos_token=True, add_eos_token=True)
+    yield "sentencepiece-unigram-bytes", model | {"tokenizer.model": "deberta-bytes"}
+    yield "unsupported-sentencepiece-word", model | {"tokenizer.model": "word"}, "model_type"
+    yield "error-sentencepiece-bpe-damaged", model | {"tokenizer.model": "damaged"}, "tokenizer.model"
+    yield "error-sentencepiece-bpe-merges", bpe | config(added_tokens_decoder={"5": added("the"), "281": added("zz")}), "tokenizer.model"
+
+
+def modernbert_folders(vocab):
+    """Folders of ModernBERT with tokenizer.json: the byte-level BPE `vocab`, tokens for runs of blanks, and the template of BERT."""
+    n = len(vocab)
+    config = lambda **keys: {"tokenizer_config.json": keys}
+    blanks = [(n + length, added(" " * length, special=False, normalized=True)) for length in (2, 3, 4, 8)]
+    special = [(n + 20 + index, added(token, lstrip=token == "[MASK]")) for index, token in enumerate(["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])]
+    tokens = [(vocab["<pad>"], added("<pad>")), *blanks, (n + 12, added("|||IP_ADDRESS|||", special=False, normalized=True)), *special]
+    # The crate gives consecutive ids.
+    ids = {token["content"]: n + index - 1 for index, (_, token) in enumerate(tokens)}
+    template = tokenizer_json(SPECIAL)["post_processor"]
+    template["special_tokens"] = {token: {"id": token, "ids": [ids[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
+    tokens = [(ids[token["content"]] if index else id, token) for index, (id, token) in enumerate(tokens)]
+    names = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+    js = {"config.json": {"model_type": "modernbert", "vocab_size": n + 40, "max_position_embeddings": 512}, "bpe/tokenizer.json": {
+        "added_tokens": numbered(tokens), "normalizer": {"type": "NFC"}, "post_processor": template}}
+    yield "modernbert", js | config(tokenizer_class="PreTrainedTokenizerFast", model_input_names=["input_ids", "attention_mask"], model_max_length=512, clean_up_tokenization_spaces=True, **names)
+    yield "modernbert-decoder", js | config(added_tokens_decoder={str(id): token for id, token in tokens}, **names)
+    yield "modernbert-other-class", js | config(tokenizer_class="RobertaTokenizer", **names)
+    yield "modernbert-over-sentencepiece", js | {"tokenizer.model": "gemma"} | config(tokenizer_class="GemmaTokenizerFast", add_bos_token=True, add_eos_token=True, **names)
 
 
 def byte_pair_json(vocab, merges):
@@ -327,6 +413,16 @@ def folders(vocab):
     yield "albert-cased", albert | config(do_lower_case=False, keep_accents=True, tokenizer_class="AlbertTokenizer", model_max_length=512)
     yield "albert-names", albert | config(tokenizer_class="AlbertTokenizerFast", mask_token=tagged("[MASK]", lstrip=True), additional_special_tokens=["very good"], add_prefix_space=False)
     yield "albert-without-post-processor", albert | {"tokenizer.json": albert["tokenizer.json"] | {"post_processor": None}}
+    # DeBERTa-v2: the same vocabulary, of which the normalizer and the template are not used.
+    deberta_pieces = [[token, 0.0] for token in SPECIAL[:1] + SPECIAL[2:4] + SPECIAL[1:2]] + pieces[4:]
+    deberta_added = [(id, added(piece)) for id, (piece, _) in enumerate(deberta_pieces[:4])] + [(len(deberta_pieces), added("[MASK]"))]
+    deberta = {"config.json": {"model_type": "deberta-v2", "vocab_size": len(deberta_pieces) + 20}, "tokenizer.json": albert["tokenizer.json"] | {
+        "model": unigram | {"unk_id": 3, "vocab": deberta_pieces}, "added_tokens": numbered(deberta_added)}}
+    yield "deberta-v2", deberta | config(do_lower_case=False, vocab_type="spm")
+    yield "deberta-v2-lower", deberta | config(do_lower_case=True, split_by_punct=True, tokenizer_class="DebertaV2Tokenizer", add_prefix_space=False)
+    yield "deberta-v2-over-sentencepiece", deberta | {"spm.model": "deberta"} | config(additional_special_tokens=["very good"], truncation_side="left")
+    yield "deberta-v2-unk-id", deberta | config(unk_id=7, unk_token="[X]", add_bos_token=True)
+    yield "deberta-v2-as-fast", deberta | config(tokenizer_class="PreTrainedTokenizerFast")
     mpnet_names = {"[CLS]": "<s>", "[SEP]": "</s>", "[PAD]": "<pad>", "[MASK]": "<mask>"}
     mpnet = {"vocab.txt": {"rename": mpnet_names}, "config.json": {"model_type": "mpnet", "max_position_embeddings": 514}}
     yield "mpnet", mpnet
@@ -437,20 +533,20 @@ def main(directory):
         },
     }
     pool, cases = Pool(), []
-    for name, files, *error in itertools.chain(folders(vocab), byte_pair_folders(pair_vocab), sentencepiece_folders()):
+    for name, files, *error in itertools.chain(folders(vocab), byte_pair_folders(pair_vocab), modernbert_folders(pair_vocab), sentencepiece_folders()):
         folder = directory / name
         build(folder, files, base)
         case = {"name": name, "files": files}
         try:
             # DistilBERT has no segments, so that type ids are of no account.
             has_segments = files.get("config.json", {}).get("model_type") != "distilbert"
-            found = expected(AutoTokenizer.from_pretrained(str(folder)), pool, has_segments)
+            found = expected(AutoTokenizer.from_pretrained(str(folder)), Pool() if error else pool, has_segments)
         except Exception as e:  # noqa: BLE001
             found = f"{type(e).__name__}: {str(e).splitlines()[0][:150]}"
         if bool(error) != isinstance(found, str) and not name.startswith("unsupported-"):
             sys.exit(f"{name}: {found}")
         if error:
-            print(f"{name}: {found}")
+            print(f"{name}: {found if isinstance(found, str) else 'no error'}")
         case |= {"error": error[0]} if error else found
         cases.append(case)
     del base["files"]["tokenizer.json"]["model"]["vocab"]

@@ -3,11 +3,11 @@
 use super::bpe::roberta;
 use super::class::TokenizerClass;
 use super::components::{
-    BuiltTokenizer, Source, add_tokens, invalid_json, roberta_processing, sections_of, template,
+    BuiltTokenizer, Source, add_tokens, bert_template, invalid_json, roberta_processing, sections_of,
     vocab_of_json,
 };
 use super::settings::Settings;
-use super::unigram;
+use super::{charsmap, sentencepiece_backend, unigram};
 use serde_json::Value;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -15,10 +15,8 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{Model, ModelWrapper, Tokenizer};
 
-/// The ids of `[CLS]` and `[SEP]` in a template for a tokenizer without these tokens.
+/// The ids of `[CLS]` and `[SEP]` in the template of a `BertTokenizer` without these tokens.
 const DEFAULT_IDS: (u32, u32) = (2, 3);
-/// The longest text that a replacement rule of a normalizer may make of one character.
-const MAX_GROWTH: usize = 1000;
 
 /// Makes a tokenizer. The error is a sentence that names the file at fault.
 pub(super) fn build(
@@ -28,18 +26,23 @@ pub(super) fn build(
 ) -> Result<BuiltTokenizer, String> {
     if let Some((_, value)) = source.json {
         check_template(value.get("post_processor").unwrap_or(&Value::Null))?;
+        charsmap::check_normalizer(value.get("normalizer").unwrap_or(&Value::Null))?;
     }
     let mut built = match (class, source.json) {
         (TokenizerClass::Bert { .. } | TokenizerClass::Mpnet, _) => word_piece(source, settings, class)?,
         (TokenizerClass::Roberta, _) => roberta(source, settings)?,
-        (TokenizerClass::XlmRoberta | TokenizerClass::Camembert | TokenizerClass::Albert, _) => {
-            unigram::build(source, settings, class)?
-        }
+        (
+            TokenizerClass::XlmRoberta
+            | TokenizerClass::Camembert
+            | TokenizerClass::Albert
+            | TokenizerClass::DebertaV2,
+            _,
+        ) => unigram::build(source, settings, class)?,
         (TokenizerClass::Fast, Some((bytes, value))) => fast(bytes, value, settings)?,
         (TokenizerClass::Fast, None) => {
-            let problem = "has no tokenizer.json, which its tokenizer_class requires; save the tokenizer with \
-                           save_pretrained of Transformers";
-            return Err(problem.into());
+            let missing = "has neither tokenizer.json nor tokenizer.model, of which its tokenizer_class requires one; \
+                           save the tokenizer with save_pretrained of Transformers";
+            sentencepiece_backend::build(source.sentencepiece.ok_or(missing)?, settings)?
         }
     };
     check_unknown(&built.inner)?;
@@ -118,27 +121,10 @@ fn word_piece(
         let processing = roberta_processing(&tokenizer, settings)?;
         tokenizer.with_post_processor(Some(processing));
     } else {
-        let template = bert_template(&tokenizer, settings)?;
+        let template = bert_template(&tokenizer, settings, DEFAULT_IDS)?;
         tokenizer.with_post_processor(Some(template));
     }
     Ok(BuiltTokenizer { inner: tokenizer, truncation_side })
-}
-
-/// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
-fn bert_template(tokenizer: &Tokenizer, settings: &Settings) -> Result<TemplateProcessing, String> {
-    let token = |name: &str, default: u32| {
-        let content = settings.named(name).unwrap_or("None").to_string();
-        let unknown = || tokenizer.token_to_id(settings.named("unk_token")?);
-        let id = settings.named(name).map(|content| tokenizer.token_to_id(content).or_else(unknown));
-        match id.unwrap_or(Some(default)) {
-            Some(id) => Ok((content, id)),
-            None => Err(format!("the special token {name} is {content:?}, which is not in the vocabulary")),
-        }
-    };
-    let (cls, sep) = (token("cls_token", DEFAULT_IDS.0)?, token("sep_token", DEFAULT_IDS.1)?);
-    let single = format!("{}:0 $A:0 {}:0", cls.0, sep.0);
-    let pair = format!("{single} $B:1 {}:1", sep.0);
-    template(single, pair, vec![cls, sep])
 }
 
 /// `TokenizersBackend`: tokenizer.json as it is, with further tokens from the other files.
@@ -146,7 +132,6 @@ fn fast(bytes: &[u8], value: &Value, settings: &Settings) -> Result<BuiltTokeniz
     if value.pointer("/model/dropout").and_then(Value::as_f64).is_some_and(|dropout| dropout > 0.0) {
         return Err("model.dropout in tokenizer.json makes the token ids random; set it to null".into());
     }
-    check_growth(value.get("normalizer").unwrap_or(&Value::Null))?;
     let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| invalid_json(&e))?;
     let truncation_side = tokenizer.get_truncation().map(|section| section.direction);
     tokenizer.with_padding(None);
@@ -156,21 +141,4 @@ fn fast(bytes: &[u8], value: &Value, settings: &Settings) -> Result<BuiltTokeniz
     }
     add_tokens(&mut tokenizer, settings)?;
     Ok(BuiltTokenizer { inner: tokenizer, truncation_side })
-}
-
-/// Rejects replacement rules that could turn a short text into one that does not fit in memory.
-fn check_growth(normalizer: &Value) -> Result<(), String> {
-    fn growth(normalizer: &Value) -> usize {
-        let parts = normalizer.get("normalizers").and_then(Value::as_array);
-        let of_parts = parts.into_iter().flatten().map(growth).fold(1, usize::saturating_mul);
-        let content = normalizer.get("content").and_then(Value::as_str).map_or(1, str::len);
-        of_parts.saturating_mul(content.max(1))
-    }
-    match growth(normalizer) {
-        growth if growth > MAX_GROWTH => Err(format!(
-            "the replacement rules of the normalizer in tokenizer.json can make a text {growth} times as long; \
-             shorten them"
-        )),
-        _ => Ok(()),
-    }
 }

@@ -21,22 +21,27 @@ pub(super) enum TokenizerClass {
     Camembert,
     /// `AlbertTokenizer`: a Unigram vocabulary with the special tokens of BERT.
     Albert,
-    /// `TokenizersBackend`, which was `PreTrainedTokenizerFast`: tokenizer.json as it is. It returns no
-    /// `token_type_ids`.
+    /// `DebertaV2Tokenizer`: the same, with other normalization.
+    DebertaV2,
+    /// `TokenizersBackend`, which was `PreTrainedTokenizerFast`: tokenizer.json as it is, or tokenizer.model of
+    /// SentencePiece. It returns no `token_type_ids`.
     Fast,
 }
 
 /// The class of each `model_type`, if the files name none. That of other types is `BertTokenizer`.
-const BY_MODEL_TYPE: [(&str, &str); 6] = [
+const BY_MODEL_TYPE: [(&str, &str); 8] = [
     ("distilbert", "DistilBertTokenizer"),
     ("roberta", "RobertaTokenizer"),
     ("xlm-roberta", "XLMRobertaTokenizer"),
     ("camembert", "CamembertTokenizer"),
     ("albert", "AlbertTokenizer"),
     ("mpnet", "MPNetTokenizer"),
+    ("deberta", "DebertaTokenizer"),
+    ("deberta-v2", "DebertaV2Tokenizer"),
 ];
 
-/// Types of models with another class in many files, where Transformers takes tokenizer.json as it is.
+/// The model types whose class is [`TokenizerClass::Fast`], whatever the files name
+/// (`MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS` in Transformers).
 const ALWAYS_FAST: [&str; 1] = ["modernbert"];
 
 impl TokenizerClass {
@@ -74,12 +79,13 @@ impl TokenizerClass {
             "XLMRobertaTokenizer" => TokenizerClass::XlmRoberta,
             "CamembertTokenizer" => TokenizerClass::Camembert,
             "AlbertTokenizer" => TokenizerClass::Albert,
+            "DebertaV2Tokenizer" => TokenizerClass::DebertaV2,
             "PreTrainedTokenizer" | "TokenizersBackend" => TokenizerClass::Fast,
             _ => {
                 return Err(format!(
                     "tokenizer_class {name} is not supported; use a model with BertTokenizer, DistilBertTokenizer, \
-                     RobertaTokenizer, XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, MPNetTokenizer or \
-                     PreTrainedTokenizerFast"
+                     RobertaTokenizer, XLMRobertaTokenizer, CamembertTokenizer, AlbertTokenizer, MPNetTokenizer, \
+                     DebertaV2Tokenizer or PreTrainedTokenizerFast"
                 ));
             }
         };
@@ -91,11 +97,23 @@ impl TokenizerClass {
         matches!(self, TokenizerClass::Bert { .. } | TokenizerClass::Mpnet)
     }
 
+    /// The default of `do_lower_case`; `None` if the class has no such key.
+    pub(super) fn do_lower_case(self) -> Option<bool> {
+        match self {
+            TokenizerClass::Bert { .. } | TokenizerClass::Mpnet | TokenizerClass::Albert => Some(true),
+            TokenizerClass::DebertaV2 => Some(false),
+            _ => None,
+        }
+    }
+
     /// The default of `add_prefix_space`; `None` if the class has no such key.
     pub(super) fn add_prefix_space(self) -> Option<bool> {
         match self {
             TokenizerClass::Roberta => Some(false),
-            TokenizerClass::XlmRoberta | TokenizerClass::Camembert | TokenizerClass::Albert => Some(true),
+            TokenizerClass::XlmRoberta
+            | TokenizerClass::Camembert
+            | TokenizerClass::Albert
+            | TokenizerClass::DebertaV2 => Some(true),
             TokenizerClass::Bert { .. } | TokenizerClass::Mpnet | TokenizerClass::Fast => None,
         }
     }
@@ -110,6 +128,8 @@ impl TokenizerClass {
         match self {
             TokenizerClass::XlmRoberta | TokenizerClass::Camembert => Some("sentencepiece.bpe.model"),
             TokenizerClass::Albert => Some("spiece.model"),
+            TokenizerClass::DebertaV2 => Some("spm.model"),
+            TokenizerClass::Fast => Some("tokenizer.model"),
             _ => None,
         }
     }
@@ -124,7 +144,7 @@ impl TokenizerClass {
 
     /// Whether the model gets the segments of a pair, unless `model_input_names` says otherwise.
     pub(super) fn has_type_ids(self) -> bool {
-        self == TokenizerClass::Bert { type_ids: true }
+        matches!(self, TokenizerClass::Bert { type_ids: true } | TokenizerClass::DebertaV2)
     }
 
     /// The special tokens of the class, which the keys of tokenizer_config.json replace.
@@ -162,6 +182,15 @@ impl TokenizerClass {
                 ("cls_token", "[CLS]"),
                 ("unk_token", "<unk>"),
                 ("pad_token", "<pad>"),
+                ("mask_token", "[MASK]"),
+            ],
+            TokenizerClass::DebertaV2 => &[
+                ("bos_token", "[CLS]"),
+                ("eos_token", "[SEP]"),
+                ("unk_token", "[UNK]"),
+                ("sep_token", "[SEP]"),
+                ("pad_token", "[PAD]"),
+                ("cls_token", "[CLS]"),
                 ("mask_token", "[MASK]"),
             ],
             TokenizerClass::Fast => &[],

@@ -115,6 +115,28 @@ pub(super) fn template(
         .map_err(|e| invalid(&e))
 }
 
+/// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`. `ids` are those of `[CLS]` and `[SEP]` for a tokenizer without these
+/// tokens.
+pub(super) fn bert_template(
+    tokenizer: &Tokenizer,
+    settings: &Settings,
+    ids: (u32, u32),
+) -> Result<TemplateProcessing, String> {
+    let token = |name: &str, default: u32| {
+        let content = settings.named(name).unwrap_or("None").to_string();
+        let unknown = || tokenizer.token_to_id(settings.named("unk_token")?);
+        let id = settings.named(name).map(|content| tokenizer.token_to_id(content).or_else(unknown));
+        match id.unwrap_or(Some(default)) {
+            Some(id) => Ok((content, id)),
+            None => Err(format!("the special token {name} is {content:?}, which is not in the vocabulary")),
+        }
+    };
+    let (cls, sep) = (token("cls_token", ids.0)?, token("sep_token", ids.1)?);
+    let single = format!("{}:0 $A:0 {}:0", cls.0, sep.0);
+    let pair = format!("{single} $B:1 {}:1", sep.0);
+    template(single, pair, vec![cls, sep])
+}
+
 pub(super) fn add_tokens(tokenizer: &mut Tokenizer, settings: &Settings) -> Result<(), String> {
     let existing: HashSet<String> =
         tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();

@@ -2,6 +2,7 @@
 
 use super::class::TokenizerClass;
 use super::settings::Settings;
+use super::words::{WordEncoding, words};
 use crate::batch::Encoded;
 use crate::data::dataset::Example;
 use crate::data::truncating::{TruncatingTokenizer, to_encoded};
@@ -10,7 +11,6 @@ use crate::error::{Error, Result, catch_library_panic};
 use crate::event::{Progress, Unit};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The number of rows between two reports of progress, which are also the checks for cancellation.
@@ -22,6 +22,8 @@ pub struct Tokenizer {
     pub(super) name: String,
     pub(super) inner: TruncatingTokenizer,
     pub(super) vocab_size: usize,
+    /// Whether words are tokens of their own, so that no token has parts of two.
+    pub(super) splits_at_blanks: bool,
     /// `vocab_size` of config.json, the number of word embeddings.
     pub(super) embedding_rows: Option<u64>,
     /// The number of positions of the model.
@@ -34,26 +36,6 @@ pub struct Tokenizer {
     pub(super) original_config: Map<String, Value>,
     /// vocab.txt of the model, if the vocabulary is from that file.
     pub(super) vocab_txt: Option<Vec<u8>>,
-}
-
-/// A row as token ids, with the words of its texts.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct WordEncoding {
-    /// The token ids.
-    pub encoded: Encoded,
-    /// The words of the first text and then of the second, in order. Special tokens belong to no word.
-    pub words: Vec<WordSpan>,
-}
-
-/// A word or a punctuation mark of one or more tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WordSpan {
-    /// The text of the word: 0 for the first, 1 for the second.
-    pub sequence: usize,
-    /// The byte offsets of the word in its text.
-    pub offsets: Range<usize>,
-    /// The token indices of the word.
-    pub tokens: Range<usize>,
 }
 
 /// Rows as token ids.
@@ -140,25 +122,7 @@ impl Tokenizer {
     /// [`Error::Training`] if the tokenizer rejects the text.
     pub fn encode_words(&self, row: &Example) -> Result<WordEncoding> {
         let encoding = self.guarded(&row.text, || self.inner.encode_with_offsets(row))?;
-        let mut words: Vec<WordSpan> = Vec::new();
-        // Text and word of the previous token.
-        let mut previous = None;
-        for (token, (word_id, (start, end))) in
-            encoding.get_word_ids().iter().zip(encoding.get_offsets()).enumerate()
-        {
-            let current = encoding.token_to_sequence(token).zip(*word_id);
-            match (current, words.last_mut()) {
-                (None, _) => {}
-                (current, Some(word)) if current == previous => {
-                    word.offsets.end = *end;
-                    word.tokens.end = token + 1;
-                }
-                (Some((sequence, _)), _) => {
-                    words.push(WordSpan { sequence, offsets: *start..*end, tokens: token..token + 1 });
-                }
-            }
-            previous = current;
-        }
+        let words = words(row, &encoding, self.splits_at_blanks);
         Ok(WordEncoding { encoded: self.checked(row, to_encoded(row, &encoding))?, words })
     }
 

@@ -8,7 +8,7 @@ use super::sentencepiece::SentencePieceModel;
 use super::settings::{ParsedFiles, Settings};
 use crate::data::truncating::TruncatingTokenizer;
 use crate::error::{Error, Result, catch_library_panic};
-use crate::files::{ModelFolder, TOKENIZER_FILES};
+use crate::files::{ModelFolder, TOKENIZER_FILES, UNSUPPORTED_VOCABULARIES, VOCABULARIES};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -48,6 +48,31 @@ impl Files {
             _ => Err(format!("{name} is not a JSON object")),
         }
     }
+}
+
+/// Whether a tokenizer makes two words of a text with a blank.
+fn splits_at_blanks(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let Ok(encoding) = tokenizer.encode("a a", false) else { return true };
+    let mut words = encoding.get_word_ids().iter().flatten();
+    let first = words.next();
+    words.any(|word| Some(word) != first)
+}
+
+/// Rejects a folder whose only vocabulary is one of another program.
+fn check_vocabulary(folder: &ModelFolder, files: &Files) -> Result<()> {
+    if VOCABULARIES.iter().any(|names| names.iter().any(|name| files.get(name).is_some())) {
+        return Ok(());
+    }
+    for name in UNSUPPORTED_VOCABULARIES {
+        if folder.read(name)?.is_some() {
+            let problem = format!(
+                "has the vocabulary {name}, which is not supported; save the tokenizer with save_pretrained of \
+                 Transformers, which writes tokenizer.json"
+            );
+            return Err(Error::model(&folder.name, problem));
+        }
+    }
+    Ok(())
 }
 
 fn parse_json(name: &str, bytes: Option<&[u8]>) -> Result<Value, String> {
@@ -92,6 +117,7 @@ impl Tokenizer {
 
     fn open(folder: &ModelFolder, max_length: Option<usize>) -> Result<Self> {
         let files = Files::read(folder)?;
+        check_vocabulary(folder, &files)?;
         let config = folder.read("config.json")?;
         let opened = catch_library_panic(|| {
             let config = parse_json("config.json", config.as_deref())?;
@@ -145,6 +171,7 @@ impl Tokenizer {
             name: name.to_string(),
             vocab_size: inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1),
             embedding_rows: config["vocab_size"].as_u64(),
+            splits_at_blanks: splits_at_blanks(&inner),
             inner: TruncatingTokenizer::new(inner, max_length, direction)?,
             max_positions,
             class,

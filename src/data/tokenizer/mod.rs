@@ -2,14 +2,19 @@
 
 mod bpe;
 mod build;
+mod charsmap;
 mod class;
 mod components;
 mod encode;
 mod load;
+mod protobuf;
 mod save;
 mod sentencepiece;
+mod sentencepiece_backend;
 mod settings;
 mod token;
 mod unigram;
+mod words;
 
-pub use encode::{Tokenized, Tokenizer, WordEncoding, WordSpan};
+pub use encode::{Tokenized, Tokenizer};
+pub use words::{WordEncoding, WordSpan};

@@ -52,6 +52,11 @@ impl Tokenizer {
             set("do_lower_case", json!(self.settings.do_lower_case));
             set("keep_accents", json!(self.settings.keep_accents));
         }
+        if self.class == TokenizerClass::DebertaV2 {
+            set("do_lower_case", json!(self.settings.do_lower_case));
+            set("split_by_punct", json!(self.settings.split_by_punct));
+            set("unk_id", json!(self.settings.unk_id));
+        }
         if self.class.add_prefix_space().is_some() {
             set("add_prefix_space", json!(self.settings.add_prefix_space));
         }

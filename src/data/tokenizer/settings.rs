@@ -47,14 +47,22 @@ pub(super) struct Settings {
     pub named: Vec<(String, Option<Token>)>,
     /// Further special tokens.
     pub extra: Vec<Token>,
-    /// The added tokens in the order of their ids.
-    pub added: Vec<Token>,
+    /// The added tokens with the ids that their file has, in the order of these.
+    pub added: Vec<(i64, Token)>,
     pub do_lower_case: bool,
     pub strip_accents: Option<bool>,
     pub tokenize_chinese_chars: bool,
     /// `AlbertTokenizer` only.
     pub keep_accents: bool,
+    /// `DebertaV2Tokenizer` only.
+    pub split_by_punct: bool,
+    /// `DebertaV2Tokenizer` only: the id of the token for unknown words, unless it is in the vocabulary with a score of 0.
+    pub unk_id: usize,
     pub add_prefix_space: bool,
+    /// tokenizer.model only.
+    pub add_bos_token: bool,
+    /// tokenizer.model only.
+    pub add_eos_token: bool,
     pub split_special_tokens: bool,
     /// The number of tokens to truncate to, if the files have one.
     pub model_max_length: Option<usize>,
@@ -72,25 +80,31 @@ impl Settings {
         side(&keys, "padding_side")?;
         let (specific, added) = merge_files(files, &mut keys)?;
         let is_bert = class.is_word_piece();
-        let has_lower_case = is_bert || class == TokenizerClass::Albert;
         Ok(Settings {
-            named: named_tokens(&keys, &specific, class, &defaults(class, files.tokenizer_json), &added)?,
+            named: named_tokens(&keys, &specific, class, &defaults(class, files), &added)?,
             extra: match files.sentencepiece {
                 Some(model) if listed_extra(&keys).is_none() => tokens_of_pieces(model),
                 _ => extra_tokens(&keys, class)?,
             },
-            added: added.into_values().collect(),
-            do_lower_case: !has_lower_case || flag(&keys, "do_lower_case", true)?,
+            added: added.into_iter().collect(),
+            do_lower_case: match class.do_lower_case() {
+                Some(default) => flag(&keys, "do_lower_case", default)?,
+                None => true,
+            },
             strip_accents: match keys.get("strip_accents") {
                 Some(value) if is_bert && !value.is_null() => Some(flag(&keys, "strip_accents", false)?),
                 _ => None,
             },
             tokenize_chinese_chars: !is_bert || flag(&keys, "tokenize_chinese_chars", true)?,
             keep_accents: class == TokenizerClass::Albert && flag(&keys, "keep_accents", false)?,
+            split_by_punct: class == TokenizerClass::DebertaV2 && flag(&keys, "split_by_punct", false)?,
+            unk_id: unk_id(&keys, files.sentencepiece)?,
             add_prefix_space: match class.add_prefix_space() {
                 Some(default) => flag(&keys, "add_prefix_space", default)?,
                 None => true,
             },
+            add_bos_token: files.sentencepiece.is_some() && flag(&keys, "add_bos_token", false)?,
+            add_eos_token: files.sentencepiece.is_some() && flag(&keys, "add_eos_token", false)?,
             split_special_tokens: flag(&keys, "split_special_tokens", false)?,
             model_max_length: model_max_length(&keys)?,
             truncation_side: side(&keys, "truncation_side")?,
@@ -106,12 +120,13 @@ impl Settings {
     /// The tokens to add to a tokenizer that already has the added tokens `existing`.
     pub(super) fn tokens_to_add(&self, existing: &HashSet<String>) -> Vec<Token> {
         let named = || self.named.iter().filter_map(|(_, token)| token.as_ref());
-        let known: HashSet<&str> = self.added.iter().map(|token| token.content.as_str()).collect();
+        let added = || self.added.iter().map(|(_, token)| token);
+        let known: HashSet<&str> = added().map(|token| token.content.as_str()).collect();
         let special = named().chain(&self.extra);
         let missing = special
             .filter(|token| !existing.contains(&token.content) && !known.contains(token.content.as_str()));
         let names: HashSet<&str> = named().map(|token| token.content.as_str()).collect();
-        let all = self.added.iter().chain(missing);
+        let all = added().chain(missing);
         all.map(|token| token.marked(names.contains(token.content.as_str()))).collect()
     }
 }
@@ -292,13 +307,29 @@ fn add_tokenizer_json(file: &Value, by_id: &mut AddedTokens) -> Result<(), Strin
 }
 
 /// The special tokens of a class that the files may replace. `TokenizersBackend` has only the token for padding of
-/// tokenizer.json.
-fn defaults(class: TokenizerClass, tokenizer_json: &Value) -> Vec<(&'static str, &str)> {
-    let pad_token = tokenizer_json.pointer("/padding/pad_token").and_then(Value::as_str);
-    match class {
-        TokenizerClass::Fast => pad_token.map(|token| ("pad_token", token)).into_iter().collect(),
+/// tokenizer.json, or those of the trainer of tokenizer.model.
+fn defaults<'f>(class: TokenizerClass, files: &ParsedFiles<'f>) -> Vec<(&'static str, &'f str)> {
+    let pad_token = files.tokenizer_json.pointer("/padding/pad_token").and_then(Value::as_str);
+    match (class, files.sentencepiece) {
+        (TokenizerClass::Fast, Some(SentencePieceModel { bos, eos, unk, .. })) => {
+            let all = [("bos_token", bos), ("eos_token", eos), ("unk_token", unk)];
+            let all = all.into_iter().filter(|(_, piece)| piece.id.is_some());
+            all.map(|(name, piece)| (name, piece.text.as_str())).collect()
+        }
+        (TokenizerClass::Fast, None) => pad_token.map(|token| ("pad_token", token)).into_iter().collect(),
         _ => class.special_tokens().to_vec(),
     }
+}
+
+/// The id of the token for unknown words of `DebertaV2Tokenizer`: that of the model of SentencePiece, or of
+/// tokenizer_config.json.
+fn unk_id(keys: &Map<String, Value>, model: Option<&SentencePieceModel>) -> Result<usize, String> {
+    let id = match (model, keys.get("unk_id")) {
+        (Some(model), _) => model.unk.id,
+        (None, None) => Some(1),
+        (None, Some(id)) => id.as_u64().and_then(|id| usize::try_from(id).ok()),
+    };
+    id.ok_or_else(|| "the token for unknown words has no id; set unk_id in tokenizer_config.json".into())
 }
 
 /// All special tokens with a name: first those of [`NAMED`], then those that only this model has.

@@ -2,14 +2,14 @@
 //! tokens and the side of truncation only, unless said otherwise; without that file, the vocabulary and the map are those
 //! of a model of SentencePiece.
 
+use super::charsmap;
 use super::class::TokenizerClass;
-use super::components::{BuiltTokenizer, Source, add_tokens, invalid_json, template};
-use super::sentencepiece::SentencePieceModel;
+use super::components::{BuiltTokenizer, Source, add_tokens, bert_template, invalid_json, template};
+use super::sentencepiece::{ModelType, SentencePieceModel};
 use super::settings::Settings;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use tokenizers::normalizers::Precompiled;
-use tokenizers::{NormalizerWrapper, PostProcessorWrapper, Tokenizer, TruncationDirection};
+use tokenizers::{PostProcessorWrapper, Tokenizer, TruncationDirection};
 
 /// What the files of a tokenizer have.
 struct Parts<'f> {
@@ -39,6 +39,7 @@ pub(super) fn build(
     match class {
         TokenizerClass::Albert => albert(&parts, settings),
         TokenizerClass::Camembert => camembert(&parts, settings),
+        TokenizerClass::DebertaV2 => deberta_v2(&parts, settings),
         _ => with_doubled_separator(&parts, 3, settings),
     }
 }
@@ -66,6 +67,14 @@ impl<'f> Parts<'f> {
         settings: &Settings,
         class: TokenizerClass,
     ) -> Result<Self, String> {
+        // The other classes take the scores for those of Unigram, as in Transformers.
+        let is_strict = matches!(class, TokenizerClass::Camembert | TokenizerClass::Albert);
+        if is_strict && model.model_type != ModelType::Unigram {
+            let file = class.sentencepiece_file().unwrap_or("spiece.model");
+            return Err(format!(
+                "{file} is of a model_type that its tokenizer_class does not have; train it as unigram"
+            ));
+        }
         let named = |name: &str, score: f64| json!([settings.named(name).unwrap_or("None"), score]);
         let special = ["bos_token", "pad_token", "eos_token", "unk_token"].map(|name| named(name, 0.0));
         let [_, pad, _, unk] = &special;
@@ -84,30 +93,38 @@ impl<'f> Parts<'f> {
             }
             _ => model.vocab().collect(),
         };
-        if class != TokenizerClass::Albert {
+        if matches!(class, TokenizerClass::XlmRoberta | TokenizerClass::Camembert) {
             vocab.push(named("mask_token", 0.0));
         }
-        let invalid = |e: &dyn std::fmt::Display| format!("the map of characters cannot be used: {e}");
-        let charsmap = if model.charsmap.is_empty() {
-            Value::Null
-        } else {
-            let map = Precompiled::from(&model.charsmap).map_err(|e| invalid(&e))?;
-            serde_json::to_value(NormalizerWrapper::from(map)).map_err(|e| invalid(&e))?
-        };
+        let charsmap = charsmap::normalizer(&model.charsmap)?;
         Ok(Parts { vocab: Cow::Owned(vocab.into()), charsmap, truncation_side: None, post_processor: None })
     }
 
     /// A tokenizer that splits at blanks and marks the beginning of words with `▁`, with the added tokens.
     fn build(&self, unk_id: usize, normalizer: &Value, settings: &Settings) -> Result<Tokenizer, String> {
-        let scheme = if settings.add_prefix_space { "always" } else { "never" };
-        let metaspace =
-            json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+        let metaspace = metaspace(if settings.add_prefix_space { "always" } else { "never" });
+        self.with_pre_tokenizers(
+            &[json!({"type": "WhitespaceSplit"}), metaspace],
+            unk_id,
+            normalizer,
+            settings,
+        )
+    }
+
+    /// A tokenizer with the added tokens and these pre-tokenizers, of which the last also decodes.
+    fn with_pre_tokenizers(
+        &self,
+        pre_tokenizers: &[Value],
+        unk_id: usize,
+        normalizer: &Value,
+        settings: &Settings,
+    ) -> Result<Tokenizer, String> {
         let rebuilt = json!({
             "version": "1.0",
             "added_tokens": [],
             "normalizer": normalizer,
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
-            "decoder": metaspace,
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": pre_tokenizers},
+            "decoder": pre_tokenizers.last(),
             "model": {"type": "Unigram", "unk_id": unk_id, "vocab": self.vocab, "byte_fallback": false},
         });
         let mut tokenizer: Tokenizer = serde_json::from_value(rebuilt).map_err(|e| invalid_json(&e))?;
@@ -180,4 +197,37 @@ fn albert(parts: &Parts<'_>, settings: &Settings) -> Result<BuiltTokenizer, Stri
     let single = "[CLS]:0 $A:0 [SEP]:0".to_string();
     let template = template(single.clone(), format!("{single} $B:1 [SEP]:1"), vec![cls, sep])?;
     Ok(parts.finish(tokenizer, template))
+}
+
+/// `DebertaV2Tokenizer`, which does not use the map of characters.
+fn deberta_v2(parts: &Parts<'_>, settings: &Settings) -> Result<BuiltTokenizer, String> {
+    let mut normalizers = Vec::new();
+    if settings.do_lower_case {
+        normalizers.push(json!({"type": "Lowercase"}));
+    }
+    normalizers.extend([
+        json!({"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "}),
+        json!({"type": "NFC"}),
+        json!({"type": "Strip", "strip_left": false, "strip_right": true}),
+    ]);
+    let mut pre_tokenizers = Vec::new();
+    if settings.split_by_punct {
+        pre_tokenizers.push(json!({"type": "Punctuation", "behavior": "Isolated"}));
+    }
+    pre_tokenizers.push(metaspace(if settings.add_prefix_space { "always" } else { "first" }));
+    let unknown = settings.named("unk_token").unwrap_or("None");
+    let is_unknown = |piece: &Value| {
+        piece.get(0).and_then(Value::as_str) == Some(unknown)
+            && piece.get(1).and_then(Value::as_f64) == Some(0.0)
+    };
+    let unk_id = parts.vocab.as_array().and_then(|vocab| vocab.iter().position(is_unknown));
+    let normalizer = json!({"type": "Sequence", "normalizers": normalizers});
+    let unk_id = unk_id.unwrap_or(settings.unk_id);
+    let tokenizer = parts.with_pre_tokenizers(&pre_tokenizers, unk_id, &normalizer, settings)?;
+    let template = bert_template(&tokenizer, settings, (0, 0))?;
+    Ok(parts.finish(tokenizer, template))
+}
+
+fn metaspace(prepend_scheme: &str) -> Value {
+    json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": prepend_scheme, "split": true})
 }
