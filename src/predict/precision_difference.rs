@@ -30,7 +30,7 @@ impl PrecisionDifference {
             // NaN is kept, unlike by `f32::max`.
             largest_logit_difference: largest
                 .map(|(x, y)| (x - y).abs())
-                .fold(0.0, |largest, x| if x <= largest { largest } else { x }),
+                .fold(0.0, |largest: f32, x| if largest.is_nan() || x <= largest { largest } else { x }),
             f32: scores,
         }
     }

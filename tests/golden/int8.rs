@@ -9,8 +9,11 @@ use glue_tui::nn::{self, BuildOptions, Built, Engine, Interpolation, OptimizerCo
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 
 /// Largest difference of a logit from f32, relative to the largest logit of the model. A row of these tiny models has few
-/// elements, so that the errors of quantization hardly cancel.
-const BOUND: f32 = 0.05;
+/// elements, so that the errors of quantization hardly cancel. The gates of ModernBERT multiply two such errors: PyTorch with the
+/// weights and inputs of all layers rounded in the same way differs by 0.103 there, and by 0.029 for BERT.
+fn bound(family: &str) -> f32 {
+    if family.starts_with("modernbert") { 0.12 } else { 0.05 }
+}
 
 fn engine(family: &str, precision: Precision) -> Box<dyn Engine> {
     let folder = ModelFolder::on_disk(reference(family));
@@ -41,7 +44,10 @@ fn logits_are_near_f32_for_every_family() {
         let (difference, largest) = difference(&found, &expected);
         eprintln!("{family}: {:.4} of the largest logit", difference / largest);
         assert!(difference > 0.0, "{family}: the products are those of f32");
-        assert!(difference <= BOUND * largest, "{family}: differs by {difference}, largest {largest}");
+        assert!(
+            difference <= bound(family) * largest,
+            "{family}: differs by {difference}, largest {largest}"
+        );
     }
 }
 

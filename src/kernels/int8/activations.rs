@@ -1,6 +1,6 @@
 //! Dynamic quantization of activations.
 
-use super::{WORD, rounded};
+use super::format::{WORD, rounded};
 use crate::{Cpu, Fma, LANES, dispatch};
 
 /// A range of values below this is quantized as zeros: the division by it could overflow.

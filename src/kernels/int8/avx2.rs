@@ -1,8 +1,8 @@
 //! The sums in vectors of 256 bits: with `vpdpbusd` of AVX-VNNI, and with AVX2 alone.
 
+use super::format::{LINE_OUTPUTS, TILE_ROWS};
 use super::tile::{Sums, Tile};
 use super::weight::LINES;
-use super::{LINE_OUTPUTS, TILE_ROWS};
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_dpbusd_avx_epi32, _mm256_load_si256,
     _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_slli_epi16,

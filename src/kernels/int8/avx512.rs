@@ -1,8 +1,8 @@
 //! The sums with AVX-512 VNNI: `vpdpbusd` multiplies the words of 16 outputs by a word of a row and adds the products.
 
+use super::format::{LINE_OUTPUTS, TILE_ROWS};
 use super::tile::{Sums, Tile};
 use super::weight::LINES;
-use super::{LINE_OUTPUTS, TILE_ROWS};
 use std::arch::x86_64::{
     _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
 };

@@ -1,7 +1,7 @@
 //! From the integer sums to the output: dequantization, bias and activation function.
 
-use super::PANEL;
 use super::activations::RowScale;
+use super::format::PANEL;
 use super::tile::Sums;
 use super::weight::Panel;
 use crate::Fma;

@@ -8,7 +8,7 @@
 //!   number of threads.
 //!
 //! Four elements that are adjacent along the inputs are a *word*, as the instruction `vpdpbusd` multiplies them. A weight is
-//! packed in *panels* of [`PANEL`] outputs: (panels, words, [`PANEL`], 4). A row of an activation is stored as words. Both are
+//! packed in *panels* of [`PANEL`](format::PANEL) outputs: (panels, words, outputs of a panel, 4). A row of an activation is stored as words. Both are
 //! padded with zeros.
 
 mod activations;
@@ -17,6 +17,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod epilogue;
+mod format;
 mod kernel;
 mod portable;
 mod product;
@@ -27,29 +28,7 @@ mod weight;
 
 pub use activations::QuantizedRows;
 pub use epilogue::Epilogue;
+pub use format::MAX_INPUTS;
 pub use kernel::Int8Kernel;
 pub use product::product;
 pub use weight::QuantizedMatrix;
-
-/// Elements of a word.
-const WORD: usize = 4;
-
-/// Outputs of a panel.
-const PANEL: usize = 64;
-
-/// Outputs of a cache line of a panel.
-const LINE_OUTPUTS: usize = 16;
-
-/// Most rows that a kernel computes together.
-const TILE_ROWS: usize = 6;
-
-/// Most inputs of a weight. With more, a sum could exceed an i32.
-pub const MAX_INPUTS: usize = i32::MAX as usize / (255 * 127);
-
-/// The nearest integer, ties to even, of a number whose absolute value is below 2²². Any integer for NaN.
-#[inline(always)]
-fn rounded(x: f32) -> i32 {
-    // 1.5 · 2²³: the sum is rounded to an integer, which is in its lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    (x + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i32
-}

@@ -1,8 +1,8 @@
 //! The sums without instructions of a particular CPU, for the vector instructions that every CPU of the architecture has.
 
+use super::format::{LINE_OUTPUTS, WORD};
 use super::tile::{Sums, Tile};
 use super::weight::LINES;
-use super::{LINE_OUTPUTS, WORD};
 use crate::Fma;
 
 /// Writes the sums of `tile`.

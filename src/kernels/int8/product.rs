@@ -1,9 +1,12 @@
 //! Products of quantized rows and weights.
 
+use super::activations::QuantizedRows;
 use super::epilogue::{Columns, Epilogue};
+use super::format::{PANEL, TILE_ROWS, WORD};
+use super::kernel::Int8Kernel;
+use super::portable;
 use super::tile::{Sums, Tile};
 use super::weight::QuantizedMatrix;
-use super::{Int8Kernel, PANEL, QuantizedRows, TILE_ROWS, WORD, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,8 @@
 //! Quantized products against loops over integers, with every instruction set of this CPU.
 
 use super::epilogue::Epilogue;
-use super::{Int8Kernel, MAX_INPUTS, PANEL, QuantizedMatrix, QuantizedRows, TILE_ROWS, product};
+use super::format::{PANEL, TILE_ROWS};
+use super::{Int8Kernel, MAX_INPUTS, QuantizedMatrix, QuantizedRows, product};
 use crate::Cpu;
 use crate::activation::Activation;
 use crate::rng::{Rng, Stream};

@@ -1,7 +1,7 @@
 //! The integer sums of a few rows with one panel.
 
+use super::format::{PANEL, TILE_ROWS, WORD};
 use super::weight::Line;
-use super::{PANEL, TILE_ROWS, WORD};
 
 /// Σ x_q w_q of each row and output.
 pub(super) type Sums = [[i32; PANEL]; TILE_ROWS];

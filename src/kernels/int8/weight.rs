@@ -1,6 +1,6 @@
 //! Quantization and packing of weights.
 
-use super::{LINE_OUTPUTS, MAX_INPUTS, PANEL, WORD, rounded};
+use super::format::{LINE_OUTPUTS, MAX_INPUTS, PANEL, WORD, rounded};
 
 /// A cache line of a panel: a word of several outputs.
 #[derive(Debug, Clone, Copy)]
