@@ -78,7 +78,7 @@ def measure(tokens, model, home):
     """The row of a number of tokens."""
     values = {
         "model": model, "task": "custom", "text_column": "text", "label_column": "label", "max_seq_length": tokens,
-        "train_file": data_file(home, "train", tokens, a.steps), "validation_file": data_file(home, "validation", 16, 2),
+        "train_file": data_file(home, "train", tokens, max(a.steps, 2)), "validation_file": data_file(home, "validation", 16, 2),
         "per_device_train_batch_size": 1, "max_steps": a.steps, "threads": a.threads, "precision": a.precision,
         "eval_steps": a.steps, "device": "cpu",
     }

@@ -1,8 +1,10 @@
 //! The backward pass: the scores of each tile are computed again.
 
+use super::batch::{SavedAttention, TiledBatch};
 use super::head::{HeadScratch, HeadSizes, store_rows};
+use super::scratch::Scratch;
 use super::tile::{KEY_TILE, QUERY_TILE, TilePairs, TileScratch, mask_words, reaching_queries, steps};
-use super::{AttentionSpan, Qkv, SavedAttention, Scratch, TiledBatch};
+use crate::attention::{AttentionSpan, Qkv};
 use crate::math::exp;
 use crate::tile_gemm::{TILE_ROWS, gemm_tn_add, gemm_wide};
 use crate::{Fma, LANES};

@@ -1,9 +1,11 @@
 //! The forward pass: the softmax of a query is updated with each tile of keys (Milakov and Gimelshein 2018,
 //! <https://arxiv.org/abs/1805.02867>).
 
+use super::batch::TiledBatch;
 use super::head::{HeadScratch, HeadSizes, store_rows};
+use super::scratch::Scratch;
 use super::tile::{KEY_TILE, QUERY_TILE, TilePairs, TileScratch, mask_words, reached_keys, steps};
-use super::{AttentionSpan, Qkv, Scratch, TiledBatch};
+use crate::attention::{AttentionSpan, Qkv};
 use crate::math::exp;
 use crate::tile_gemm::{TILE_ROWS, gemm_wide};
 use crate::{Fma, LANES, sum};

@@ -1,7 +1,7 @@
 //! The operands and gradients of a head, as matrices with padded sides.
 
+use super::batch::{Rotation, TiledBatch};
 use super::tile::{KEY_TILE, steps};
-use super::{Rotation, TiledBatch};
 use crate::attention::{AttentionSpan, Qkv, padded};
 use crate::tile_gemm::TILE_ROWS;
 use std::ops::Range;

@@ -6,65 +6,22 @@
 //! with zeros, as in [`crate::attention`].
 
 mod backward;
+mod batch;
 mod forward;
 mod head;
+mod scratch;
 mod tile;
 
+pub use batch::{Rotation, SavedAttention, TiledBatch, pairs};
+
 use super::{Cpu, dispatch};
-use crate::attention::{AttentionSpan, HeadShape, Qkv};
-use crate::dropout::Site;
+use crate::attention::{HeadShape, Qkv};
 use crate::op_cost::OpCost;
 use backward::backward_kernel;
 use forward::forward_kernel;
-use head::HeadScratch;
 use rayon::prelude::*;
+use scratch::Scratch;
 use std::ops::Range;
-use tile::TileScratch;
-
-/// cos and sin of the angles by which the halves of a head are rotated against each other: (positions, head size / 2)
-/// each.
-#[derive(Debug, Clone, Copy)]
-pub struct Rotation<'a> {
-    /// Cosines.
-    pub cos: &'a [f32],
-    /// Sines.
-    pub sin: &'a [f32],
-}
-
-/// The examples that attention is computed for.
-#[derive(Debug, Clone, Copy)]
-pub struct TiledBatch<'a> {
-    /// Number and size of the heads.
-    pub heads: HeadShape,
-    /// Tokens and queries of each example; the queries are those of its first tokens.
-    pub examples: &'a [AttentionSpan],
-    /// Largest distance between query and key; `None` without a limit.
-    pub window: Option<usize>,
-    /// Rotary positions of queries and keys.
-    pub rotation: Option<Rotation<'a>>,
-    /// Dropout of the probabilities.
-    pub dropout: Option<Site>,
-    /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
-    pub token_indices: &'a [usize],
-}
-
-/// What the backward pass reads, beside the operands of the forward pass.
-#[derive(Debug, Clone, Copy)]
-pub struct SavedAttention<'a> {
-    /// ln Σ exp(score) of each query: (rows, heads)
-    pub log_sums: &'a [f32],
-    /// Result of the forward pass: (rows, H)
-    pub context: &'a [f32],
-    /// Its gradient: (rows, H)
-    pub d_context: &'a [f32],
-}
-
-/// Scratch memory of a thread.
-#[derive(Debug, Default)]
-struct Scratch {
-    head: HeadScratch,
-    tile: TileScratch,
-}
 
 /// The kernel with its scratch memory.
 #[derive(Debug)]
@@ -80,23 +37,6 @@ pub struct TiledAttention {
 impl Default for TiledAttention {
     fn default() -> Self {
         TiledAttention { scratch: Vec::new(), threads: 1, cost: OpCost::default() }
-    }
-}
-
-impl TiledBatch<'_> {
-    /// FLOPs of one of attention's matrix products, without padding and pairs outside the window.
-    pub fn flops(&self) -> usize {
-        let HeadShape { count, size, .. } = self.heads;
-        let pairs = |span: &AttentionSpan| pairs(span.queries.len(), span.keys.len(), self.window);
-        2 * count * size * self.examples.iter().map(pairs).sum::<usize>()
-    }
-}
-
-/// Number of pairs of the first `queries` tokens and all `keys` tokens of an example with a distance of at most `window`.
-pub fn pairs(queries: usize, keys: usize, window: Option<usize>) -> usize {
-    match window {
-        None => queries * keys,
-        Some(window) => (0..queries).map(|query| tile::reach(query, window, keys).len()).sum(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernel against plain loops in f64.
 
 use super::*;
+use crate::attention::AttentionSpan;
 use crate::dropout::{Dropout, attention, attention_row, mask_row_bytes};
 use crate::rng::{Rng, Stream};
 

@@ -1,6 +1,6 @@
 //! Tiles of queries and keys: which pairs they have, their dropout masks and scratch memory.
 
-use super::TiledBatch;
+use super::batch::{TiledBatch, reach};
 use crate::LANES;
 use crate::attention::{AttentionSpan, padded};
 use crate::dropout::{attention_row, mask_row_bytes};
@@ -92,13 +92,6 @@ impl TilePairs {
         let start = reach.start.max(self.keys.start) - self.keys.start;
         start..(reach.end.saturating_sub(self.keys.start)).max(start)
     }
-}
-
-/// The keys of the `keys` first ones that a query attends to.
-#[inline(always)]
-pub(super) fn reach(query: usize, window: usize, keys: usize) -> Range<usize> {
-    let end = query.saturating_add(window).saturating_add(1).min(keys);
-    query.saturating_sub(window).min(end)..end
 }
 
 /// The keys that any of `queries` attends to, from a multiple of [`KEY_TILE`] on.
