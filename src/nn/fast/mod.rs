@@ -32,6 +32,7 @@ mod memory_plan;
 mod model;
 mod pooling;
 mod relative_embeddings;
+mod relative_projection;
 mod row_selection;
 mod saved_norm;
 mod shard;
