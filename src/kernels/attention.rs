@@ -4,6 +4,7 @@
 //! use the same register tiles. Attention probabilities are not negative, so the saved ones carry the dropout mask in
 //! their sign: negative means dropped.
 
+use super::attention_shape::PaddedShape;
 use super::disentangled::{PositionGrads, PositionScratch, RelativePositions};
 use super::math::exp;
 use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
@@ -13,27 +14,7 @@ use crate::op_cost::OpCost;
 use crate::relative_bias::RelativeBias;
 use std::ops::Range;
 
-/// Sizes that are the same for all examples.
-#[derive(Debug, Clone, Copy)]
-pub struct HeadShape {
-    /// Number of heads.
-    pub count: usize,
-    /// Width of a head.
-    pub size: usize,
-    /// Maximum input length, which numbers the dropout masks.
-    pub max_positions: usize,
-}
-
-/// The rows of one example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttentionSpan {
-    /// Rows of its queries.
-    pub queries: Range<usize>,
-    /// Rows of its keys and values.
-    pub keys: Range<usize>,
-    /// Index of its first attention probability. They are (heads, queries, [`padded`] keys).
-    pub probs_start: usize,
-}
+pub use super::attention_shape::{AttentionSpan, HeadShape, padded};
 
 /// The examples that attention is computed for.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +33,6 @@ pub struct AttentionBatch<'a> {
     pub positions: Option<RelativePositions<'a>>,
     /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
     pub token_indices: &'a [usize],
-}
-
-/// Number of stored attention probabilities of a query over `keys` keys; also pads the width of a head.
-pub fn padded(keys: usize) -> usize {
-    keys.next_multiple_of(LANES)
 }
 
 /// Projections of all tokens, without bias. H is the hidden size, heads · head size.
@@ -114,14 +90,6 @@ struct Scratch {
     /// Rows of the dropout masks and their bits.
     mask_rows: Vec<u64>,
     mask_bits: Vec<u8>,
-}
-
-/// Padded sides of the matrices of an example.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PaddedShape {
-    pub(crate) queries: usize,
-    pub(crate) keys: usize,
-    pub(crate) head_size: usize,
 }
 
 impl Scratch {

@@ -7,7 +7,7 @@
 //! distances, key minus query, so that the elements of a row are contiguous unless several distances have the same
 //! column.
 
-use super::attention::{AttentionSpan, HeadShape, PaddedShape, padded};
+use super::attention_shape::{AttentionSpan, HeadShape, PaddedShape, padded};
 use super::tile_gemm::{TILE_ROWS, gemm_part, gemm_tn_part};
 use super::{Fma, LANES};
 

@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+mod attention_shape;
 pub mod disentangled;
 pub mod dropout;
 pub mod element_type;

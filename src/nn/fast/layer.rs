@@ -4,7 +4,7 @@ use super::int8::QuantizedWeights;
 use super::layer_buffers::LayerBuffers;
 use super::layer_sizes::LayerSizes;
 use super::layout::{LayerRanges, RelativeBiasRange, WeightBias};
-use super::relative_embeddings::{RelativeEmbeddings, RelativeGrads};
+use super::relative_embeddings::{LayerPositions, RelativeEmbeddings, RelativeGrads};
 use super::row_selection::{RowSelection, is_tiled};
 use super::tape::LayerTape;
 use super::workspace::Workspace;
@@ -156,7 +156,7 @@ impl Layer<'_> {
         WeightMatrix::new(self.slice(&self.params.key_value), self.config.hidden)
     }
 
-    pub(super) fn slice(&self, range: &Range<usize>) -> &[f32] {
+    fn slice(&self, range: &Range<usize>) -> &[f32] {
         &self.weights[range.clone()]
     }
 
@@ -225,8 +225,16 @@ impl Layer<'_> {
         }
     }
 
+    /// What the embeddings of relative positions are projected with.
+    fn positions(&self) -> LayerPositions<'_> {
+        let Layer { cpu, config, weights, .. } = *self;
+        let number = dropout::relative_embeddings(config.layers, self.index);
+        let dropout = self.site((number, DropoutSite::RelativeEmbeddings));
+        LayerPositions { cpu, config, ranges: &self.params.positions, weights, dropout }
+    }
+
     /// The masks with that number, or `None` without dropout.
-    pub(super) fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
+    fn site(&self, (number, site): (u32, DropoutSite)) -> Option<Site> {
         self.dropout.and_then(|dropout| dropout.site(number, self.config.dropout_rate(site)))
     }
 }
@@ -285,9 +293,9 @@ impl LayerOps for CpuOps<'_> {
             return Ok(());
         }
         if layer.config.disentangled.is_some() {
-            embeddings.project(layer, matmul, relative);
+            embeddings.project(layer.positions(), matmul, relative);
         }
-        let positions = embeddings.positions(layer, relative);
+        let positions = embeddings.positions(layer.positions(), relative);
         let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
         attention.forward(layer.cpu, batch, qkv, attn_probs, context);
         Ok(())
@@ -447,11 +455,11 @@ impl LayerOps for CpuOps<'_> {
             let d_bias = layer.relative_bias.map_or(0..0, |bias| bias.table.clone());
             let d_positions = d_relative.projections();
             let grads = AttentionGrads { d_q, d_kv, d_bias: &mut vector_grads[d_bias], d_positions };
-            let positions = embeddings.positions(layer, relative);
+            let positions = embeddings.positions(layer.positions(), relative);
             let batch = AttentionBatch { positions, ..layer.attention_batch(rows) };
             attention.backward(layer.cpu, batch, qkv, (attn_probs, d_context), grads);
             if layer.config.disentangled.is_some() {
-                embeddings.project_backward(layer, matmul, d_relative, vector_grads);
+                embeddings.project_backward(layer.positions(), matmul, d_relative, vector_grads);
             }
         }
         if layer.config.has_bias(BiasSite::Attention) {

@@ -3,6 +3,7 @@
 use super::int8::QuantizedWeights;
 use super::layer::Layer;
 use super::layout::{Layout, WeightBias};
+use super::relative_embeddings::RelativeParams;
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
 use kernels::Cpu;
@@ -26,6 +27,12 @@ pub(super) struct Model<'a> {
 impl Model<'_> {
     pub(super) fn slice(&self, range: &Range<usize>) -> &[f32] {
         &self.weights[range.clone()]
+    }
+
+    /// The parameters of the embeddings of relative positions.
+    pub(super) fn relative_params(&self) -> RelativeParams<'_> {
+        let Model { cpu, config, layout, weights, .. } = *self;
+        RelativeParams { cpu, config, ranges: layout.relative_embeddings.as_ref(), weights }
     }
 
     /// Encoder layer `index`.

@@ -4,16 +4,47 @@
 //! Only the C relative positions between tokens of the longest example are computed, in the order of their distances
 //! (*columns*). H is the hidden size.
 
-use super::layer::Layer;
 use super::layout::{PositionRanges, RelativeRanges, WeightBias};
-use super::model::Model;
-use crate::nn::architecture::{Disentangled, DropoutSite, RelativeNorm};
+use crate::nn::architecture::{Disentangled, RelativeNorm};
 use crate::nn::config::ModelConfig;
+use kernels::Cpu;
 use kernels::disentangled::{PositionGrads, ProjectedPositions, RelativePositions};
-use kernels::dropout;
+use kernels::dropout::Site;
 use kernels::embedding::{gather, scatter_add};
 use kernels::matmul::{Matmul, WeightMatrix};
-use kernels::norm::{DropoutMask, add_column_sums, apply_dropout, layer_norm, layer_norm_backward};
+use kernels::norm::{
+    DropoutMask, LayerNorm, add_column_sums, apply_dropout, layer_norm, layer_norm_backward,
+};
+
+/// The parameters that the embeddings are looked up and normalized with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RelativeParams<'a> {
+    pub(super) cpu: Cpu,
+    pub(super) config: &'a ModelConfig,
+    /// `None` without disentangled attention.
+    pub(super) ranges: Option<&'a RelativeRanges>,
+    /// The arena of all weights.
+    pub(super) weights: &'a [f32],
+}
+
+/// What a layer projects the embeddings with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LayerPositions<'a> {
+    pub(super) cpu: Cpu,
+    pub(super) config: &'a ModelConfig,
+    pub(super) ranges: &'a PositionRanges,
+    /// The arena of all weights.
+    pub(super) weights: &'a [f32],
+    /// Dropout of the embeddings.
+    pub(super) dropout: Option<Site>,
+}
+
+impl<'a> LayerPositions<'a> {
+    /// The matrix of a projection: (H, H)
+    fn matrix(&self, params: &WeightBias) -> WeightMatrix<'a> {
+        WeightMatrix::new(&self.weights[params.weight.clone()], self.config.hidden)
+    }
+}
 
 /// The embeddings of the relative positions that occur in a shard.
 #[derive(Debug, Default)]
@@ -64,39 +95,38 @@ pub(super) fn buffer_elements(config: &ModelConfig, longest: usize) -> usize {
 
 impl RelativeEmbeddings {
     /// Looks up and normalizes the embeddings for examples of up to `longest` tokens.
-    pub(super) fn forward(&mut self, model: Model<'_>, longest: usize) {
-        let (Some(Disentangled { span, .. }), Some(ranges)) =
-            (model.config.disentangled, &model.layout.relative_embeddings)
-        else {
-            return;
-        };
-        let h = model.config.hidden;
+    pub(super) fn forward(&mut self, params: RelativeParams<'_>, longest: usize) {
+        let RelativeParams { cpu, config, ranges, weights } = params;
+        let (Some(Disentangled { span, .. }), Some(ranges)) = (config.disentangled, ranges) else { return };
+        let h = config.hidden;
         self.rows = span.used_rows(longest);
         self.columns = span.columns(longest);
         self.row_indices = self.rows.iter().map(|row| *row as usize).collect();
         let len = self.rows.len() * h;
         self.normed.resize(len, 0.0);
-        let table = [(model.slice(&ranges.table), self.rows.as_slice())];
-        let Some(norm) = &ranges.norm else {
+        let table = [(&weights[ranges.table.clone()], self.rows.as_slice())];
+        let Some(WeightBias { weight, bias }) = &ranges.norm else {
             gather(&table, h, &mut self.normed);
             return;
         };
         self.xhat.resize(len, 0.0);
         self.rstd.resize(self.rows.len(), 0.0);
         gather(&table, h, &mut self.xhat);
-        layer_norm(model.cpu, &mut self.xhat, model.norm(norm), &mut self.rstd, &mut self.normed);
+        let eps = config.layer_norm_eps;
+        let norm = LayerNorm { weight: &weights[weight.clone()], bias: &weights[bias.clone()], eps };
+        layer_norm(cpu, &mut self.xhat, norm, &mut self.rstd, &mut self.normed);
     }
 
     /// Computes the projections of a layer.
-    pub(super) fn project(&self, layer: &Layer<'_>, matmul: &mut Matmul, tape: &mut RelativeTape) {
+    pub(super) fn project(&self, layer: LayerPositions<'_>, matmul: &mut Matmul, tape: &mut RelativeTape) {
         let RelativeTape { dropped, keys, queries } = tape;
         dropped.clone_from(&self.normed);
         apply_dropout(layer.cpu, dropped, layer.config.hidden, self.mask(layer));
-        let PositionRanges { key, query } = &layer.params.positions;
+        let PositionRanges { key, query } = layer.ranges;
         for (params, projected) in [(key, keys), (query, queries)] {
             if let Some(params) = params {
                 projected.resize(dropped.len(), 0.0);
-                matmul.forward(projected, dropped, matrix(layer, params));
+                matmul.forward(projected, dropped, layer.matrix(params));
             }
         }
     }
@@ -104,13 +134,15 @@ impl RelativeEmbeddings {
     /// What attention reads, if the model has relative positions.
     pub(super) fn positions<'p>(
         &'p self,
-        layer: &'p Layer<'_>,
+        layer: LayerPositions<'p>,
         tape: &'p RelativeTape,
     ) -> Option<RelativePositions<'p>> {
         layer.config.disentangled?;
-        let PositionRanges { key, query } = &layer.params.positions;
+        let PositionRanges { key, query } = layer.ranges;
         let projected = |params: &'p Option<WeightBias>, rows: &'p [f32]| {
-            params.as_ref().map(|params| ProjectedPositions { rows, bias: layer.slice(&params.bias) })
+            params
+                .as_ref()
+                .map(|params| ProjectedPositions { rows, bias: &layer.weights[params.bias.clone()] })
         };
         Some(RelativePositions {
             columns: &self.columns,
@@ -123,18 +155,18 @@ impl RelativeEmbeddings {
     /// biases; [`RelativeGrads::weight_grad_operands`] gives the operands of those of the matrices.
     pub(super) fn project_backward(
         &self,
-        layer: &Layer<'_>,
+        layer: LayerPositions<'_>,
         matmul: &mut Matmul,
         grads: &mut RelativeGrads,
         vector_grads: &mut [f32],
     ) {
         let RelativeGrads { normed, keys, queries, dropped } = grads;
-        let PositionRanges { key, query } = &layer.params.positions;
+        let PositionRanges { key, query } = layer.ranges;
         let mut accumulate = false;
         for (params, d) in [(key, keys), (query, queries)] {
             if let Some(params) = params {
                 add_column_sums(layer.cpu, d, &mut vector_grads[params.bias.clone()]);
-                matmul.backward_input(dropped, d, matrix(layer, params), accumulate);
+                matmul.backward_input(dropped, d, layer.matrix(params), accumulate);
                 accumulate = true;
             }
         }
@@ -146,21 +178,26 @@ impl RelativeEmbeddings {
 
     /// The backward pass of [`RelativeEmbeddings::forward`], after that of all layers: adds to the gradients of the embedding
     /// and of its LayerNorm.
-    pub(super) fn backward(&self, model: Model<'_>, grads: &mut RelativeGrads, vector_grads: &mut [f32]) {
-        let Some(RelativeRanges { table, norm }) = &model.layout.relative_embeddings else { return };
-        let (h, d) = (model.config.hidden, &mut grads.normed);
+    pub(super) fn backward(
+        &self,
+        params: RelativeParams<'_>,
+        grads: &mut RelativeGrads,
+        vector_grads: &mut [f32],
+    ) {
+        let RelativeParams { cpu, config, ranges, weights } = params;
+        let Some(RelativeRanges { table, norm }) = ranges else { return };
+        let (h, d) = (config.hidden, &mut grads.normed);
         if let Some(norm) = norm {
             let grad = norm.norm_grad(vector_grads);
-            layer_norm_backward(model.cpu, d, &self.xhat, &self.rstd, model.slice(&norm.weight), grad);
+            let weight = &weights[norm.weight.clone()];
+            layer_norm_backward(cpu, d, &self.xhat, &self.rstd, weight, grad);
         }
         scatter_add(d, &self.rows, h, &mut vector_grads[table.clone()]);
     }
 
     /// The dropout of the embeddings in a layer.
-    fn mask(&self, layer: &Layer<'_>) -> DropoutMask<'_> {
-        let number = dropout::relative_embeddings(layer.config.layers, layer.index);
-        let site = layer.site((number, DropoutSite::RelativeEmbeddings));
-        DropoutMask { site, row_indices: &self.row_indices }
+    fn mask(&self, layer: LayerPositions<'_>) -> DropoutMask<'_> {
+        DropoutMask { site: layer.dropout, row_indices: &self.row_indices }
     }
 
     /// Elements of the buffers.
@@ -172,8 +209,8 @@ impl RelativeEmbeddings {
 
 impl RelativeGrads {
     /// Prepares the backward pass of all layers.
-    pub(super) fn start(&mut self, model: Model<'_>, embeddings: &RelativeEmbeddings) {
-        let Some(Disentangled { terms, .. }) = model.config.disentangled else { return };
+    pub(super) fn start(&mut self, config: &ModelConfig, embeddings: &RelativeEmbeddings) {
+        let Some(Disentangled { terms, .. }) = config.disentangled else { return };
         let len = embeddings.normed.len();
         self.normed.clear();
         self.normed.resize(len, 0.0);
@@ -206,9 +243,4 @@ impl RelativeTape {
     pub(super) fn len(&self) -> usize {
         self.dropped.len() + self.keys.len() + self.queries.len()
     }
-}
-
-/// The matrix of a projection: (H, H)
-fn matrix<'w>(layer: &'w Layer<'_>, params: &WeightBias) -> WeightMatrix<'w> {
-    WeightMatrix::new(layer.slice(&params.weight), layer.config.hidden)
 }

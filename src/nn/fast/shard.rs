@@ -181,7 +181,7 @@ impl Shard {
         // In inference all layers share one tape, and two hidden states alternate.
         self.tapes.resize_with(if is_training { layers } else { 1 }, LayerTape::default);
         self.rows = RowSelection::of_layers(config, batch);
-        self.workspace.relative.forward(model, batch.longest());
+        self.workspace.relative.forward(model.relative_params(), batch.longest());
         for index in 0..layers {
             let rows = &self.rows[usize::from(index + 1 == layers)];
             let (input, output) = if is_training { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
@@ -336,7 +336,7 @@ impl Shard {
     ) {
         let start = Instant::now();
         let Workspace { relative, relative_grads, .. } = &mut self.workspace;
-        relative_grads.start(model, relative);
+        relative_grads.start(model.config, relative);
         self.workspace.grads.resize(batch.tokens(), LayerSizes::of(model.config, 0));
         let labels = model.layout.labels();
         let d_logits = match objective {
@@ -403,7 +403,7 @@ impl Shard {
     /// Adds the gradients of the embedding of relative positions, after the backward pass of all layers.
     pub(super) fn relative_backward(&mut self, model: Model<'_>) {
         let Workspace { relative, relative_grads, .. } = &mut self.workspace;
-        relative.backward(model, relative_grads, &mut self.vector_grads);
+        relative.backward(model.relative_params(), relative_grads, &mut self.vector_grads);
     }
 
     /// As [`Shard::weight_grad_operands`], for the projections of relative positions: those of queries and of keys.
