@@ -85,7 +85,8 @@ fn compare_micro_batches(mut whole: FastEngine, mut split: FastEngine) {
     for (name, array) in gradients {
         let largest = array.data.iter().fold(1e-4f32, |max, x| max.max(x.abs()));
         for (a, b) in array.data.iter().zip(&split_gradients[&name].data) {
-            assert!((a - b).abs() < 1e-5 * largest, "{name}: {a}, {b}");
+            // Terms of a small sum cancel, so its rounding error is relative to the terms.
+            assert!((a - b).abs() < 1e-5 * largest + 1e-7, "{name}: {a}, {b}");
         }
     }
 }
