@@ -21,7 +21,7 @@ pub(super) static SWEEP: &[Row] = &[
         TAB,
         Action::Sweep(SweepAction::NextChart),
         "chart",
-        "next chart: score by key, best so far over time, over steps; in small terminals also the importance of the keys",
+        "next chart: score by key, best over time, over steps; in small terminals also the importance",
     )
     .when(Condition::HasSweep),
     bind(
