@@ -81,10 +81,7 @@ fn train_trials(
         }
         let Some((number, run)) = next.take() else {
             if matches!(result, Ok(None)) {
-                output::stderr_line(format!(
-                    "no trial of the sweep {} is to be trained by this job",
-                    sweep.name()
-                ));
+                output::stderr_line(format!("this job has no trial of the sweep {} to train", sweep.name()));
             }
             break;
         };

@@ -104,7 +104,7 @@ pub(crate) struct PositionScratch {
 /// A projection of the embeddings, laid out by head, and its product with queries or keys.
 #[derive(Debug, Default)]
 struct TermScratch {
-    /// Width of a row of `transposed`, which leaves room for the padding of a product from any column on.
+    /// Width of a row of `transposed`: a product may start at any column, and its padding is added behind the last one.
     width: usize,
     /// Padded width of a head.
     head_size: usize,

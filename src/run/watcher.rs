@@ -3,10 +3,10 @@
 //!
 //! | what | how often |
 //! | --- | --- |
-//! | the names in the directory | read when the directory has changed, which one `stat` for each poll tells |
+//! | the names in the directory | one `stat` in each poll; read when the directory has changed |
 //! | the tasks in Slurm | the same |
 //! | a run in training | looked at in each poll, of many runs [`MAX_RUNNING`], in turn; read if its log has grown |
-//! | any other run | looked at the more seldom, the longer it has not changed, at most [`MAX_OTHERS`] in a poll; read if it has changed |
+//! | any other run | looked at less often the longer it has not changed, at most [`MAX_OTHERS`] in a poll; read if it has changed |
 //!
 //! A look at a run is a `stat` of its directory and of its log, also of those of its seeds.
 

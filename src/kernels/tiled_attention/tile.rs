@@ -33,7 +33,7 @@ pub(super) struct TileScratch {
 }
 
 impl TileScratch {
-    /// Makes room for any tile.
+    /// Resizes the buffers for the largest tile.
     pub(super) fn resize(&mut self, width: usize) {
         let matrices = [
             (&mut self.scores, QUERY_TILE * KEY_TILE),

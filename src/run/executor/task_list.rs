@@ -163,7 +163,7 @@ mod tests {
         let failed = status(&exit, row(RunStatus::Interrupted));
         assert_eq!(failed.reason.as_deref(), Some("NonZeroExitCode"));
         let stopped = RunRow { ended: Some(50.0), ..row(RunStatus::Stopped) };
-        assert_eq!(status(&exit, stopped).reason, None, "the run was told to stop");
+        assert_eq!(status(&exit, stopped).reason, None, "somebody stopped the run");
     }
 
     #[test]

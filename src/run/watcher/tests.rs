@@ -100,7 +100,7 @@ fn changes_of_the_folder_are_found() {
 }
 
 #[test]
-fn runs_that_do_not_change_are_looked_at_more_and_more_seldom() {
+fn runs_that_do_not_change_are_looked_at_less_and_less_often() {
     let stamp = |age: Duration| RunStamp(vec![Some((SystemTime::now() - age, 7))]);
     for (age, seconds) in [(0, 2.0), (32, 2.0), (160, 10.0), (100_000, 300.0)] {
         let watch = Watch::new(stamp(Duration::from_secs(age)));
