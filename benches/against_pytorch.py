@@ -15,7 +15,7 @@ have the mean length.
 
 Requires torch, transformers and safetensors.
 """
-import argparse, collections, json, os, shlex, shutil, sys, tempfile, typing
+import argparse, collections, json, os, re, shlex, shutil, sys, tempfile, typing
 from measurement import environment, median, run, save_rows, spread, train
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -25,7 +25,7 @@ p.add_argument("--model", required=True, help="folder of MiniLM, with weights an
 p.add_argument("--data", required=True, help="folder with SST and SST-2")
 p.add_argument("--threads", type=int, default=os.cpu_count())
 p.add_argument("--rounds", type=int, help="number of rounds of every row, instead of its default")
-p.add_argument("--rows", action="append", help="only rows whose name contains this; may be repeated")
+p.add_argument("--rows", action="append", help="only rows whose name matches this regular expression; may be repeated")
 p.add_argument("--commit", help="commit of the binary; default: the one that is checked out")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
@@ -297,7 +297,7 @@ def save(rows):
     save_rows(rows, a.to, environment(a.threads, a.commit, ["torch", "transformers"]))
 
 
-is_selected = lambda name: not a.rows or any(word in name for word in a.rows)
+is_selected = lambda name: not a.rows or any(re.search(word, name) for word in a.rows)
 with tempfile.TemporaryDirectory() as home:
     speed([(row, precision) for row in SPEED for precision in row.goals if is_selected(f"{row.name}, {precision}")], home)
     for row in PROFILES:

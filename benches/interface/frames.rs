@@ -67,7 +67,11 @@ pub(crate) fn measure(report: &mut Report) {
                 press(&mut app, 'j');
                 effects = press(&mut app, ' ');
             }
-            let Some(Effect::RequireHistory(dir)) = effects.last() else { panic!("{effects:?}") };
+            let required = effects.iter().find_map(|effect| match effect {
+                Effect::RequireHistory(dir) => Some(dir),
+                _ => None,
+            });
+            let Some(dir) = required else { panic!("{effects:?}") };
             let mut history = History::default();
             synthetic::events(marked as u64, STEPS, &mut |event| history.fold(event));
             let result = Ok((synthetic::spec(marked as u64), vec![history]));
