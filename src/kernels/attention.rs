@@ -184,7 +184,8 @@ fn forward_kernel<F: Fma>(
             transpose(&scratch.k, &mut scratch.transposed, shape, keys);
             // scores = q kᵀ
             let (q, k_t) = (&scratch.q, &scratch.transposed);
-            gemm::<F>(&mut scratch.scores, (q, shape.head_size), (k_t, shape.keys), shape.queries, size);
+            let sizes = (shape.queries, size, shape.keys);
+            gemm::<F, false>(&mut scratch.scores, (q, shape.head_size), (k_t, shape.keys), sizes);
             if let Some(positions) = batch.positions {
                 let Scratch { positions: products, q, k, scores, .. } = &mut *scratch;
                 products.add_scores::<F>(positions, (span, shape, head, size), (q, k), scores);
@@ -212,7 +213,8 @@ fn forward_kernel<F: Fma>(
             }
             // context = probs v
             let (probs, v) = (&scratch.scores, &scratch.v);
-            gemm::<F>(&mut scratch.out, (probs, shape.keys), (v, shape.head_size), shape.queries, keys);
+            let sizes = (shape.queries, keys, shape.head_size);
+            gemm::<F, false>(&mut scratch.out, (probs, shape.keys), (v, shape.head_size), sizes);
             copy_columns_out(&scratch.out, shape.head_size, context, span.queries.clone(), (hidden, columns));
         }
     }
@@ -270,16 +272,23 @@ fn backward_kernel<F: Fma>(
             let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, positions, .. } =
                 &mut *scratch;
             // d_v = dropped_probsᵀ d_context
-            gemm_tn::<F>(out, (dropped_probs, shape.keys), (d_context, shape.head_size), shape.keys, queries);
+            gemm_tn::<F, false>(
+                out,
+                (dropped_probs, shape.keys),
+                (d_context, shape.head_size),
+                shape.keys,
+                queries,
+            );
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, v_columns));
             // d_k = d_scoresᵀ q
-            gemm_tn::<F>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
+            gemm_tn::<F, false>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
             if let Some(relative) = batch.positions {
                 positions.add_d_k::<F>(relative, (span, shape, head), (d_scores, k), out);
             }
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, k_columns));
             // d_q = d_scores k
-            gemm::<F>(out, (d_scores, shape.keys), (k, shape.head_size), shape.queries, keys);
+            let sizes = (shape.queries, keys, shape.head_size);
+            gemm::<F, false>(out, (d_scores, shape.keys), (k, shape.head_size), sizes);
             if let Some(relative) = batch.positions {
                 positions.add_d_q::<F>(relative, (span, shape, head), (d_scores, q), out);
             }
@@ -304,7 +313,8 @@ fn d_scores<F: Fma>(
     transpose(&scratch.v, &mut scratch.transposed, shape, keys);
     // d_dropped_probs = d_context vᵀ
     let (d_context, v_t) = (&scratch.d_context, &scratch.transposed);
-    gemm::<F>(&mut scratch.scores, (d_context, shape.head_size), (v_t, shape.keys), shape.queries, size);
+    let sizes = (shape.queries, size, shape.keys);
+    gemm::<F, false>(&mut scratch.scores, (d_context, shape.head_size), (v_t, shape.keys), sizes);
     for (query, probs) in probs.chunks_exact(shape.keys).enumerate() {
         let row = query * shape.keys..(query + 1) * shape.keys;
         let (d, dropped) = (&mut scratch.scores[row.clone()], &mut scratch.dropped_probs[row]);

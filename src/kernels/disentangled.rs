@@ -8,7 +8,7 @@
 //! column.
 
 use super::attention_shape::{AttentionSpan, HeadShape, PaddedShape, padded};
-use super::tile_gemm::{TILE_ROWS, gemm_part, gemm_tn_part};
+use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use super::{Fma, LANES};
 
 /// The projected embeddings of relative positions.
@@ -191,7 +191,7 @@ impl TermScratch {
         self.product.resize(rows * n, 0.0);
         let start = head * (self.head_size + 1) * self.width + columns.first;
         let positions = (&self.transposed[start..], self.width);
-        gemm_part::<F, false>(&mut self.product, (x, self.head_size), positions, (rows, size, n));
+        gemm::<F, false>(&mut self.product, (x, self.head_size), positions, (rows, size, n));
     }
 
     /// The backward pass of [`TermScratch::multiply`] from the gradient in `product`: adds to that of `x`, `d_x`, whose first
@@ -207,9 +207,9 @@ impl TermScratch {
         let (n, s) = (columns.width(), self.head_size);
         let start = (head * self.width + columns.first) * s;
         let product = (self.product.as_slice(), n);
-        gemm_part::<F, true>(d_x, product, (&self.rows[start..], s), (rows, columns.count, s));
+        gemm::<F, true>(d_x, product, (&self.rows[start..], s), (rows, columns.count, s));
         let lines = columns.count.next_multiple_of(TILE_ROWS);
-        gemm_tn_part::<F, true>(&mut self.d_rows[start..], product, (x, s), lines, count);
+        gemm_tn::<F, true>(&mut self.d_rows[start..], product, (x, s), lines, count);
     }
 }
 

@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 use super::tile::{KEY_TILE, QUERY_TILE, TilePairs, TileScratch, mask_words, reaching_queries, steps};
 use crate::attention::{AttentionSpan, Qkv};
 use crate::math::exp;
-use crate::tile_gemm::{TILE_ROWS, gemm_tn_add, gemm_wide};
+use crate::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use crate::{Fma, LANES};
 use std::ops::Range;
 
@@ -73,8 +73,9 @@ fn tile_gradients<F: Fma>(
     let (q, d_context) = (&q[first_query..], &d_context[first_query..]);
     // scores = q kᵀ, d_probs = d_context vᵀ
     let (k_t, v_t) = (&k_t[first_key..], &v_t[first_key..]);
-    gemm_wide::<F, false>(&mut tile.scores, (q, width), (k_t, tile_width), padded_rows, size);
-    gemm_wide::<F, false>(&mut tile.d_scores, (d_context, width), (v_t, tile_width), padded_rows, size);
+    let sizes = (padded_rows, size, tile_width);
+    gemm::<F, false>(&mut tile.scores, (q, width), (k_t, tile_width), sizes);
+    gemm::<F, false>(&mut tile.d_scores, (d_context, width), (v_t, tile_width), sizes);
     tile.draw_mask(batch, span, head, pairs);
     for row in 0..rows {
         let query = pairs.queries.start + row;
@@ -84,10 +85,10 @@ fn tile_gradients<F: Fma>(
     }
     // Rows beyond the last query are not read: products over queries end there, and their outputs are not used.
     let (probs, d_scores) = ((tile.scores.as_slice(), tile_width), (tile.d_scores.as_slice(), tile_width));
-    gemm_tn_add::<F>(&mut tile.d_v, probs, (d_context, width), tile_width, rows); //       d_v += probsᵀ d_context
-    gemm_tn_add::<F>(&mut tile.d_k, d_scores, (q, width), tile_width, rows); //            d_k += d_scoresᵀ q
+    gemm_tn::<F, true>(&mut tile.d_v, probs, (d_context, width), tile_width, rows); //    d_v += probsᵀ d_context
+    gemm_tn::<F, true>(&mut tile.d_k, d_scores, (q, width), tile_width, rows); //         d_k += d_scoresᵀ q
     let (k, d_q) = (&k[first_key..], &mut d_q[first_query..]);
-    gemm_wide::<F, true>(d_q, d_scores, (k, width), padded_rows, keys); //                 d_q += d_scores k
+    gemm::<F, true>(d_q, d_scores, (k, width), (padded_rows, keys, width)); //            d_q += d_scores k
 }
 
 /// From the scores of a query and the gradient of its probabilities after dropout to these probabilities and the gradient

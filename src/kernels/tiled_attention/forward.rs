@@ -7,7 +7,7 @@ use super::scratch::Scratch;
 use super::tile::{KEY_TILE, QUERY_TILE, TilePairs, TileScratch, mask_words, reached_keys, steps};
 use crate::attention::{AttentionSpan, Qkv};
 use crate::math::exp;
-use crate::tile_gemm::{TILE_ROWS, gemm_wide};
+use crate::tile_gemm::{TILE_ROWS, gemm};
 use crate::{Fma, LANES, sum};
 use std::ops::Range;
 
@@ -66,7 +66,7 @@ fn context_tile<F: Fma>(
         let tile_width = pairs.width();
         // scores = q kᵀ
         let k_t = &head_scratch.k_t[start * width..];
-        gemm_wide::<F, false>(&mut tile.scores, (q, width), (k_t, tile_width), padded_rows, size);
+        gemm::<F, false>(&mut tile.scores, (q, width), (k_t, tile_width), (padded_rows, size, tile_width));
         tile.draw_mask(batch, span, head, &pairs);
         for row in 0..rows {
             softmax_row::<F>(tile, row, &pairs, width, batch.dropout.map(|site| site.scale));
@@ -74,7 +74,7 @@ fn context_tile<F: Fma>(
         // context += probs v
         let v = &head_scratch.v[start * width..];
         let probs = (tile.scores.as_slice(), tile_width);
-        gemm_wide::<F, true>(&mut tile.context, probs, (v, width), padded_rows, pairs.keys.len());
+        gemm::<F, true>(&mut tile.context, probs, (v, width), (padded_rows, pairs.keys.len(), width));
     }
     for (row, sum) in tile.context.chunks_exact_mut(width).zip(&tile.sums).take(rows) {
         let inverse = 1.0 / sum;

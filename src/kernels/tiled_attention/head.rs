@@ -2,6 +2,7 @@
 
 use super::batch::{Rotation, TiledBatch};
 use super::tile::{KEY_TILE, steps};
+use crate::LANES;
 use crate::attention::{AttentionSpan, Qkv, padded};
 use crate::tile_gemm::TILE_ROWS;
 use std::ops::Range;
@@ -17,7 +18,7 @@ pub(super) struct HeadScratch {
     pub(super) v: Vec<f32>,
     /// Keys by tiles, each transposed: (S, keys of the tile)
     pub(super) k_t: Vec<f32>,
-    /// Values in the same way.
+    /// Values in the same way, for the backward pass.
     pub(super) v_t: Vec<f32>,
     /// Gradient of the context: (Q, S)
     pub(super) d_context: Vec<f32>,
@@ -71,7 +72,6 @@ impl HeadScratch {
             (&mut self.k, padded(keys) * width),
             (&mut self.v, padded(keys) * width),
             (&mut self.k_t, padded(keys) * width),
-            (&mut self.v_t, padded(keys) * width),
         ];
         for (matrix, length) in matrices {
             matrix.clear();
@@ -86,10 +86,9 @@ impl HeadScratch {
         load_rows((kv, 2 * hidden, columns.clone()), bias(1), rotation, 1.0, &mut self.k, width);
         load_rows((kv, 2 * hidden, values), bias(2), None, 1.0, &mut self.v, width);
         transpose_tiles(&self.k, &mut self.k_t, keys, width);
-        transpose_tiles(&self.v, &mut self.v_t, keys, width);
     }
 
-    /// Copies the gradient of the context, and computes `delta`.
+    /// Copies the gradient of the context, computes `delta`, and transposes the values.
     #[inline(always)]
     pub(super) fn load_gradient(
         &mut self,
@@ -98,10 +97,11 @@ impl HeadScratch {
         [context, d_context]: [&[f32]; 2],
         head: usize,
     ) {
-        let HeadSizes { queries, size, width, hidden, .. } = sizes;
+        let HeadSizes { queries, keys, size, width, hidden } = sizes;
         let columns = head * size..(head + 1) * size;
         let q_rows = queries.next_multiple_of(TILE_ROWS);
         for (matrix, length) in [
+            (&mut self.v_t, padded(keys) * width),
             (&mut self.d_context, q_rows * width),
             (&mut self.d_q, q_rows * width),
             (&mut self.delta, q_rows),
@@ -109,6 +109,7 @@ impl HeadScratch {
             matrix.clear();
             matrix.resize(length, 0.0);
         }
+        transpose_tiles(&self.v, &mut self.v_t, keys, width);
         let rows = span.queries.start * hidden..span.queries.end * hidden;
         let pairs = context[rows.clone()].chunks_exact(hidden).zip(d_context[rows].chunks_exact(hidden));
         let to = self.d_context.chunks_exact_mut(width).zip(&mut self.delta);
@@ -131,24 +132,13 @@ fn load_rows(
     to_width: usize,
 ) {
     let size = columns.len();
-    let half = size / 2;
     for (position, (from, to)) in from.chunks_exact(width).zip(to.chunks_exact_mut(to_width)).enumerate() {
         let (from, to) = (&from[columns.clone()], &mut to[..size]);
-        match rotation {
-            None => {
-                for ((to, from), bias) in to.iter_mut().zip(from).zip(bias) {
-                    *to = (from + bias) * scale;
-                }
-            }
-            Some(Rotation { cos, sin }) => {
-                let (cos, sin) = (&cos[position * half..][..half], &sin[position * half..][..half]);
-                let (first, second) = to.split_at_mut(half);
-                for i in 0..half {
-                    let (a, b) = ((from[i] + bias[i]) * scale, (from[half + i] + bias[half + i]) * scale);
-                    first[i] = a * cos[i] - b * sin[i];
-                    second[i] = b * cos[i] + a * sin[i];
-                }
-            }
+        for ((to, from), bias) in to.iter_mut().zip(from).zip(bias) {
+            *to = (from + bias) * scale;
+        }
+        if let Some(rotation) = rotation {
+            rotate::<false>(to, rotation, position);
         }
     }
 }
@@ -164,25 +154,37 @@ pub(super) fn store_rows(
     (width, columns): (usize, Range<usize>),
 ) {
     let size = columns.len();
-    let half = size / 2;
     for (row, (from, to)) in from.chunks_exact(from_width).zip(to.chunks_exact_mut(width)).enumerate() {
-        let (from, to) = (&from[..size], &mut to[columns.clone()]);
-        match rotation {
-            None => {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = from * scale;
-                }
-            }
-            Some(Rotation { cos, sin }) => {
-                let position = first + row;
-                let (cos, sin) = (&cos[position * half..][..half], &sin[position * half..][..half]);
-                let (a, b) = to.split_at_mut(half);
-                for i in 0..half {
-                    a[i] = (from[i] * cos[i] + from[half + i] * sin[i]) * scale;
-                    b[i] = (from[half + i] * cos[i] - from[i] * sin[i]) * scale;
-                }
-            }
+        let to = &mut to[columns.clone()];
+        for (to, from) in to.iter_mut().zip(&from[..size]) {
+            *to = from * scale;
         }
+        if let Some(rotation) = rotation {
+            rotate::<true>(to, rotation, first + row);
+        }
+    }
+}
+
+/// Rotates the halves (a, b) of a row to (a cos − b sin, b cos + a sin), or back by the same angles if `INVERSE`.
+#[inline(always)]
+fn rotate<const INVERSE: bool>(row: &mut [f32], Rotation { cos, sin }: Rotation<'_>, position: usize) {
+    let turn = |a: &mut f32, b: &mut f32, cos: f32, sin: f32| {
+        let sin = if INVERSE { -sin } else { sin };
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    };
+    let half = row.len() / 2;
+    let angles = position * half..(position + 1) * half;
+    let (a, b) = row.split_at_mut(half);
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks_mut::<LANES>(), b.as_chunks_mut::<LANES>());
+    let (cos, cos_rest) = cos[angles.clone()].as_chunks::<LANES>();
+    let (sin, sin_rest) = sin[angles].as_chunks::<LANES>();
+    for (((a, b), cos), sin) in a.iter_mut().zip(b).zip(cos).zip(sin) {
+        for lane in 0..LANES {
+            turn(&mut a[lane], &mut b[lane], cos[lane], sin[lane]);
+        }
+    }
+    for (((a, b), cos), sin) in a_rest.iter_mut().zip(b_rest).zip(cos_rest).zip(sin_rest) {
+        turn(a, b, *cos, *sin);
     }
 }
 
