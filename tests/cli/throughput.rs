@@ -9,6 +9,9 @@ use serde_json::Value;
 const MAX_OTHER: f64 = 0.5;
 /// The speed of matrix products relative to that of the `gemm` crate: about 1.
 const MIN_PRODUCTS: f64 = 0.6;
+/// The speed of attention in tiles and of disentangled attention relative to that of the `gemm` crate: 0.2 to 0.4 with
+/// AVX-512, 0.02 without inlining.
+const MIN_ATTENTION: f64 = 0.08;
 
 /// Both ratios are of measurements that follow each other at once, so other processes hardly change them. The best of
 /// three attempts counts.
@@ -36,6 +39,11 @@ fn release_build_inlines_kernels() {
         products > MIN_PRODUCTS,
         "slow matrix products: other / matrix products, GFLOP/s ratio: {attempts:?}"
     );
+    for shape in ["modernbert-base", "deberta-v3-small"] {
+        let attempts: Vec<f64> = (0..3).map(|_| measure_attention(&workspace, shape)).collect();
+        let best = attempts.iter().copied().fold(0.0, f64::max);
+        assert!(best > MIN_ATTENTION, "{shape}: slow attention, GFLOP/s ratio: {attempts:?}");
+    }
 }
 
 /// The share of other work relative to matrix products, and the speed of matrix products relative to the `gemm` crate.
@@ -49,4 +57,13 @@ fn measure(workspace: &Workspace) -> (f64, f64) {
     let number = |value: &Value| value.as_f64().unwrap();
     let other = share("attention") + share("norm and activation") + share("optimizer");
     (other / share("matrix products"), number(&report["product_gflops"]) / number(&report["gemm_gflops"]))
+}
+
+/// The speed of the attention of a shape relative to that of the `gemm` crate's matrix products.
+fn measure_attention(workspace: &Workspace, shape: &str) -> f64 {
+    let args = ["bench", "--shape", shape, "--seconds", "2", "--lengths", "128", "--batch", "4", "--json"];
+    let report = workspace.run(&[&args[..], &["--set", "threads=1"]].concat()).success().json();
+    let phases = report["phases"].as_array().unwrap();
+    let attention = phases.iter().find(|phase| phase["name"] == "attention").unwrap();
+    attention["gflops"].as_f64().unwrap() / report["gemm_gflops"].as_f64().unwrap()
 }
