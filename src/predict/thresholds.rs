@@ -86,10 +86,10 @@ impl Thresholds {
         self.thresholds.is_empty()
     }
 
-    /// The threshold of a label, if it has one.
-    pub(super) fn of(&self, label: &str) -> Option<f64> {
+    /// The threshold of a label, if it has one, with the precision of probabilities.
+    pub(super) fn of(&self, label: &str) -> Option<f32> {
         let found = self.thresholds.iter().find(|threshold| threshold.label == label);
-        found.map(|threshold| threshold.threshold)
+        found.map(|threshold| threshold.threshold as f32)
     }
 
     /// The predicted class of a single-label classification. Classes that reach their threshold come before those that
@@ -102,7 +102,7 @@ impl Thresholds {
         };
         let reaches = |index: &usize| {
             let (label, probability) = &probabilities[*index];
-            self.of(label).is_some_and(|threshold| f64::from(*probability) >= threshold)
+            self.of(label).is_some_and(|threshold| *probability >= threshold)
         };
         let all = 0..probabilities.len();
         all.clone().filter(reaches).fold(None, first_largest).or_else(|| {
@@ -114,7 +114,7 @@ impl Thresholds {
     /// Whether a label of a multi-label classification is predicted: at or above its threshold, or above one half.
     pub fn has_label(&self, label: &str, probability: f32) -> bool {
         match self.of(label) {
-            Some(threshold) => f64::from(probability) >= threshold,
+            Some(threshold) => probability >= threshold,
             None => probability > 0.5,
         }
     }

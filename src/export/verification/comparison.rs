@@ -18,8 +18,10 @@ pub enum Tolerance {
     Quantization,
 }
 
-/// Largest difference of a logit by rounding, relative to the largest logit if that is above 1.
+/// Largest difference of a logit by rounding, relative to the largest logit.
 const LOGIT_TOLERANCE: f32 = 5e-4;
+/// A smaller difference is rounding, however small all logits are.
+const ROUNDING: f32 = 2e-5;
 /// A prediction may change where the two highest logits, or a logit and its threshold, are nearer to each other.
 const TIE: f32 = 1e-4;
 /// Largest loss of a score by quantization.
@@ -101,7 +103,7 @@ impl Comparison {
     fn beyond_rounding(&self, model: &Predictions) -> Vec<String> {
         let mut problems = Vec::new();
         let magnitude = largest((0..model.len()).flat_map(|row| model.logits(row)).map(|logit| logit.abs()));
-        let limit = LOGIT_TOLERANCE * magnitude.max(1.0);
+        let limit = (LOGIT_TOLERANCE * magnitude).max(ROUNDING);
         let difference = self.largest_logit_difference;
         if difference.is_nan() || difference > limit {
             problems.push(format!("a logit differs by {difference:.2e}, more than {limit:.2e}"));

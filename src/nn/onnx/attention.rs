@@ -61,7 +61,7 @@ impl AttentionTerms {
         let terms = self.kinds.iter().find(|(other, _)| *other == kind).map(|(_, terms)| terms);
         let sizes = [0, 0, config.heads as i64, config.head_size() as i64];
         // (batch, heads, sequence, head size)
-        let [mut query, mut key, value] = queries_keys_values(modules, layer, x).map(|x| {
+        let [mut query, mut key, value] = modules.queries_keys_values(layer, x).map(|x| {
             let x = modules.graph.reshape(&x, &sizes);
             modules.graph.transpose(&x, &[0, 2, 1, 3])
         });
@@ -149,15 +149,4 @@ fn rotate(graph: &mut GraphBuilder, x: &Value, [cos, sin]: [&Value; 2], half: us
     let first = graph.sub(&a_cos, &b_sin);
     let second = graph.add(&b_cos, &a_sin);
     graph.concat(&[&first, &second], -1)
-}
-
-/// The projections of queries, keys and values, which may be one linear layer: (batch, sequence, hidden) each
-fn queries_keys_values(modules: &mut Modules<'_>, layer: &LayerNames, x: &Value) -> [Value; 3] {
-    let bias = modules.bias(BiasSite::Attention);
-    if layer.query == layer.key {
-        let all = modules.layer_linear(&layer.query, x, bias);
-        let hidden = modules.config.hidden;
-        return modules.graph.split(&all, hidden);
-    }
-    [&layer.query, &layer.key, &layer.value].map(|name| modules.layer_linear(name, x, bias))
 }

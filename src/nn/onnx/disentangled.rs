@@ -5,20 +5,26 @@ use super::distances::entries_of_distances;
 use super::graph::{GraphBuilder, Value};
 use super::inputs::SequenceLength;
 use super::modules::{Bias, Modules};
-use crate::nn::architecture::{BiasSite, LayerNames, Names, PositionProjection, PositionTerms, RelativeSpan};
+use crate::nn::architecture::{BiasSite, LayerNames, Names, PositionTerms, RelativeSpan};
 
 /// What the layers of a model need to add products with relative positions.
 pub(super) struct RelativeScores {
     terms: PositionTerms,
     /// The embeddings of relative positions: (rows, hidden)
     embeddings: Value,
-    projection: PositionProjection,
     /// The row of each distance from 1 − sequence to sequence, the second minus the first of two positions, of which the
     /// first is that of a query or of a key: (2 sequence)
     rows_of_queries: Value,
     rows_of_keys: Value,
     /// The length of a sequence as a list.
     length: Value,
+}
+
+/// What embeddings of relative positions become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Projected {
+    Queries,
+    Keys,
 }
 
 impl RelativeScores {
@@ -44,7 +50,6 @@ impl RelativeScores {
         Some(RelativeScores {
             terms: settings.terms,
             embeddings,
-            projection: settings.projection,
             rows_of_queries,
             rows_of_keys,
             length: length.list.clone(),
@@ -72,24 +77,32 @@ impl RelativeScores {
 
     /// Entry (i, j) = `query`ᵢ · the position key of the distance of i and j: (batch, heads, sequence, sequence)
     fn content_to_position(&self, modules: &mut Modules<'_>, layer: &LayerNames, query: &Value) -> Value {
-        let keys = self.projected(modules, (layer.position_key.as_deref(), layer.key.as_str()));
+        let keys = self.projected(modules, layer, Projected::Keys);
         self.distance_products(modules, query, &keys, &self.rows_of_queries)
     }
 
     /// Entry (i, j) = `key`ⱼ · the position query of the distance of i and j: (batch, heads, sequence, sequence)
     fn position_to_content(&self, modules: &mut Modules<'_>, layer: &LayerNames, key: &Value) -> Value {
-        let queries = self.projected(modules, (layer.position_query.as_deref(), layer.query.as_str()));
+        let queries = self.projected(modules, layer, Projected::Queries);
         let products = self.distance_products(modules, key, &queries, &self.rows_of_keys);
         modules.graph.transpose(&products, &[0, 1, 3, 2])
     }
 
     /// The projected embeddings of relative positions: (rows, hidden)
-    fn projected(&self, modules: &mut Modules<'_>, (own, shared): (Option<&str>, &str)) -> Value {
-        let bias = match self.projection {
-            PositionProjection::Own => Bias::Present,
-            PositionProjection::Shared => modules.bias(BiasSite::Attention),
+    fn projected(&self, modules: &mut Modules<'_>, layer: &LayerNames, projected: Projected) -> Value {
+        let (own, shared) = match projected {
+            Projected::Queries => (&layer.position_query, &layer.query),
+            Projected::Keys => (&layer.position_key, &layer.key),
         };
-        modules.layer_linear(own.unwrap_or(shared), &self.embeddings, bias)
+        if let Some(own) = own {
+            return modules.layer_linear(own, &self.embeddings, Bias::Present);
+        }
+        if layer.query == layer.key {
+            let [queries, keys, _] = modules.queries_keys_values(layer, &self.embeddings);
+            return if projected == Projected::Queries { queries } else { keys };
+        }
+        let bias = modules.bias(BiasSite::Attention);
+        modules.layer_linear(shared, &self.embeddings, bias)
     }
 
     /// Entry (a, b) = xₐ · the row of the distance b − a of `positions`: (batch, heads, sequence, sequence)

@@ -4,7 +4,7 @@ use super::graph::{GraphBuilder, Value};
 use super::initializer::Form;
 use super::precision::OnnxPrecision;
 use super::proto::{AttributeProto, DataType};
-use crate::nn::architecture::BiasSite;
+use crate::nn::architecture::{BiasSite, LayerNames};
 use crate::nn::config::ModelConfig;
 use crate::nn::params::param_specs;
 use kernels::activation::Activation;
@@ -67,6 +67,16 @@ impl<'a> Modules<'a> {
                 self.with_bias(module, product, bias)
             }
         }
+    }
+
+    /// The projections of queries, keys and values, which may be one linear layer: (…, hidden) each
+    pub(super) fn queries_keys_values(&mut self, layer: &LayerNames, x: &Value) -> [Value; 3] {
+        let bias = self.bias(BiasSite::Attention);
+        if layer.query == layer.key {
+            let all = self.layer_linear(&layer.query, x, bias);
+            return self.graph.split(&all, self.config.hidden);
+        }
+        [&layer.query, &layer.key, &layer.value].map(|name| self.layer_linear(name, x, bias))
     }
 
     /// x Wᵀ, where x is quantized for each call with one scale, and each row of W has a scale of its own
