@@ -5,12 +5,15 @@ mod json;
 mod output;
 mod precision_difference;
 pub mod table;
+mod thresholds;
 
 pub use evaluation::{EvalOptions, EvalRows, EvaluatedScores};
 use evaluation::{custom_spec, match_outputs};
 pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 pub use precision_difference::PrecisionDifference;
+pub(crate) use precision_difference::{is_flipped, largest};
+pub use thresholds::{LabelThreshold, THRESHOLDS, Thresholds};
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};
@@ -40,7 +43,7 @@ const ATTRIBUTION_POINTS: usize = 24;
 const HIGHER_SCORE: &str = "a higher score";
 
 /// The error of a name that is no model, with the reason why it is no run either.
-fn not_a_run(error: Error, not_found: &Error) -> Error {
+pub(crate) fn not_a_run(error: Error, not_found: &Error) -> Error {
     match error {
         Error::Model { model, problem } => Error::Model { model, problem: format!("{problem}; {not_found}") },
         Error::Hub { repo, problem } => Error::Hub { repo, problem: format!("{problem}; {not_found}") },
@@ -59,6 +62,8 @@ pub struct Predictor {
     /// Precision of the matrix products.
     precision: String,
     scale: Option<(f32, f32)>,
+    /// The probabilities from which on labels are predicted.
+    thresholds: Thresholds,
     name: String,
     /// The specification of the run that the model is from, if any.
     spec: Option<RunSpec>,
@@ -134,6 +139,7 @@ impl Predictor {
         };
         let problem_type = built.config.problem_type(built.labels.len())?;
         Ok(Predictor {
+            thresholds: Thresholds::read(folder, &built.labels)?,
             labels: built.labels,
             problem_type,
             precision: built.precision,
@@ -174,6 +180,7 @@ impl Predictor {
             problem_type: snapshot.problem_type,
             precision,
             scale: snapshot.scale,
+            thresholds: Thresholds::default(),
             name: snapshot.folder.name.clone(),
             spec: None,
             pair: Some(snapshot.pair),
@@ -334,10 +341,12 @@ impl Predictor {
         let named = |probabilities: Vec<f32>| self.labels.iter().cloned().zip(probabilities).collect();
         let output = match (self.problem_type, logits) {
             (ProblemType::Regression, [score, ..]) => ModelOutput::Score { score: *score, scale: self.scale },
-            (ProblemType::MultiLabelClassification, _) => ModelOutput::labels(named(
-                logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect(),
-            )),
-            _ => {
+            (ProblemType::MultiLabelClassification, _) => {
+                let probabilities = logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect();
+                ModelOutput::labels(named(probabilities), &self.thresholds)
+            }
+            // Large logits have equal probabilities, of which that of the largest logit counts.
+            _ if self.thresholds.is_empty() => {
                 let (class, probabilities) = (argmax(logits), softmax(logits));
                 ModelOutput::Label {
                     label: self.labels[class].clone(),
@@ -345,6 +354,7 @@ impl Predictor {
                     probabilities: named(probabilities),
                 }
             }
+            _ => ModelOutput::class(named(softmax(logits)), &self.thresholds),
         };
         Ok(Prediction { output, tokens, truncated })
     }

@@ -6,7 +6,9 @@ mod runs;
 
 pub use runs::AttachArgs;
 
-pub(super) use models::{BenchArgs, EvalArgs, ExportArgs, ExportFormat, PredictArgs};
+pub(super) use models::{
+    BenchArgs, EvalArgs, ExportArgs, ExportFormat, ExportPrecision, ModelExportArgs, PredictArgs,
+};
 pub(super) use runs::{
     BackgroundArgs, CancelArgs, CompareArgs, ControlAction, ControlArgs, EventsArgs, ExecutorArg, PruneArgs,
     RunsArgs, SubmitArgs, TrainArgs,
@@ -129,7 +131,10 @@ pub enum CliCommand {
     /// A side is a run, several runs separated by commas, or an experiment, which means all its finished runs with the
     /// settings of the newest. Only the validation rows that all seeds of both sides predicted are compared.
     Compare(CompareArgs),
-    /// Export the best model of a run for other tools
+    /// Export the best model of a run, or a model folder, for other tools
+    ///
+    /// What is written is read back and compared with the model: the reference engine reads Hugging Face folders, ONNX
+    /// Runtime reads ONNX models where its library is found. The folder has a report, export-report.json.
     Export(ExportArgs),
     /// Check the experiments file and print the complete specifications
     Check(CheckArgs),

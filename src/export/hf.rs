@@ -1,46 +1,22 @@
-//! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
+//! The files of a model in the Hugging Face layout.
 
-use super::model_card::model_card;
+use crate::catalog::Labels;
 use crate::data::Tokenizer;
-use crate::error::{Error, Result};
-use crate::files::{DIGESTS, ModelFolder, check_digests, copy_file, write_dir_atomic};
-use crate::run::{RunDir, run_labels};
+use crate::error::Result;
+use crate::nn::{self, Built, ParamState, TensorSource};
 use std::path::Path;
 
-/// Writes the best weights of the run directory `run` to the folder `to`, which Hugging Face libraries can load.
-/// Returns its size in bytes.
+/// Writes configuration, weights and tokenizer to `folder`, which Hugging Face libraries load.
 ///
 /// # Errors
-/// [`Error::Model`] if the run has no weights yet, [`Error::Usage`] if `to` exists and is not empty.
-pub fn hf(run: &Path, to: &Path) -> Result<u64> {
-    let dir = RunDir::at(run);
-    let best = dir.best();
-    if !best.is_dir() {
-        return Err(Error::model(
-            dir.name(),
-            "has no weights to export yet; continue the training with --resume",
-        ));
-    }
-    if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Usage(format!("{} exists and is not empty; choose another folder", to.display())));
-    }
-    check_digests(&best)?;
-    let spec = dir.spec()?;
-    let card = model_card(&spec, &run_labels(&dir, &spec), dir.summary().as_ref());
-    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    }
-    write_dir_atomic(to, |folder| {
-        for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
-            let path = entry.map_err(Error::reading(&best))?.path();
-            if let Some(name) = path.file_name().filter(|name| *name != DIGESTS) {
-                copy_file(&path, &folder.join(name))?;
-            }
-        }
-        // best/ of a run of an older version has the maximum length of the original model.
-        let model = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
-        Tokenizer::load(&model, spec.max_seq_length)?.save(folder)?;
-        let path = folder.join("README.md");
-        std::fs::write(&path, &card).map_err(Error::writing(&path))
-    })
+/// [`Error::Write`](crate::error::Error::Write), and those of the engine.
+pub(super) fn write_hf_folder(
+    model: &Built,
+    labels: &Labels,
+    tokenizer: &Tokenizer,
+    folder: &Path,
+) -> Result<()> {
+    let weights = TensorSource::from_engine(model.engine.as_ref(), ParamState::Weight, "");
+    nn::save_model(folder, &model.config, labels, &weights)?;
+    tokenizer.save(folder)
 }

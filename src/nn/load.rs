@@ -214,6 +214,19 @@ pub fn permute_outputs(engine: &mut dyn Engine, order: &[usize]) -> Result<()> {
     engine.set_weights(&weights)
 }
 
+/// Divides the logits of a classifier by `temperature`: the weights and the bias of the linear layer that computes them.
+///
+/// # Errors
+/// Those of the engine.
+pub fn divide_outputs(engine: &mut dyn Engine, temperature: f64) -> Result<()> {
+    let mut weights = engine.weights()?;
+    let outputs = weights.iter_mut().filter(|(name, _)| is_output_parameter(name));
+    for element in outputs.flat_map(|(_, array)| &mut array.data) {
+        *element = (f64::from(*element) / temperature) as f32;
+    }
+    engine.set_weights(&weights)
+}
+
 /// The rows of an array in another order: row i is row `order[i]` of the original.
 fn permuted_rows(array: &Array, order: &[usize]) -> Array {
     let width = array.shape.iter().skip(1).product::<usize>();

@@ -203,7 +203,7 @@ fn models() -> impl Strategy<Value = ModelConfig> {
 
 /// Models with different rates of dropout, numbers of segments and constants of LayerNorm, and with and without a padding
 /// token, as keys of `config.json` say.
-fn models_with_values() -> impl Strategy<Value = ModelConfig> {
+pub(crate) fn models_with_values() -> impl Strategy<Value = ModelConfig> {
     let rate = || prop::sample::select(vec![0.0, 0.1, 0.5]);
     let epsilon = prop::sample::select(vec![1e-12, 1e-7, 1e-5]);
     let padding = prop::option::of(0u32..50);
@@ -223,7 +223,7 @@ fn models_with_values() -> impl Strategy<Value = ModelConfig> {
 }
 
 /// Random tokens, that of padding among them.
-fn batch(config: &ModelConfig, lengths: &[usize], step: u32) -> Batch {
+pub(crate) fn batch(config: &ModelConfig, lengths: &[usize], step: u32) -> Batch {
     let rng = Rng::new(2, Stream::Sample);
     let example = |(number, length): (usize, &usize)| {
         let draw = |token: usize| rng.uniform(step, number as u32, token as u64);
@@ -234,6 +234,20 @@ fn batch(config: &ModelConfig, lengths: &[usize], step: u32) -> Batch {
         }
     };
     Batch::new(&lengths.iter().enumerate().map(example).collect::<Vec<_>>())
+}
+
+/// The reference engine with random weights and three outputs.
+pub(crate) fn reference_engine(config: &ModelConfig) -> Box<dyn Engine> {
+    let settings = EngineConfig {
+        seed: 3,
+        optimizer: OptimizerConfig::default(),
+        limits: MicroBatchLimits { max_examples: 64, max_tokens: 10_000 },
+        precision: Precision::F32,
+        threads: None,
+    };
+    let specs = param_specs(config, 3);
+    let weights = init_weights(config, &specs, 1);
+    Box::new(PlainEngine::new(config, &specs, &weights, settings, &Device::Cpu, None).expect("an engine"))
 }
 
 fn assert_close(what: &str, found: &Weights, expected: &Weights) {

@@ -9,14 +9,10 @@ pub(crate) struct RotaryTable {
 }
 
 impl RotaryTable {
-    /// The table of the base `theta`. Column i of position p has the angle p theta^(−2i / head size), computed in f32 as
-    /// in Transformers.
+    /// The table of the base `theta`. Column i of position p has the angle p · frequency i, computed in f32 as in
+    /// Transformers.
     pub(crate) fn new(theta: f64, positions: usize, head_size: usize) -> Self {
-        let frequency = |i: usize| {
-            let exponent = (2 * i) as f32 / head_size as f32;
-            1.0 / theta.powf(f64::from(exponent)) as f32
-        };
-        let frequencies: Vec<f32> = (0..head_size / 2).map(frequency).collect();
+        let frequencies = rotary_frequencies(theta, head_size);
         let angles = (0..positions).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
         let (sin, cos) = angles
             .map(|angle| {
@@ -26,6 +22,15 @@ impl RotaryTable {
             .unzip();
         RotaryTable { cos, sin }
     }
+}
+
+/// The frequencies theta^(−2i / head size) of the base `theta`: (head size / 2)
+pub(crate) fn rotary_frequencies(theta: f64, head_size: usize) -> Vec<f32> {
+    let frequency = |i: usize| {
+        let exponent = (2 * i) as f32 / head_size as f32;
+        1.0 / theta.powf(f64::from(exponent)) as f32
+    };
+    (0..head_size / 2).map(frequency).collect()
 }
 
 #[cfg(test)]

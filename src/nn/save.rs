@@ -20,14 +20,20 @@ pub fn save_model(
     labels: &Labels,
     weights: &[TensorSource<'_>],
 ) -> Result<u64> {
+    let config = save_config(dir, config, labels)?;
+    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    let bytes = write_tensors(&dir.join("model.safetensors"), weights, &metadata)?;
+    Ok(config + bytes)
+}
+
+/// Writes `config.json` to the existing folder `dir`; returns its size in bytes.
+pub fn save_config(dir: &Path, config: &ModelConfig, labels: &Labels) -> Result<u64> {
     let path = dir.join("config.json");
     let mut text = serde_json::to_string_pretty(&config.to_json(labels))
         .map_err(|e| Error::Training(format!("cannot serialize config.json: {e}")))?;
     text.push('\n');
     std::fs::write(&path, &text).map_err(Error::writing(&path))?;
-    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = write_tensors(&dir.join("model.safetensors"), weights, &metadata)?;
-    Ok(text.len() as u64 + bytes)
+    Ok(text.len() as u64)
 }
 
 /// Writes tensors and metadata to a safetensors file; returns its size in bytes.

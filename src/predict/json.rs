@@ -17,6 +17,7 @@ pub fn to_json((text, text_pair): &(String, Option<String>), prediction: &Predic
     }
     match output {
         ModelOutput::Label { .. } => {}
+        ModelOutput::NoLabel { .. } => drop(object.insert("label".into(), Value::Null)),
         ModelOutput::Labels { labels, .. } => drop(object.insert("labels".into(), json!(labels))),
         ModelOutput::Score { score, .. } => drop(object.insert("score".into(), json!(score))),
     }
@@ -59,6 +60,12 @@ mod tests {
         assert_eq!(
             to_json(&("good".into(), None), &prediction).to_string(),
             r#"{"text":"good","label":"positive","probability":0.75,"probabilities":{"negative":0.25,"positive":0.75},"tokens":4,"truncated":false}"#
+        );
+        let prediction =
+            with(ModelOutput::NoLabel { probabilities: vec![("a".into(), 0.25), ("b".into(), 0.75)] });
+        assert_eq!(
+            to_json(&("good".into(), None), &prediction).to_string(),
+            r#"{"text":"good","label":null,"probability":0.75,"probabilities":{"a":0.25,"b":0.75},"tokens":4,"truncated":false}"#
         );
         let prediction = with(ModelOutput::Score { score: 3.75, scale: Some((0.0, 5.0)) });
         assert_eq!(

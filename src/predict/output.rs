@@ -1,9 +1,7 @@
 //! Predictions and word attributions.
 
+use super::thresholds::Thresholds;
 use serde::Serialize;
-
-/// A label of a multi-label classification is predicted above this probability.
-const THRESHOLD: f32 = 0.5;
 
 /// The prediction for one input.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,16 +19,21 @@ pub struct Prediction {
 pub enum ModelOutput {
     /// Of a classification.
     Label {
-        /// The most probable class.
+        /// The predicted class: the most probable one, unless a threshold decides otherwise.
         label: String,
         /// Its probability.
         probability: f32,
         /// Every label with its probability, in the order of the classes.
         probabilities: Vec<(String, f32)>,
     },
+    /// Of a classification whose most probable class does not reach its threshold.
+    NoLabel {
+        /// Every label with its probability, in the order of the classes.
+        probabilities: Vec<(String, f32)>,
+    },
     /// Of a multi-label classification.
     Labels {
-        /// The labels with a probability above one half.
+        /// The labels with a probability above one half, or at least of their thresholds.
         labels: Vec<String>,
         /// Every label with its own probability, in the order of the outputs.
         probabilities: Vec<(String, f32)>,
@@ -45,17 +48,26 @@ pub enum ModelOutput {
 }
 
 impl ModelOutput {
-    /// The output of a multi-label classification.
-    pub fn labels(probabilities: Vec<(String, f32)>) -> Self {
-        let predicted = probabilities.iter().filter(|(_, probability)| *probability > THRESHOLD);
+    /// The output of a classification into one class, from the probability of each.
+    pub fn class(probabilities: Vec<(String, f32)>, thresholds: &Thresholds) -> Self {
+        match thresholds.class(&probabilities).map(|class| probabilities[class].clone()) {
+            Some((label, probability)) => ModelOutput::Label { label, probability, probabilities },
+            None => ModelOutput::NoLabel { probabilities },
+        }
+    }
+
+    /// The output of a multi-label classification, from the probability of each label.
+    pub fn labels(probabilities: Vec<(String, f32)>, thresholds: &Thresholds) -> Self {
+        let predicted =
+            probabilities.iter().filter(|(label, probability)| thresholds.has_label(label, *probability));
         ModelOutput::Labels { labels: predicted.map(|(label, _)| label.clone()).collect(), probabilities }
     }
 
-    /// The most probable label of a classification, and its probability.
+    /// The predicted class of a classification, or else its most probable label, and its probability.
     pub fn most_probable(&self) -> Option<(&str, f32)> {
         match self {
             ModelOutput::Label { label, probability, .. } => Some((label, *probability)),
-            ModelOutput::Labels { probabilities, .. } => {
+            ModelOutput::NoLabel { probabilities } | ModelOutput::Labels { probabilities, .. } => {
                 // Of equal probabilities the first one counts, as for argmax.
                 let first_largest = |best: &'_ (String, f32), next: &'_ (String, f32)| next.1 > best.1;
                 let best = probabilities
@@ -72,16 +84,16 @@ impl ModelOutput {
         match self {
             ModelOutput::Label { label, .. } => label == name,
             ModelOutput::Labels { labels, .. } => labels.iter().any(|label| label == name),
-            ModelOutput::Score { .. } => false,
+            ModelOutput::NoLabel { .. } | ModelOutput::Score { .. } => false,
         }
     }
 
     /// Every label with its probability; empty for a regression.
     pub fn probabilities(&self) -> &[(String, f32)] {
         match self {
-            ModelOutput::Label { probabilities, .. } | ModelOutput::Labels { probabilities, .. } => {
-                probabilities
-            }
+            ModelOutput::Label { probabilities, .. }
+            | ModelOutput::NoLabel { probabilities }
+            | ModelOutput::Labels { probabilities, .. } => probabilities,
             ModelOutput::Score { .. } => &[],
         }
     }

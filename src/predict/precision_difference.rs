@@ -24,20 +24,23 @@ impl PrecisionDifference {
         let EvaluatedScores { scores, predictions, .. } = reference;
         let rows = 0..evaluated.len().min(predictions.len());
         let is_flipped = |row: &usize| is_flipped(evaluated, &predictions, *row);
-        let largest = rows.clone().flat_map(|row| evaluated.logits(row).iter().zip(predictions.logits(row)));
+        let pairs = rows.clone().flat_map(|row| evaluated.logits(row).iter().zip(predictions.logits(row)));
+        let largest_logit_difference = largest(pairs.map(|(x, y)| (x - y).abs()));
         PrecisionDifference {
             label_flips: (!evaluated.is_regression()).then(|| rows.filter(is_flipped).count()),
-            // NaN is kept, unlike by `f32::max`.
-            largest_logit_difference: largest
-                .map(|(x, y)| (x - y).abs())
-                .fold(0.0, |largest: f32, x| if largest.is_nan() || x <= largest { largest } else { x }),
+            largest_logit_difference,
             f32: scores,
         }
     }
 }
 
+/// The largest number, at least 0; NaN if one of them is, unlike by `f32::max`.
+pub(crate) fn largest(numbers: impl Iterator<Item = f32>) -> f32 {
+    numbers.fold(0.0, |largest: f32, x| if largest.is_nan() || x <= largest { largest } else { x })
+}
+
 /// Whether the prediction of a row is another one.
-fn is_flipped(a: &Predictions, b: &Predictions, row: usize) -> bool {
+pub(crate) fn is_flipped(a: &Predictions, b: &Predictions, row: usize) -> bool {
     match a.problem_type() {
         ProblemType::SingleLabelClassification => a.predicted(row) != b.predicted(row),
         ProblemType::MultiLabelClassification => {

@@ -187,6 +187,11 @@ impl PredictedColumns {
                 labels.push(label);
                 probabilities.push(probability);
             }
+            // A row without a label has an empty cell, and the probability of its most probable label.
+            (PredictedColumns::Label { labels, probabilities }, output @ ModelOutput::NoLabel { .. }) => {
+                labels.push(String::new());
+                probabilities.push(output.most_probable().map_or(f32::NAN, |(_, probability)| probability));
+            }
             (
                 PredictedColumns::Labels { labels: lists, probabilities: columns },
                 ModelOutput::Labels { labels, probabilities },

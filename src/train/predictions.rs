@@ -86,6 +86,12 @@ impl Predictions {
         self.targets[row] = target;
     }
 
+    /// The same rows with logits that are divided by `temperature`.
+    pub fn scaled(&self, temperature: f64) -> Self {
+        let logits = self.logits.iter().map(|logit| (f64::from(*logit) / temperature) as f32).collect();
+        Predictions { logits, ..self.clone() }
+    }
+
     /// What the model predicts.
     pub fn problem_type(&self) -> ProblemType {
         self.problem_type

@@ -304,6 +304,8 @@ pub enum InsightAction {
     SwitchPane,
     /// List a selection of the rows.
     List(RowList),
+    /// Show the thresholds of a label, or the rows again.
+    Thresholds,
     /// Open the row on the Infer screen.
     OpenInfer,
     /// Show the previous seed.

@@ -10,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::export::chart::svg::svg;
 use crate::export::chart::table::{TableRun, write_csv};
 use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
-use crate::export::hf;
+use crate::export::{ExportOptions, ExportSource, ModelFormat, export_model};
 use crate::files::{write_atomic, write_atomic_with};
 use crate::hub::Hub;
+use crate::nn::OnnxPrecision;
 use crate::predict::Predictor;
 use crate::predict::table::predict_table;
 use crate::run::history::History;
@@ -63,16 +64,24 @@ fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
 /// Those of reading the run and of writing the files.
 pub(super) fn export(options: &Options, request: ExportRequest) -> Result<Msg> {
     let path = match request {
-        ExportRequest::HuggingFace(dir) => {
-            let folder = free_path(&exports(options)?, &format!("{}-hf", RunDir::at(&dir).name()));
-            hf(&dir, &folder)?;
-            folder
-        }
+        ExportRequest::Model { run, format } => return export_run(options, &run, format),
         ExportRequest::Chart(request) => export_chart(options, &request)?,
         ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
         ExportRequest::CommandLine(dir) => return command_line(options, &dir),
     };
-    Ok(Msg::Exported(absolute(&path)))
+    Ok(Msg::Exported { path: absolute(&path), verified: None })
+}
+
+/// Exports the best weights of a run to a folder `NAME-hf`, `NAME-onnx` or `NAME-onnx-int8`.
+fn export_run(options: &Options, run: &Path, format: ModelFormat) -> Result<Msg> {
+    let suffix = match format {
+        ModelFormat::Onnx(OnnxPrecision::Int8) => "onnx-int8",
+        format => format.name(),
+    };
+    let folder = free_path(&exports(options)?, &format!("{}-{suffix}", RunDir::at(run).name()));
+    let source = ExportSource::of_run(run)?;
+    let report = export_model(&source, &folder, &ExportOptions::of(format), &Hub::cache_only(), &mut |_| {})?;
+    Ok(Msg::Exported { path: absolute(&folder), verified: Some(report.sentence()) })
 }
 
 /// The folder of exported files, which is created.

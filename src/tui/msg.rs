@@ -218,8 +218,13 @@ pub enum Msg {
         /// The file; `None` for the clipboard.
         file: Option<PathBuf>,
     },
-    /// Something was exported to this path.
-    Exported(PathBuf),
+    /// Something was exported.
+    Exported {
+        /// The file or folder.
+        path: PathBuf,
+        /// How an exported model was verified.
+        verified: Option<String>,
+    },
     /// The command line that repeats a run, and what it does not repeat.
     CommandLine {
         /// The command line.

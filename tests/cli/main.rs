@@ -4,6 +4,7 @@
 mod common;
 #[cfg(unix)]
 mod compare;
+mod export;
 mod failures;
 #[cfg(unix)]
 mod live;

@@ -24,6 +24,7 @@ const CRATE_OWNERS: &[(&str, &str)] = &[
     ("sysinfo", "machine"),
     ("nvml_wrapper", "machine"),
     ("statrs", "stats"),
+    ("ort", "export"),
 ];
 
 /// A module and a module that it may not use.

@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 use super::insight::{loaded, report};
+use glue_tui::export::ModelFormat;
 use glue_tui::export::chart::ChartRange;
 use glue_tui::run::run_chart::RunChart;
 use glue_tui::tui::msg::{Effect, Msg};
@@ -92,7 +93,10 @@ fn export_menu_offers_what_the_run_has() {
     }
     let dir = || PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
     let effects = press_keys(&mut app, "hugging<enter>");
-    assert_eq!(effects, [Effect::Export(Box::new(ExportRequest::HuggingFace(dir())))]);
+    assert_eq!(
+        effects,
+        [Effect::Export(Box::new(ExportRequest::Model { run: dir(), format: ModelFormat::Hf }))]
+    );
     assert_eq!(
         press_keys(&mut app, "Ecommand<enter>"),
         [Effect::Export(Box::new(ExportRequest::CommandLine(dir())))]
@@ -100,7 +104,7 @@ fn export_menu_offers_what_the_run_has() {
     let effects = press_keys(&mut app, "Epredictions<enter>my file.csv<enter>");
     let request = ExportRequest::Predictions { run: dir(), file: "my file.csv".into() };
     assert_eq!(effects.last(), Some(&Effect::Export(Box::new(request))));
-    update(&mut app, Msg::Exported("/x/runs/exports/a.csv".into()));
+    update(&mut app, Msg::Exported { path: "/x/runs/exports/a.csv".into(), verified: None });
     assert!(matches!(app.popup, Some(Popup::Message { .. })));
     assert_shows(&app, "/x/runs/exports/a.csv");
     // A failed run without weights.

@@ -108,6 +108,33 @@ fn insight_screen_of_a_cell() {
 }
 
 #[test]
+fn insight_screen_of_thresholds() {
+    snapshot("insight-thresholds", |width, height| {
+        let mut app = loaded(width, height, report());
+        press_keys(&mut app, "t<right>");
+        app
+    });
+}
+
+#[test]
+fn thresholds_are_those_of_the_selected_label_and_evaluation() {
+    let mut app = loaded(160, 40, report());
+    press_keys(&mut app, "t");
+    assert_shows(&app, "Thresholds of negative");
+    press_keys(&mut app, "<right><right>");
+    assert_shows(&app, "Thresholds of positive");
+    assert_shows(&app, "precision 90 %");
+    assert_shows(&app, "not reached");
+    let at_the_end = text(&app);
+    press_keys(&mut app, ",");
+    assert_ne!(text(&app), at_the_end, "another evaluation");
+    press_keys(&mut app, "<esc>");
+    assert_shows(&app, "Hardest rows");
+    press_keys(&mut app, "tm");
+    assert_shows(&app, "Likely label errors");
+}
+
+#[test]
 fn insight_screen_of_label_errors_without_texts() {
     snapshot("insight-label-errors", |width, height| {
         let texts = Err("data/demo: not found; data_dir names the folder with train.tsv".into());

@@ -5,7 +5,7 @@ use super::fixtures::*;
 use glue_tui::batch::Label;
 use glue_tui::catalog::{Labels, Metric, ProblemType};
 use glue_tui::data::Example;
-use glue_tui::predict::{ModelOutput, Prediction};
+use glue_tui::predict::{ModelOutput, Prediction, Thresholds};
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::{RunRow, RunStatus};
 use glue_tui::spec::{RunSpec, built_in};
@@ -125,8 +125,8 @@ fn classifying(height: u16, probabilities: &[f32]) -> App {
     let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     let first = 40 - probabilities.len();
     let probability = |label: usize| label.checked_sub(first).map_or(0.01, |at| probabilities[at]);
-    let output =
-        ModelOutput::labels((0..40).map(|label| (format!("label {label}"), probability(label))).collect());
+    let probabilities = (0..40).map(|label| (format!("label {label}"), probability(label))).collect();
+    let output = ModelOutput::labels(probabilities, &Thresholds::default());
     let prediction = Prediction { output, tokens: 3, truncated: false };
     update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(prediction) });
     app

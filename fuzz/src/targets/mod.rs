@@ -6,7 +6,7 @@ mod run;
 mod settings;
 
 pub use data::{delimited, glue_tsv, input_table, json_lines, parquet, trees};
-pub use model::{config, hub_listing, legacy_weights, safetensors, tokenizer};
+pub use model::{config, hub_listing, legacy_weights, safetensors, thresholds, tokenizer};
 pub use run::{control, events, predictions, queue, run_directory};
 pub use settings::{experiments, keys, overrides, themes};
 

@@ -8,7 +8,7 @@ use glue_tui::data::{Example, Tokenizer};
 use glue_tui::files::ModelFolder;
 use glue_tui::hub::{Hub, fuzzing};
 use glue_tui::nn::{self, BuildOptions, read_arrays};
-use glue_tui::predict::Predictor;
+use glue_tui::predict::{Predictor, Thresholds};
 use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -31,6 +31,15 @@ pub fn config(folder: &Path, data: &[u8]) {
     if let Ok(mut predictor) = Predictor::open(&folder.display().to_string(), folder, &hub(), DeviceSpec::Cpu)
     {
         let _ = predictor.predict("the film", None);
+    }
+}
+
+/// `thresholds.json` of an exported model.
+pub fn thresholds(_: &Path, data: &[u8]) {
+    let labels = ["negative", "positive"].map(str::to_owned);
+    if let Ok(thresholds) = Thresholds::parse(data, &labels) {
+        thresholds.class(&labels.map(|label| (label, 0.5)));
+        thresholds.has_label("positive", 0.5);
     }
 }
 

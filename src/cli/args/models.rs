@@ -3,6 +3,7 @@
 use super::assignment::assignment;
 use crate::catalog::{LabelMap, SHAPES};
 use crate::event::SplitName;
+use crate::export::{TemperatureChoice, ThresholdChoice};
 use crate::spec::Precision;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -69,7 +70,7 @@ pub struct PredictArgs {
 /// The arguments of `export`.
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
-    /// Name or directory of a run
+    /// Run name, run directory, model folder or hub id
     pub run: String,
     /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
@@ -77,6 +78,40 @@ pub struct ExportArgs {
     /// Output folder; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// How the model is written
+    #[command(flatten)]
+    pub model: ModelExportArgs,
+}
+
+/// The arguments of an export of a model.
+#[derive(Debug, ClapArgs)]
+pub struct ModelExportArgs {
+    /// Number format of the weights of an ONNX model; int8 quantizes the inputs of matrix products when it runs
+    #[arg(long, value_enum, default_value_t = ExportPrecision::F32)]
+    pub precision: ExportPrecision,
+    /// Write the folder also if what it predicts differs from the model by more than the tolerance
+    #[arg(long)]
+    pub force: bool,
+    /// Divide the logits by a temperature: fit, the one with the lowest loss on the validation rows, or a number
+    #[arg(long, value_name = "fit|T", value_parser = TemperatureChoice::from_str)]
+    pub temperature: Option<TemperatureChoice>,
+    /// Store the threshold of a label, or of each label, that reaches this precision, recall or false_positive_rate on the
+    /// validation rows, for example spam=precision:0.95; can be repeated
+    #[arg(long, value_name = "[LABEL=]METRIC:VALUE", value_parser = ThresholdChoice::from_str)]
+    pub threshold: Vec<ThresholdChoice>,
+    /// Verify with the texts of a file: CSV, TSV, JSON Lines or Parquet [default: the validation rows of the run, or
+    /// generated texts]
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Column of the text in the file [default: that of the run, or else as in training]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_column: Option<String>,
+    /// Column of the second text of a pair
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_pair_column: Option<String>,
+    /// Verify with this many validation rows, drawn at random [default: those of the run]
+    #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_eval_samples: Option<u32>,
 }
 
 /// The arguments of `bench`.
@@ -144,4 +179,15 @@ impl From<SplitArg> for SplitName {
 pub enum ExportFormat {
     /// Model folder for Hugging Face's from_pretrained
     Hf,
+    /// Model folder for ONNX Runtime and Optimum
+    Onnx,
+}
+
+/// The number format of the weights of an ONNX model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportPrecision {
+    /// Single precision
+    F32,
+    /// Eight bits, a quarter of the size
+    Int8,
 }

@@ -5,6 +5,8 @@ mod analysis;
 mod calibration;
 mod cross_seed;
 mod label_issues;
+mod temperature;
+mod threshold_curve;
 
 use super::dir::RunDir;
 use super::reader::run_labels;
@@ -23,6 +25,8 @@ pub use calibration::{BINS, Bin, Calibration};
 pub use cross_seed::{CrossSeed, SharedRow};
 pub use label_issues::LabelIssue;
 use label_issues::find_label_issues;
+pub use temperature::{BeforeAfter, TemperatureScaling};
+pub use threshold_curve::{Share, ThresholdCurve, ThresholdMetric, ThresholdPoint, ThresholdTarget};
 
 /// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds.
 #[derive(Debug)]

@@ -86,6 +86,8 @@ pub enum Condition {
     HasPredictions,
     /// The run on the Insight screen has a confusion matrix.
     HasMatrix,
+    /// The run on the Insight screen predicts labels, which can have thresholds.
+    HasThresholds,
     /// The run on the Insight screen has several seeds.
     HasInsightSeeds,
     /// The cursor is on a row with a text.
@@ -134,9 +136,10 @@ impl Condition {
             | Condition::HasPanes => Some(Condition::HasRun),
             Condition::OnStartedTrial | Condition::HasWinner => Some(Condition::HasSweep),
             Condition::HasMarkedSeeds | Condition::IsUndecided => Some(Condition::HasMarks),
-            Condition::HasMatrix | Condition::HasInsightSeeds | Condition::OnRowWithText => {
-                Some(Condition::HasPredictions)
-            }
+            Condition::HasMatrix
+            | Condition::HasThresholds
+            | Condition::HasInsightSeeds
+            | Condition::OnRowWithText => Some(Condition::HasPredictions),
             Condition::Always
             | Condition::OnExperiment
             | Condition::OnRun
@@ -214,6 +217,7 @@ impl Condition {
             Condition::HasRun => Sentence("No run is open."),
             Condition::HasPredictions => Sentence("The run has no predictions yet."),
             Condition::HasMatrix => Sentence("The run has no confusion matrix."),
+            Condition::HasThresholds => Sentence("A regression has no thresholds."),
             Condition::OnRowWithText => Cursor("a row with a text"),
             Condition::IsTextPair => Sentence("The model takes a single text."),
             Condition::IsLiveModel => Sentence("The model is not being trained."),

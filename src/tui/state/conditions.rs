@@ -70,6 +70,7 @@ impl App {
             Condition::HasOnePane => self.size.0 < layout::COMPARE_SIDE_BY_SIDE,
             Condition::HasPredictions => self.insight.has_rows(),
             Condition::HasMatrix => self.insight.has_matrix(),
+            Condition::HasThresholds => self.insight.has_thresholds(),
             Condition::HasInsightSeeds => self.insight.has_seeds(),
             Condition::OnRowWithText => self.insight.is_on_text(),
             Condition::IsTextPair => self.infer.is_pair(),

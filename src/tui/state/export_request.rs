@@ -1,6 +1,7 @@
 //! What the user exports.
 
 use super::compare::Quantity;
+use crate::export::ModelFormat;
 use crate::export::chart::{ChartColors, ChartRange};
 use crate::run::run_chart::RunChart;
 use std::path::PathBuf;
@@ -8,8 +9,13 @@ use std::path::PathBuf;
 /// What the user exports of a run or of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExportRequest {
-    /// The best weights of the run in that directory, as a Hugging Face folder.
-    HuggingFace(PathBuf),
+    /// The best weights of the run in that directory.
+    Model {
+        /// The run directory.
+        run: PathBuf,
+        /// The format.
+        format: ModelFormat,
+    },
     /// A chart.
     Chart(Box<ChartRequest>),
     /// The predictions of a run for the rows of a file.

@@ -2,7 +2,7 @@
 //! the calibration of the probabilities, the hardest rows and the likely label errors; of a multi-label classification
 //! the labels and the rows whose set is predicted wrongly; of a regression the rows with the largest residuals.
 
-use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
+use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport, ThresholdCurve};
 use crate::train::{Predictions, SavedPredictions};
 use crate::tui::action::RowList;
 use crate::tui::screen::Screen;
@@ -34,6 +34,8 @@ pub struct InsightState {
     pub(in crate::tui) is_in_list: bool,
     /// The index of the row under the cursor, in the list.
     pub(in crate::tui) selected: usize,
+    /// The label whose thresholds are shown in place of the list.
+    pub(in crate::tui) threshold_label: Option<usize>,
     /// The screen that it was opened from, which going back leads to.
     pub(in crate::tui) opened_from: Option<Screen>,
 }
@@ -59,6 +61,8 @@ pub struct LoadedReport {
     /// The index of the evaluation that is shown.
     pub(in crate::tui) evaluation_index: usize,
     pub(in crate::tui) analysis: ErrorAnalysis,
+    /// A label and its thresholds at this evaluation, if they are shown.
+    pub(in crate::tui) threshold_curve: Option<(usize, ThresholdCurve)>,
 }
 
 impl LoadedReport {
@@ -70,7 +74,14 @@ impl LoadedReport {
             report.spec.task(),
             &report.labels,
         );
-        Some(LoadedReport { report, evaluation_index, analysis })
+        Some(LoadedReport { report, evaluation_index, analysis, threshold_curve: None })
+    }
+
+    /// Computes the thresholds of a label; none without one.
+    fn select_threshold_label(&mut self, label: Option<usize>) {
+        let classes = self.predictions().classes();
+        let label = label.filter(|label| *label < classes);
+        self.threshold_curve = label.map(|label| (label, ThresholdCurve::of(self.predictions(), label)));
     }
 
     /// Selects an evaluation.
@@ -150,14 +161,35 @@ impl InsightState {
         self.loaded().is_some_and(|loaded| matches!(loaded.analysis.detail, Detail::Classes(_)))
     }
 
+    /// Whether the run has labels with thresholds: all but regressions have.
+    pub fn has_thresholds(&self) -> bool {
+        self.loaded().is_some_and(|loaded| loaded.predictions().classes() > 0)
+    }
+
+    /// Shows the thresholds of a label in place of the list, or the list.
+    pub(in crate::tui) fn show_thresholds(&mut self, label: Option<usize>) {
+        self.threshold_label = label;
+        self.update_threshold_curve();
+    }
+
+    /// Computes the thresholds that are shown, after the predictions or the label have changed.
+    pub(in crate::tui) fn update_threshold_curve(&mut self) {
+        let label = self.threshold_label;
+        if let Content::Loaded(loaded) = &mut self.content {
+            loaded.select_threshold_label(label);
+        }
+    }
+
     /// Whether the cursor is on a row with a text.
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
+            && self.threshold_label.is_none()
             && self.row(self.selected).is_some()
             && self.loaded().is_some_and(|loaded| loaded.report.examples.is_ok())
     }
 
     pub(in crate::tui) fn show_list(&mut self, listed: RowList) {
+        self.show_thresholds(None);
         self.listed = listed;
         self.is_in_list = true;
         self.selected = 0;
@@ -174,6 +206,7 @@ impl InsightState {
         };
         loaded.select_evaluation(index);
         self.evaluation = (index < newest).then_some(index);
+        self.update_threshold_curve();
         self.selected = self.selected.min(self.count().saturating_sub(1));
     }
 }

@@ -1,7 +1,9 @@
 //! Copying the selection, and exporting runs and charts.
 
 use super::path_choice;
+use crate::export::ModelFormat;
 use crate::export::chart::{ChartColors, ChartRange};
+use crate::nn::OnnxPrecision;
 use crate::run::run_chart::RunChart;
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -16,6 +18,8 @@ use crate::tui::widgets::text_field::TextField;
 use std::path::{Path, PathBuf};
 
 const HUGGING_FACE: &str = "Hugging Face folder";
+const ONNX: &str = "ONNX model";
+const ONNX_INT8: &str = "ONNX model in int8";
 const SVG: &str = "chart as SVG";
 const CSV: &str = "chart as CSV";
 const PREDICTIONS: &str = "predictions of a file";
@@ -44,14 +48,15 @@ pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) -> Vec<Ef
     Vec::new()
 }
 
-/// Shows where something was exported to.
-pub(super) fn exported(app: &mut App, path: &Path) -> Vec<Effect> {
-    let text = path.display().to_string();
+/// Shows where something was exported to, and how it was verified if that is known.
+pub(super) fn exported(app: &mut App, path: &Path, verified: Option<&str>) -> Vec<Effect> {
+    let path = path.display().to_string();
     app.notice = None;
     // A popup that is open may be a question.
     if app.popup.is_some() {
-        app.notice = Some(format!("exported to {text}"));
+        app.notice = Some(format!("exported to {path}"));
     } else {
+        let text = verified.map_or(path.clone(), |sentence| format!("{path}\n\n{sentence}"));
         app.popup = Some(Popup::message("Exported", text));
     }
     Vec::new()
@@ -81,6 +86,8 @@ pub(super) fn open(app: &mut App) {
     let run = run(app);
     if matches!(run, Some((_, true))) {
         items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
+        items.push(item(ONNX, "the best weights for ONNX Runtime"));
+        items.push(item(ONNX_INT8, "a quarter of the size, with a small loss"));
         items.push(item(PREDICTIONS, "of the best weights, beside each row of a table"));
     }
     items.push(item(SVG, "a picture for documents and the web"));
@@ -116,7 +123,11 @@ pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
             let title = "Predict the rows of a file";
             return path_choice::ask(app, title, PathKind::DataFile, files, "", Purpose::PredictFile);
         }
-        (HUGGING_FACE, Some(dir)) => ExportRequest::HuggingFace(dir),
+        (HUGGING_FACE, Some(run)) => ExportRequest::Model { run, format: ModelFormat::Hf },
+        (ONNX, Some(run)) => ExportRequest::Model { run, format: ModelFormat::Onnx(OnnxPrecision::F32) },
+        (ONNX_INT8, Some(run)) => {
+            ExportRequest::Model { run, format: ModelFormat::Onnx(OnnxPrecision::Int8) }
+        }
         (COMMAND_LINE, Some(dir)) => ExportRequest::CommandLine(dir),
         _ => return Vec::new(),
     };

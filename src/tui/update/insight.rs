@@ -84,6 +84,7 @@ pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Resul
     };
     let last = view.loaded().map_or(0, |loaded| loaded.predictions().classes().saturating_sub(1));
     view.cell = (view.cell.0.min(last), view.cell.1.min(last));
+    view.update_threshold_curve();
     // Without a matrix the list takes the keys.
     view.is_in_list |= view.has_rows() && !view.has_matrix();
     view.selected = view.selected.min(view.count().saturating_sub(1));
@@ -107,6 +108,10 @@ pub(super) fn run_event(app: &App, event: &RunEvent) -> Vec<Effect> {
 pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
     let view = &mut app.insight;
     match action {
+        InsightAction::Thresholds => toggle_thresholds(view),
+        InsightAction::Open | InsightAction::Back if view.threshold_label.is_some() => {
+            view.show_thresholds(None);
+        }
         InsightAction::Open if view.is_in_list => show_row(app),
         InsightAction::Open => view.show_list(RowList::Cell),
         InsightAction::SwitchPane => view.is_in_list = !view.is_in_list || !view.has_matrix(),
@@ -116,6 +121,8 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
         InsightAction::NextSeed => return effects(show_seed(app, |seed| seed + 1)),
         InsightAction::PreviousEvaluation => view.step_evaluation(true),
         InsightAction::NextEvaluation => view.step_evaluation(false),
+        InsightAction::Left if view.threshold_label.is_some() => move_threshold_label(view, CellMove::Left),
+        InsightAction::Right if view.threshold_label.is_some() => move_threshold_label(view, CellMove::Right),
         // The list has no columns to move between.
         InsightAction::Left | InsightAction::Right if view.is_in_list => {}
         InsightAction::Left => move_cell(view, CellMove::Left),
@@ -139,6 +146,9 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
 /// Moves the cursor of the list or of the matrix.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let view = &mut app.insight;
+    if view.is_in_list && view.threshold_label.is_some() {
+        return;
+    }
     if view.is_in_list {
         view.selected = moved(view.selected, view.count(), action);
         return;
@@ -150,8 +160,25 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     }
 }
 
+/// Shows the thresholds of the predicted class under the cursor of the matrix, or of the first label; or the rows again.
+fn toggle_thresholds(view: &mut InsightState) {
+    let label = if view.has_matrix() { view.cell.1 } else { 0 };
+    let is_open = view.threshold_label.is_some();
+    view.show_thresholds((!is_open).then_some(label));
+}
+
+/// Shows the thresholds of the label before or after.
+fn move_threshold_label(view: &mut InsightState, action: CellMove) {
+    let Some(last) = view.loaded().and_then(|loaded| loaded.predictions().classes().checked_sub(1)) else {
+        return;
+    };
+    let label = view.threshold_label.unwrap_or_default();
+    let next = if action == CellMove::Left { label.saturating_sub(1) } else { (label + 1).min(last) };
+    view.show_thresholds(Some(next));
+}
+
 /// A move of the cursor in the matrix.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum CellMove {
     Up,
     Down,

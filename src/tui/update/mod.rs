@@ -127,7 +127,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::PredictionsLoaded { subject, result } => insight::predictions_loaded(app, &subject, result),
 
         Msg::Copied { what, file } => return export::copied(app, what, file),
-        Msg::Exported(path) => return export::exported(app, &path),
+        Msg::Exported { path, verified } => return export::exported(app, &path, verified.as_deref()),
         Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
     }
     Vec::new()

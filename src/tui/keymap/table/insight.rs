@@ -49,6 +49,14 @@ pub(super) static INSIGHT: &[Row] = &[
     )
     .when(Condition::HasInsightSeeds),
     bind(
+        "thresholds",
+        &[char('t')],
+        Action::Insight(InsightAction::Thresholds),
+        "thresholds",
+        "precision and recall of a label by its threshold, or the rows again; left and right select the label",
+    )
+    .when(Condition::HasThresholds),
+    bind(
         "open_infer",
         &[char('i')],
         Action::Insight(InsightAction::OpenInfer),

@@ -122,6 +122,7 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
             ModelOutput::Score { scale: Some((low, high)), .. } => {
                 format!("on a scale from {low} to {high}; ")
             }
+            ModelOutput::NoLabel { .. } => "the most probable label is below its threshold; ".into(),
             _ => String::new(),
         };
         let text = format!("{scale}{}{truncated_note}", text::plural(prediction.tokens as u64, "token"));

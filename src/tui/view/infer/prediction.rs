@@ -27,6 +27,7 @@ pub(super) fn label_and_number(output: &ModelOutput) -> (String, String) {
         ModelOutput::Label { label, probability, .. } => {
             (label.clone(), format!("{:>5.1} %", 100.0 * probability))
         }
+        ModelOutput::NoLabel { .. } => ("no label".into(), String::new()),
         ModelOutput::Labels { labels, .. } => (joined(labels), String::new()),
         ModelOutput::Score { score, .. } => (String::new(), format!("{score:>7.2}")),
     }
@@ -50,7 +51,7 @@ pub(super) fn draw(output: &ModelOutput, is_old: bool, theme: Theme, area: Rect,
         output.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
     match output {
-        ModelOutput::Label { .. } | ModelOutput::Labels { .. } => {
+        ModelOutput::Label { .. } | ModelOutput::NoLabel { .. } | ModelOutput::Labels { .. } => {
             let (probabilities, hidden) = visible(output, area.height);
             for ((other, probability), y) in probabilities.into_iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
@@ -94,7 +95,7 @@ pub(super) fn draw_comparison(
     };
     let names: Vec<&str> = other.probabilities().iter().map(|(name, _)| name.as_str()).collect();
     match (output.probabilities(), other) {
-        ([_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
+        ([_, ..], ModelOutput::Label { .. } | ModelOutput::NoLabel { .. } | ModelOutput::Labels { .. }) => {
             for ((label, _), y) in visible(output, area.height).0.into_iter().zip(area.y..area.bottom()) {
                 let found = output_of(&names, label).and_then(|output| other.probabilities().get(output));
                 let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {

@@ -1,8 +1,10 @@
-//! The Insight screen: header, confusion matrix, calibration, table of labels, regression plot and list of rows.
+//! The Insight screen: header, confusion matrix, calibration, table of labels, regression plot, list of rows, and
+//! thresholds.
 
 mod labels;
 mod rows;
 mod scale;
+mod thresholds;
 
 use super::placeholder;
 use crate::catalog::Metric;
@@ -48,7 +50,10 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         Detail::MultiLabel => labels::draw(app, loaded, areas.top, buffer),
         Detail::Scale(bins) => scale::draw(app, loaded, bins, areas.top, buffer),
     }
-    rows::draw(app, loaded, areas.list, buffer);
+    match &loaded.threshold_curve {
+        Some((label, curve)) => thresholds::draw(app, loaded, (*label, curve), areas.list, buffer),
+        None => rows::draw(app, loaded, areas.list, buffer),
+    }
 }
 
 /// The action of a click: select a row of the list or a cell of the matrix.
@@ -59,7 +64,8 @@ pub fn point_at(app: &App, area: Rect, position: Position) -> Option<Action> {
         let has_matrix = matches!(loaded.analysis.detail, Detail::Classes(_));
         Matrix::new(loaded).cell_at(app.theme, areas.top, position).filter(|_| has_matrix)
     };
-    let line = rows::line_at(app, loaded, areas.list, position);
+    let has_rows = loaded.threshold_curve.is_none();
+    let line = rows::line_at(app, loaded, areas.list, position).filter(|_| has_rows);
     line.map(|line| Action::Insight(InsightAction::Select(line))).or_else(|| {
         cell().map(|(label, predicted)| Action::Insight(InsightAction::SelectCell(label, predicted)))
     })
