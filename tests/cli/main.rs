@@ -5,6 +5,9 @@ mod common;
 #[cfg(unix)]
 mod compare;
 mod failures;
+mod glue;
+#[path = "../common/glue_data.rs"]
+mod glue_data;
 #[cfg(unix)]
 mod live;
 mod precision;

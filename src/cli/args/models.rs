@@ -69,7 +69,7 @@ pub struct PredictArgs {
 /// The arguments of `export`.
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
-    /// Name or directory of a run
+    /// Name or directory of a run; for glue also of a GLUE run
     pub run: String,
     /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
@@ -77,6 +77,9 @@ pub struct ExportArgs {
     /// Output folder; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// For glue: write the same label for each row of the files without predictions, instead of an error
+    #[arg(long)]
+    pub stand_ins: bool,
 }
 
 /// The arguments of `bench`.
@@ -126,6 +129,9 @@ pub enum SplitArg {
     ValidationMismatched,
     /// Rows for the final scores
     Test,
+    /// MNLI's second test split
+    #[value(name = "test_mismatched")]
+    TestMismatched,
 }
 
 impl From<SplitArg> for SplitName {
@@ -135,6 +141,7 @@ impl From<SplitArg> for SplitName {
             SplitArg::Validation => SplitName::Validation,
             SplitArg::ValidationMismatched => SplitName::ValidationMismatched,
             SplitArg::Test => SplitName::Test,
+            SplitArg::TestMismatched => SplitName::TestMismatched,
         }
     }
 }
@@ -144,4 +151,6 @@ impl From<SplitArg> for SplitName {
 pub enum ExportFormat {
     /// Model folder for Hugging Face's from_pretrained
     Hf,
+    /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run
+    Glue,
 }
