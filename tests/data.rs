@@ -187,6 +187,30 @@ fn mnli_has_two_validation_splits() {
         [("e".into(), 1), ("f".into(), 0)]
     );
     assert!(mnli.notes.iter().any(|note| note.contains("1 of 1 row without")), "{:?}", mnli.notes);
+    let test = "index\tsentence1\tsentence2\n0\ta\tb\n1\tc\td\n";
+    std::fs::write(folder.path().join("test_mismatched.tsv"), test).unwrap();
+    let rows = load_split("mnli", SplitName::TestMismatched, folder.path()).unwrap();
+    assert_eq!((rows.len(), rows[1].text_pair.as_deref(), rows[1].label.clone()), (2, Some("d"), None));
+    assert_eq!(load("mnli", Some(folder.path())).unwrap(), mnli, "a training does not read it");
+}
+
+#[test]
+fn diagnostic_examples_are_read_with_and_without_labels() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("diagnostic");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(
+        folder.join("diagnostic-full.tsv"),
+        "Lexical Semantics\tLogic\tDomain\tPremise\tHypothesis\tLabel\nx\ty\tz\ta \"b\tc\tneutral\n",
+    )
+    .unwrap();
+    let rows = load_split("ax", SplitName::Test, home.path()).unwrap();
+    assert_eq!((rows[0].text.as_str(), rows[0].label.clone()), ("a \"b", Some(Label::Class(1))));
+    std::fs::write(folder.join("diagnostic.tsv"), "index\tsentence1\tsentence2\n0\td\te\n").unwrap();
+    let rows = load_split("ax", SplitName::Test, home.path()).unwrap();
+    assert_eq!((rows[0].text_pair.as_deref(), rows[0].label.clone()), (Some("e"), None));
+    let missing = load_split("ax", SplitName::Test, &folder.join("none")).unwrap_err().to_string();
+    assert!(missing.contains("does not exist") && missing.contains("diagnostic.tsv"), "{missing}");
 }
 
 #[test]

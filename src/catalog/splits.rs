@@ -14,6 +14,8 @@ pub enum SplitName {
     ValidationMismatched,
     /// The rows of the final score.
     Test,
+    /// MNLI's second test split, of the genres of the second validation split.
+    TestMismatched,
 }
 
 /// What a split is used for.
@@ -28,12 +30,19 @@ pub enum SplitRole {
     ExtraValidation,
     /// It is evaluated if all of its rows have a label.
     Test,
+    /// A training does not read it: the finished model predicts its rows for a submission.
+    ExtraTest,
 }
 
 impl SplitName {
     /// Every split name, in the order in which tables list them.
-    pub const ALL: [SplitName; 4] =
-        [SplitName::Train, SplitName::Validation, SplitName::ValidationMismatched, SplitName::Test];
+    pub const ALL: [SplitName; 5] = [
+        SplitName::Train,
+        SplitName::Validation,
+        SplitName::ValidationMismatched,
+        SplitName::Test,
+        SplitName::TestMismatched,
+    ];
 
     /// The name in files and on the command line.
     pub const fn name(self) -> &'static str {
@@ -42,6 +51,7 @@ impl SplitName {
             SplitName::Validation => "validation",
             SplitName::ValidationMismatched => "validation_mismatched",
             SplitName::Test => "test",
+            SplitName::TestMismatched => "test_mismatched",
         }
     }
 
@@ -49,6 +59,7 @@ impl SplitName {
     pub const fn short_name(self) -> &'static str {
         match self {
             SplitName::ValidationMismatched => "mismatched",
+            SplitName::TestMismatched => "test mism.",
             name => name.name(),
         }
     }
@@ -60,13 +71,14 @@ impl SplitName {
             SplitName::Validation => SplitRole::Validation,
             SplitName::ValidationMismatched => SplitRole::ExtraValidation,
             SplitName::Test => SplitRole::Test,
+            SplitName::TestMismatched => SplitRole::ExtraTest,
         }
     }
 
     /// Whether a task with this split needs its rows, each with a label. Only test rows may be absent or have
     /// no labels.
     pub fn is_required(self) -> bool {
-        self.role() != SplitRole::Test
+        !matches!(self.role(), SplitRole::Test | SplitRole::ExtraTest)
     }
 }
 
@@ -122,4 +134,18 @@ pub(super) const MNLI_SPLITS: &[SplitSpec] = &[
         hub_stems: &["test_matched", "test"],
         sample_key: TEST_KEY,
     },
+    SplitSpec {
+        name: SplitName::TestMismatched,
+        file_stems: &["test_mismatched"],
+        hub_stems: &["test_mismatched"],
+        sample_key: 5,
+    },
 ];
+
+/// The only split of AX, GLUE's diagnostic examples.
+pub(super) const AX_SPLITS: &[SplitSpec] = &[SplitSpec {
+    name: SplitName::Test,
+    file_stems: &["diagnostic", "AX", "test", "diagnostic-full"],
+    hub_stems: &["test"],
+    sample_key: TEST_KEY,
+}];

@@ -4,7 +4,7 @@ use super::labels::{Labels, classes};
 use super::metrics::Metric;
 use super::problem_type::ProblemType;
 use super::source::{HubDataset, LocalFormat, TaskSource, TreeLabels, columns, glue, pair};
-use super::splits::{MNLI_SPLITS, STANDARD_SPLITS, SplitName, SplitSpec};
+use super::splits::{AX_SPLITS, MNLI_SPLITS, STANDARD_SPLITS, SplitName, SplitSpec};
 use std::borrow::Cow::Borrowed;
 
 /// A text classification task.
@@ -37,6 +37,7 @@ pub struct Task {
 
 const SENTIMENT: Labels = classes(&[Borrowed("negative"), Borrowed("positive")]);
 const DUPLICATE: Labels = classes(&[Borrowed("not_duplicate"), Borrowed("duplicate")]);
+const INFERENCE: Labels = classes(&[Borrowed("entailment"), Borrowed("neutral"), Borrowed("contradiction")]);
 const ENTAILMENT: Labels = classes(&[Borrowed("entailment"), Borrowed("not_entailment")]);
 
 /// All tasks.
@@ -200,7 +201,7 @@ pub static TASKS: &[Task] = &[
     Task {
         name: "mnli",
         title: "GLUE MNLI: does a sentence follow from another, or contradict it?",
-        labels: classes(&[Borrowed("entailment"), Borrowed("neutral"), Borrowed("contradiction")]),
+        labels: INFERENCE,
         pair: true,
         source: glue(
             "MNLI",
@@ -212,6 +213,34 @@ pub static TASKS: &[Task] = &[
         train_rows: Some(392_702),
         metrics: &[Metric::Accuracy, Metric::AccuracyMm],
         best: Metric::Accuracy,
+        note: None,
+        has_opposite_validation_labels: false,
+    },
+    Task {
+        name: "ax",
+        title: "GLUE AX: diagnostic examples for models of MNLI",
+        labels: INFERENCE,
+        pair: true,
+        source: TaskSource::Files {
+            folder: "diagnostic",
+            local: LocalFormat::Tsv {
+                // The file with the labels has other columns than that of the archive.
+                columns: pair("Premise", "Hypothesis", "Label"),
+                test_columns: columns("sentence1", Some("sentence2"), None),
+                unnamed: None,
+                has_split_rows: false,
+            },
+            hub: HubDataset {
+                repo: "nyu-mll/glue",
+                config: "ax",
+                columns: pair("premise", "hypothesis", "label"),
+                threshold: None,
+            },
+        },
+        splits: AX_SPLITS,
+        train_rows: None,
+        metrics: &[Metric::MatthewsCorrelation],
+        best: Metric::MatthewsCorrelation,
         note: None,
         has_opposite_validation_labels: false,
     },
@@ -293,6 +322,19 @@ impl Task {
         matches!(self.source, TaskSource::Custom)
     }
 
+    /// Whether it has rows to train on; otherwise a model of another task predicts its rows.
+    pub fn is_trainable(&self) -> bool {
+        self.split(SplitName::Train).is_some()
+    }
+
+    /// The name of its folder in GLUE's archive, which is also its name in tables; its own name for other tasks.
+    pub fn folder(&self) -> &'static str {
+        match &self.source {
+            TaskSource::Files { folder, .. } => folder,
+            TaskSource::Embedded(_) | TaskSource::Custom => self.name,
+        }
+    }
+
     /// The official metrics for a model of this `problem_type`, in the order in which they are shown, the one that
     /// selects the best weights first for task `custom`.
     pub fn metrics(&self, problem_type: ProblemType) -> &'static [Metric] {
@@ -339,6 +381,11 @@ impl Task {
     pub fn split(&self, name: SplitName) -> Option<&'static SplitSpec> {
         self.splits.iter().find(|split| split.name == name)
     }
+}
+
+/// The tasks that a run can be trained on.
+pub fn trainable_tasks() -> impl Iterator<Item = &'static Task> {
+    TASKS.iter().filter(|task| task.is_trainable())
 }
 
 /// The task of that name.

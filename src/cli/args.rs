@@ -1,11 +1,13 @@
 //! The command line. Flags say what to do; hyperparameters are set with `--set`.
 
 mod assignment;
+mod glue;
 mod models;
 mod runs;
 
 pub use runs::AttachArgs;
 
+pub(super) use glue::GlueArgs;
 pub(super) use models::{
     BenchArgs, EvalArgs, ExportArgs, ExportFormat, ExportPrecision, ModelExportArgs, PredictArgs,
 };
@@ -99,6 +101,12 @@ pub enum CliCommand {
     ///
     /// The last line of standard output is the run directory, or that of the sweep.
     Train(TrainArgs),
+    /// Train a model on all tasks of GLUE and print a scoreboard
+    ///
+    /// Each task has the settings that are recommended for it and for the size of the model. Tasks whose data are missing are
+    /// skipped. The same command again continues: finished tasks are not trained again, failed ones are. `export --format
+    /// glue` writes the submission to the leaderboard.
+    Glue(GlueArgs),
     /// Evaluate a run or model on a labeled split and print the scores as JSON
     Eval(EvalArgs),
     /// Classify texts and print one JSON object per text

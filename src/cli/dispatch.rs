@@ -4,7 +4,7 @@ use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
     attach, background, bench, cancel, check, compare, completions, control, doctor, eval, events, export,
-    keys, man, output, predict, prune, runs, submit, train,
+    glue, keys, man, output, predict, prune, runs, submit, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +41,7 @@ fn log_to_stderr() {
 fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> Result<()> {
     match command {
         CliCommand::Train(args) => train::train(global, &args),
+        CliCommand::Glue(args) => glue::glue(global, &args),
         CliCommand::Eval(args) => eval::eval(global, &args),
         CliCommand::Predict(args) => predict::predict(global, &args),
         CliCommand::Attach(args) => attach::attach(global, &args),

@@ -1,8 +1,8 @@
 //! `export`: writes the best model of a run in a format of other tools.
 
 use super::args::{ExportArgs, ExportFormat, ExportPrecision, GlobalArgs, ModelExportArgs};
-use super::output;
 use super::progress::ProgressDisplay;
+use super::{glue, output};
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
 use crate::export::{ExportOptions, ExportSource, ModelFormat, OnDifference, export_model};
@@ -12,12 +12,13 @@ use std::path::Path;
 
 pub(super) fn export(global: &GlobalArgs, args: &ExportArgs) -> Result<()> {
     let format = match (args.format, args.model.precision) {
-        (ExportFormat::Hf, ExportPrecision::F32) => ModelFormat::Hf,
-        (ExportFormat::Hf, ExportPrecision::Int8) => {
-            return Err(Error::Usage("--precision int8 is for ONNX models; add --format onnx".into()));
-        }
         (ExportFormat::Onnx, ExportPrecision::F32) => ModelFormat::Onnx(OnnxPrecision::F32),
         (ExportFormat::Onnx, ExportPrecision::Int8) => ModelFormat::Onnx(OnnxPrecision::Int8),
+        (_, ExportPrecision::Int8) => {
+            return Err(Error::Usage("--precision int8 is for ONNX models; add --format onnx".into()));
+        }
+        (ExportFormat::Hf, ExportPrecision::F32) => ModelFormat::Hf,
+        (ExportFormat::Glue, ExportPrecision::F32) => return glue::export(global, args),
     };
     model(global, (&args.run, format), &args.to, &args.model)
 }

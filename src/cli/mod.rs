@@ -18,6 +18,7 @@ mod export;
 mod file_warnings;
 mod follow;
 mod foreground_trainer;
+mod glue;
 mod keys;
 mod man;
 mod output;

@@ -27,21 +27,41 @@ pub(super) fn submit(global: &GlobalArgs, args: &SubmitArgs) -> Result<()> {
     if args.dry_run {
         return preview(slurm.as_ref(), &subjects);
     }
+    let cancelled = cancelled_by_signals()?;
+    let submitted = submit_subjects(global, slurm.as_ref(), &subjects, &cancelled)?;
+    report(global, &submitted)
+}
+
+/// A flag that a signal sets.
+///
+/// # Errors
+/// When signals cannot be handled.
+pub(super) fn cancelled_by_signals() -> Result<Arc<AtomicBool>> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let stop = cancelled.clone();
     stop_on_signals(move || stop.store(true, Ordering::Relaxed))?;
+    Ok(cancelled)
+}
+
+/// Submits `subjects` to Slurm, or without `slurm` to the queue of this machine.
+pub(super) fn submit_subjects(
+    global: &GlobalArgs,
+    slurm: Option<&SlurmExecutor>,
+    subjects: &[Subject],
+    cancelled: &AtomicBool,
+) -> Result<Vec<SubmittedTask>> {
     let local = LocalExecutor { runs_dir: global.runs_dir.clone() };
-    let executor: &dyn Executor = slurm.as_ref().map_or(&local, |slurm| slurm);
+    let executor: &dyn Executor = slurm.map_or(&local, |slurm| slurm);
     let mut progress = ProgressDisplay::new(false);
     let mut emit = |event: Event| {
         if let Event::Progress(step) = event {
             progress.show(&step);
         }
     };
-    let mut submission = Submission { runs_dir: &global.runs_dir, cancelled: &cancelled, emit: &mut emit };
-    let submitted = submission.submit(&subjects, executor);
+    let mut submission = Submission { runs_dir: &global.runs_dir, cancelled, emit: &mut emit };
+    let submitted = submission.submit(subjects, executor);
     progress.clear();
-    report(global, &submitted?)
+    submitted
 }
 
 /// Prints what would be submitted.
@@ -62,7 +82,7 @@ fn preview(slurm: Option<&SlurmExecutor>, subjects: &[Subject]) -> Result<()> {
 }
 
 /// Prints a directory for each run, and the jobs on stderr.
-fn report(global: &GlobalArgs, submitted: &[SubmittedTask]) -> Result<()> {
+pub(super) fn report(global: &GlobalArgs, submitted: &[SubmittedTask]) -> Result<()> {
     if global.json {
         return output::json(&submitted);
     }

@@ -91,14 +91,19 @@ impl SweepStart {
 pub(super) fn train_sweep(global: &GlobalArgs, args: &TrainArgs, start: SweepStart) -> Result<()> {
     let trainer = ForegroundTrainer::new(global, args.plain)?;
     let dir = start.open(&global.runs_dir, trainer.stop_flag())?;
-    let trained = train_trials(&trainer, &dir, global.json);
     let (is_json, runs_dir) = (global.json, global.runs_dir.clone());
+    let trained = train_trials(&trainer, &dir, &mut |number, run| report_trial(&dir, number, run, is_json));
     let is_stopped = trainer.is_stopped();
     trainer.end(INTERRUPTED, move || trained.and_then(|()| report(&dir, &runs_dir, is_json, is_stopped)))
 }
 
 /// Trains the trials of a sweep in this process until none is left. A trial that has failed does not end the sweep.
-fn train_trials(trainer: &ForegroundTrainer, dir: &SweepDir, is_json: bool) -> Result<()> {
+/// `on_trial` is called after each one with its number and its run directory.
+pub(super) fn train_trials(
+    trainer: &ForegroundTrainer,
+    dir: &SweepDir,
+    on_trial: &mut dyn FnMut(u64, &Path) -> Result<()>,
+) -> Result<()> {
     let sweep = dir.sweep()?;
     output::stderr_line(format!("sweep {}: {}", dir.name(), sweep.describe()));
     while !trainer.is_stopped() {
@@ -115,7 +120,7 @@ fn train_trials(trainer: &ForegroundTrainer, dir: &SweepDir, is_json: bool) -> R
                     }
                     Err(error) => return Err(error),
                 }
-                report_trial(dir, number, &run_dir, is_json)?;
+                on_trial(number, &run_dir)?;
             }
             _ => std::thread::sleep(INTERVAL),
         }
@@ -137,10 +142,11 @@ fn report_trial(sweep: &SweepDir, number: u64, dir: &Path, is_json: bool) -> Res
 }
 
 /// `trial 3: accuracy 81.2 % after 63 steps, paused (learning_rate=2e-5)`.
-fn trial_line(report: &SweepReport, trial: &TrialRow) -> String {
-    let score = trial.score.map_or("no score".into(), |score| {
-        format!("{} {}", report.metric.name(), whole_score(report.metric, score))
-    });
+pub(super) fn trial_line(report: &SweepReport, trial: &TrialRow) -> String {
+    let metric = trial.metric.unwrap_or(report.metric);
+    let score = trial
+        .score
+        .map_or("no score".into(), |score| format!("{} {}", metric.name(), whole_score(metric, score)));
     format!(
         "trial {}: {score} after {}, {} ({})",
         trial.number,

@@ -66,7 +66,8 @@ pub(super) fn find_split(
 pub(super) fn has_local_files(task: &Task, folder: &Path) -> bool {
     let TaskSource::Files { local, .. } = &task.source else { return false };
     let mut required = task.splits.iter().filter(|split| split.name.is_required());
-    required.all(|split| find_locally(task, local, split, folder).is_ok_and(|files| files.is_some()))
+    task.is_trainable()
+        && required.all(|split| find_locally(task, local, split, folder).is_ok_and(|files| files.is_some()))
 }
 
 /// The error for a required split that does not exist.

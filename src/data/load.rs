@@ -5,10 +5,10 @@ use super::dataset::{Dataset, Example, SplitRows};
 use super::find::{SplitFiles, find_split, missing_split};
 use super::read::read_split;
 use super::source::{DatasetSource, LoadContext};
-use crate::catalog::{SplitName, SplitSpec, Task};
+use crate::catalog::{SplitName, SplitRole, SplitSpec, Task};
 use crate::error::{Error, Result};
 
-/// Loads every split of a task.
+/// Loads every split of a task that a training uses.
 ///
 /// # Errors
 /// [`Error::Data`] for a missing or invalid file, [`Error::Hub`] if the hub does not provide a file,
@@ -23,7 +23,7 @@ pub fn load(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<
         notes: task.note.map(str::to_string).into_iter().collect(),
         ..Dataset::default()
     };
-    for split in task.splits {
+    for split in task.splits.iter().filter(|split| split.name.role() != SplitRole::ExtraTest) {
         match find_split(task, split, data_dir, context)? {
             Some(files) => {
                 let rows = read_into(&mut dataset, task, split, &files)?;

@@ -3,6 +3,7 @@
 
 pub mod chart;
 mod digests;
+pub mod glue;
 mod hf;
 mod model;
 mod model_card;

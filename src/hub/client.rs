@@ -114,8 +114,15 @@ impl Hub {
         let repo = Repo::dataset(id);
         let selection = FileSelection::Split { config, split, all };
         let mut fetched = self.fetch(&repo, "main", &selection, on_progress, cancelled)?;
-        if let Fetched::NotInRepo(_) = fetched {
-            fetched = self.fetch(&repo, PARQUET_REVISION, &selection, on_progress, cancelled)?;
+        if let Fetched::NotInRepo(on_main) = fetched {
+            let converted = self.fetch(&repo, PARQUET_REVISION, &selection, on_progress, cancelled);
+            fetched = converted.map_err(|error| match error {
+                Error::Hub { repo, problem } => Error::Hub {
+                    repo,
+                    problem: format!("{on_main} on main; its revision {PARQUET_REVISION}: {problem}"),
+                },
+                error => error,
+            })?;
         }
         match fetched {
             Fetched::Files(snapshot) => Ok(snapshot),

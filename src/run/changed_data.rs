@@ -61,7 +61,7 @@ impl RecordedData {
 fn changed_error(spec: &RunSpec, split: SplitName, recorded: &Digests, found: &Digests) -> Error {
     let file = source(spec, split);
     // Without a validation file, the rows of two splits are in the training file.
-    let splits = [SplitName::Train, SplitName::Validation, SplitName::Test, SplitName::ValidationMismatched];
+    let splits = SplitName::ALL;
     let is_same_file =
         |other: &SplitName| source(spec, *other) == file && (spec.task().is_custom() || *other == split);
     let rows = |digests: &Digests| -> u64 {
@@ -88,7 +88,7 @@ fn source(spec: &RunSpec, split: SplitName) -> PathBuf {
     let file = match split {
         SplitName::Test => spec.test_file.clone(),
         SplitName::Validation => spec.validation_file.clone(),
-        SplitName::Train | SplitName::ValidationMismatched => None,
+        SplitName::Train | SplitName::ValidationMismatched | SplitName::TestMismatched => None,
     };
     file.or_else(|| spec.train_file.clone()).unwrap_or_default()
 }

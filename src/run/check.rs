@@ -1,12 +1,13 @@
 //! Checks of a specification that look at files: `check`, a form and every start of a run use them. A run that cannot
 //! start has no run directory.
 
+use crate::catalog::ModelSize;
 use crate::data::{
     self, ColumnError, DatasetSource, LoadContext, Tokenizer, check_columns, infer_columns_by_key,
 };
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::nn::ModelConfig;
+use crate::nn::{ModelConfig, param_specs};
 use crate::spec::{RunSpec, SweptValues, built_in, key_named};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -60,6 +61,38 @@ pub fn check_spec(spec: &RunSpec, cancelled: &AtomicBool) -> Result<RunSpec> {
     Ok(spec)
 }
 
+/// Checks that the model of `spec` can be trained, without looking at its data.
+///
+/// # Errors
+/// As [`check_spec`].
+pub fn check_model_of(spec: &RunSpec, cancelled: &AtomicBool) -> Result<()> {
+    check_model(spec)?;
+    check_model_on_hub(spec, &Hub::from_env(), cancelled).map(drop)
+}
+
+/// The size of a model: by its name, or else by the number of its parameters. `None` if its configuration cannot be read.
+///
+/// # Errors
+/// As [`Hub::remote_config`], for a model that is not on this machine.
+pub fn model_size(model: &str, revision: &str, cancelled: &AtomicBool) -> Result<Option<ModelSize>> {
+    if let Some(size) = ModelSize::of_name(model) {
+        return Ok(Some(size));
+    }
+    let hub = Hub::from_env();
+    let config = if hub.is_cached(model) {
+        let folder = Hub::cache_only().model(model, revision, &mut |_| {}, cancelled);
+        folder.and_then(|folder| ModelConfig::read(&folder)).ok()
+    } else {
+        let config = hub.remote_config(model, revision, cancelled)?;
+        config.and_then(|config| ModelConfig::parse(model, &config).ok())
+    };
+    let parameters = |config: &ModelConfig| -> usize {
+        // The number of labels hardly matters.
+        param_specs(config, 2).iter().map(|param| param.shape.iter().product::<usize>()).sum()
+    };
+    Ok(config.map(|config| ModelSize::of_parameters(parameters(&config) as u64)))
+}
+
 /// What is known about the values of a form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ValueCheck {
@@ -108,11 +141,8 @@ fn check_model(spec: &RunSpec) -> Result<()> {
 /// downloaded. Makes no request for what is in the cache.
 fn check_hub(spec: &RunSpec, cancelled: &AtomicBool) -> Result<()> {
     let hub = Hub::from_env();
-    if hub.config().offline {
+    if hub.config().offline || check_model_on_hub(spec, &hub, cancelled)? == ModelPlace::Hub {
         return Ok(());
-    }
-    if let Some(config) = hub.remote_config(&spec.model, &spec.revision, cancelled)? {
-        return ModelConfig::parse(&spec.model, &config).map(drop);
     }
     let mut context = LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled };
     match data::check_files(DatasetSource::from_spec(spec), &mut context) {
@@ -129,6 +159,26 @@ fn check_hub(spec: &RunSpec, cancelled: &AtomicBool) -> Result<()> {
         Err(error @ Error::Interrupted(_)) => Err(error),
         // The training reports it, with its progress.
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Where a model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ModelPlace {
+    /// On this machine, or the hub is offline.
+    Local,
+    /// On the hub, which can therefore be reached.
+    Hub,
+}
+
+/// Checks that the hub has the model, of a family that can be trained, if it has to be downloaded.
+fn check_model_on_hub(spec: &RunSpec, hub: &Hub, cancelled: &AtomicBool) -> Result<ModelPlace> {
+    if hub.config().offline {
+        return Ok(ModelPlace::Local);
+    }
+    match hub.remote_config(&spec.model, &spec.revision, cancelled)? {
+        Some(config) => ModelConfig::parse(&spec.model, &config).map(|_| ModelPlace::Hub),
+        None => Ok(ModelPlace::Local),
     }
 }
 

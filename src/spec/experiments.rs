@@ -8,6 +8,7 @@ use super::run_spec::RunSpec;
 use super::slurm::SlurmSettings;
 use super::source_file::{DEFAULT_FILE, SourceFile};
 use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, is_sweep_key, sweep_keys};
+use crate::catalog::{ModelSize, TaskId};
 use crate::config::ranked_by_similarity;
 use crate::error::{Diagnostic, Error, Result};
 use crate::text::plural;
@@ -227,6 +228,32 @@ impl Experiments {
         }
         let base = self.files[0].new_experiment(name)?;
         resolved(&base, Vec::new(), SweepSettings::default(), &changes)
+    }
+
+    /// A sweep `name` of `tasks` that is no experiment of a file: the values of `[defaults]` with `(key, text)` overrides, and
+    /// for all other keys the settings that are recommended for a model of that size, or by its name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an invalid override, or values that do not fit together.
+    pub fn sweep_of_tasks(
+        &self,
+        name: &str,
+        tasks: &[TaskId],
+        size: Option<ModelSize>,
+        overrides: &[(String, String)],
+    ) -> Result<Sweep> {
+        if let Some((key, text)) = overrides.iter().find(|(key, _)| key == "task" || is_sweep_key(key)) {
+            return Err(Error::Usage(format!(
+                "--set {key}={text}: the tasks and their trials are fixed here; choose tasks with --tasks"
+            )));
+        }
+        let file = &self.files[0];
+        let base = file.new_experiment(name)?.with_unchecked(overrides)?;
+        let is_set = |key: &Key| {
+            file.default_value(key).is_some() || overrides.iter().any(|(name, _)| name == key.name)
+        };
+        let fixed: Vec<&str> = keys().iter().filter(|key| is_set(key)).map(|key| key.name).collect();
+        Sweep::of_tasks(base, tasks, size, &fixed).map_err(|problems| SweepProblem::error(name, &problems))
     }
 
     /// How runs are submitted to Slurm: the tables `[slurm]` of the files in the order of their precedence, then that of the

@@ -9,7 +9,9 @@ use super::keys::{key_named, similar_key, unknown_key};
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
 use super::slurm::{NOT_A_TABLE, SLURM_TABLE, SlurmSettings};
-use super::sweep::{Axis, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_key_names};
+use super::sweep::{
+    Axis, SEARCH, Search, Sweep, SweepProblem, SweepSettings, SweptValues, sweep_key_named, sweep_key_names,
+};
 use super::toml_value::value_text;
 use crate::config::{ReadableToml, SYNTAX_ERROR, TomlSource, closest_match, sort};
 use crate::error::Diagnostic;
@@ -236,6 +238,7 @@ impl Parser<'_> {
 
     /// Parses the values of a table, except for the keys in `skip`, into `experiment`.
     fn values(&mut self, table: &DeTable, skip: &[&str], experiment: &mut Experiment) {
+        let search = search_of(table);
         for (key, value) in table {
             let (name, offset) = (key.get_ref().as_ref(), value.span().start);
             if skip.contains(&name) {
@@ -252,7 +255,7 @@ impl Parser<'_> {
                 self.source.push_error(key.span().start, unknown_key(name));
                 continue;
             };
-            let text = match SweptValues::from_toml(known, value) {
+            let text = match SweptValues::from_toml(known, value, search) {
                 None => self.single_value(known, value, &mut experiment.spec),
                 Some(Ok(values)) => {
                     let text = values.toml(known);
@@ -409,6 +412,17 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// How the table of an experiment says that the values of swept keys are chosen. An invalid value is reported elsewhere.
+fn search_of(table: &DeTable) -> Search {
+    let mut settings = SweepSettings::default();
+    for (key, value) in table {
+        if let (SEARCH, DeValue::String(text)) = (key.get_ref().as_ref(), value.get_ref()) {
+            settings.set(SEARCH, text).ok();
+        }
+    }
+    settings.search()
 }
 
 /// Completes an experiment whose values are valid with its sweep, and returns what does not fit together.

@@ -2,7 +2,7 @@
 
 use super::kind::ValueKind;
 use super::run_spec::{RunSpec, built_in};
-use crate::catalog::TASKS;
+use crate::catalog::trainable_tasks;
 
 /// One key of experiments.toml.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +124,7 @@ impl Key {
         match self.kind {
             ValueKind::Choice(words) => Some(words.to_vec()),
             ValueKind::Boolean => Some(vec!["true", "false"]),
-            ValueKind::Task => Some(TASKS.iter().map(|task| task.name).collect()),
+            ValueKind::Task => Some(trainable_tasks().map(|task| task.name).collect()),
             _ => None,
         }
     }

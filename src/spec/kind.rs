@@ -1,7 +1,7 @@
 //! Kinds of values: what a key accepts, for its parser, its form field and its error texts.
 
 use super::device::DeviceSpec;
-use crate::catalog::{LabelMap, TASKS};
+use crate::catalog::{LabelMap, trainable_tasks};
 
 /// Which values a key accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +54,7 @@ impl ValueKind {
     pub fn expected(&self) -> String {
         match self {
             ValueKind::Model => "a hub id, a folder, or demo".into(),
-            ValueKind::Task => format!("one of {}", list(TASKS.iter().map(|task| task.name))),
+            ValueKind::Task => format!("one of {}", list(trainable_tasks().map(|task| task.name))),
             ValueKind::Device => DeviceSpec::EXPECTED.into(),
             ValueKind::Text => "text".into(),
             ValueKind::Path => "a file or folder".into(),

@@ -22,7 +22,8 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 14] = [
+const RULES: [(&str, Rule); 15] = [
+    ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
     ("text_pair_column", text_pair_column_needs_text_column),
@@ -100,6 +101,13 @@ fn task_key_is_valid(spec: &RunSpec, key: &Key) -> Option<String> {
     }
     let what = FileFormat::unsupported(text.as_ref()).filter(|_| key.kind == ValueKind::Path)?;
     Some(format!("`{text}` is {what}"))
+}
+
+fn task_has_training_rows(spec: &RunSpec) -> Option<String> {
+    let cannot_train = !spec.task().is_trainable();
+    cannot_train.then(|| {
+        format!("task `{}` has no rows to train on; train `mnli`, whose models predict its rows", spec.task)
+    })
 }
 
 fn custom_has_train_file(spec: &RunSpec) -> Option<String> {

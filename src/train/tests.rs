@@ -106,3 +106,15 @@ fn scores_equal_scikit_learn_and_scipy() {
         }
     }
 }
+
+#[test]
+fn scores_of_no_rows_are_defined_or_absent() {
+    for task in TASKS {
+        for problem_type in ProblemType::ALL {
+            let scores = Predictions::new(problem_type, 0, 3).scores(task);
+            assert_eq!(scores.examples, 0);
+            let values = scores.metrics.values().flatten();
+            assert!(values.into_iter().all(|value| value.is_finite()), "{}: {scores:?}", task.name);
+        }
+    }
+}

@@ -131,6 +131,8 @@ pub enum RunsAction {
     Enqueue,
     /// Submit the experiment, the run or the sweep to Slurm.
     Submit,
+    /// Ask whether to train the model of the experiment on all tasks of GLUE.
+    TrainGlue,
     /// Take the run or the sweep back from Slurm.
     Cancel,
     /// Swap the queue entry with the one before it.

@@ -6,6 +6,9 @@ mod common;
 mod compare;
 mod export;
 mod failures;
+mod glue;
+#[path = "../common/glue_data.rs"]
+mod glue_data;
 #[cfg(unix)]
 mod live;
 mod precision;

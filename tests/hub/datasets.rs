@@ -4,12 +4,13 @@ use super::{Fixture, split};
 use glue_tui::catalog::task;
 use glue_tui::data::{self, DatasetSource, LoadContext};
 use glue_tui::event::SplitName;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
 /// A Parquet file with the columns of GLUE's SST-2.
 fn parquet(rows: &[(&str, i64)]) -> Vec<u8> {
     let schema =
@@ -27,6 +28,108 @@ fn parquet(rows: &[(&str, i64)]) -> Vec<u8> {
     column.close().unwrap();
     group.close().unwrap();
     writer.into_inner().unwrap()
+}
+
+/// A Parquet file with the columns of a configuration of GLUE: texts, then `label` and `idx`. Labels of STS-B are floats.
+pub(super) fn glue_parquet(texts: &[&str], label: &str, labels: &[f32]) -> Vec<u8> {
+    let columns: Vec<String> =
+        texts.iter().map(|name| format!("OPTIONAL BYTE_ARRAY {name} (UTF8); ")).collect();
+    let schema =
+        format!("message schema {{ {}OPTIONAL {label} label; OPTIONAL INT32 idx; }}", columns.concat());
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let defined = vec![1; labels.len()];
+    let mut number = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        match number {
+            at if at < texts.len() => {
+                let rows = (0..labels.len()).map(|row| format!("{} {row}", texts[at]));
+                let values: Vec<ByteArray> = rows.map(|text| ByteArray::from(text.as_str())).collect();
+                column.typed::<ByteArrayType>().write_batch(&values, Some(&defined), None).unwrap();
+            }
+            at if at == texts.len() && label == "FLOAT" => {
+                column.typed::<FloatType>().write_batch(labels, Some(&defined), None).unwrap();
+            }
+            at if at == texts.len() => {
+                let values: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
+                column.typed::<Int64Type>().write_batch(&values, Some(&defined), None).unwrap();
+            }
+            _ => {
+                let values: Vec<i32> = (0..labels.len() as i32).collect();
+                column.typed::<Int32Type>().write_batch(&values, Some(&defined), None).unwrap();
+            }
+        }
+        column.close().unwrap();
+        number += 1;
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// The configurations of the hub's GLUE, with their text columns and their splits other than those of most.
+const CONFIGURATIONS: [(&str, &[&str], &[&str]); 10] = [
+    ("cola", &["sentence"], &[]),
+    ("sst2", &["sentence"], &[]),
+    ("mrpc", &["sentence1", "sentence2"], &[]),
+    ("stsb", &["sentence1", "sentence2"], &[]),
+    ("qqp", &["question1", "question2"], &[]),
+    (
+        "mnli",
+        &["premise", "hypothesis"],
+        &["train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched"],
+    ),
+    ("qnli", &["question", "sentence"], &[]),
+    ("rte", &["sentence1", "sentence2"], &[]),
+    ("wnli", &["sentence1", "sentence2"], &[]),
+    ("ax", &["premise", "hypothesis"], &["test"]),
+];
+
+#[test]
+fn every_split_of_glue_is_read_from_the_hub() {
+    let fixture = Fixture::new();
+    let mut files: Vec<(String, Vec<u8>)> = vec![("README.md".into(), Vec::new())];
+    for (config, texts, splits) in CONFIGURATIONS {
+        let splits = if splits.is_empty() { &["train", "validation", "test"][..] } else { splits };
+        let label = if config == "stsb" { "FLOAT" } else { "INT64" };
+        for split in splits {
+            let labels: &[f32] = if split.starts_with("test") { &[-1.0; 3] } else { &[1.0, 0.0] };
+            let name = format!("{config}/{split}-00000-of-00001.parquet");
+            files.push((name, glue_parquet(texts, label, labels)));
+        }
+    }
+    // Folders that the repository has beside those of MNLI's splits.
+    for config in ["mnli_matched", "mnli_mismatched"] {
+        for split in ["validation", "test"] {
+            let name = format!("{config}/{split}-00000-of-00001.parquet");
+            files.push((name, glue_parquet(&["premise", "hypothesis"], "INT64", &[2.0])));
+        }
+    }
+    let files: Vec<(&str, Vec<u8>)> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    fixture.mock.add("datasets/nyu-mll/glue@main", &files);
+    let hub = fixture.hub();
+    let cancelled = AtomicBool::new(false);
+    for (config, texts, _) in CONFIGURATIONS {
+        let task = task(config).unwrap();
+        for split in task.splits {
+            let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
+            let rows =
+                data::load_split(DatasetSource::for_task(task, None), split.name, &mut context).unwrap();
+            let labeled = rows.iter().filter(|row| row.label.is_some()).count();
+            let expected = if split.name.is_required() { (2, 2) } else { (3, 0) };
+            assert_eq!((rows.len(), labeled), expected, "{config} {}", split.name.name());
+            assert_eq!(rows[1].text, format!("{} 1", texts[0]), "{config}");
+            assert_eq!(rows[1].text_pair, texts.get(1).map(|name| format!("{name} 1")), "{config}");
+        }
+    }
+    fixture.mock.requests();
+    let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
+    let mnli = data::load(DatasetSource::for_task(task("mnli").unwrap(), None), &mut context).unwrap();
+    assert_eq!(
+        mnli.splits.keys().map(|split| split.name()).collect::<Vec<_>>(),
+        ["train", "validation", "validation_mismatched"]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod datasets;
+mod glue;
 mod limits;
 mod mock;
 mod starting;

@@ -115,6 +115,7 @@ fn jobs_of_a_sweep_are_cancelled_together() {
         by_status: BTreeMap::from([("pending", 1)]),
         best: None,
         started: 0.0,
+        has_tasks: false,
     };
     update(
         &mut app,

@@ -16,6 +16,7 @@ mod diagnosis;
 mod dialogs;
 mod fixtures;
 mod form;
+mod glue;
 mod hostile;
 mod infer;
 mod insight;

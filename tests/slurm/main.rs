@@ -7,6 +7,9 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod fake;
+mod glue;
+#[path = "../common/glue_data.rs"]
+mod glue_data;
 mod monitoring;
 mod real;
 mod submitting;

@@ -70,7 +70,7 @@ pub struct PredictArgs {
 /// The arguments of `export`.
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
-    /// Run name, run directory, model folder or hub id
+    /// Run name, run directory, model folder or hub id; for glue also the name or directory of a GLUE run
     pub run: String,
     /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
@@ -112,6 +112,9 @@ pub struct ModelExportArgs {
     /// Verify with this many validation rows, drawn at random [default: those of the run]
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_eval_samples: Option<u32>,
+    /// For glue: write the same label for each row of the files without predictions, instead of an error
+    #[arg(long)]
+    pub stand_ins: bool,
 }
 
 /// The arguments of `bench`.
@@ -161,6 +164,9 @@ pub enum SplitArg {
     ValidationMismatched,
     /// Rows for the final scores
     Test,
+    /// MNLI's second test split
+    #[value(name = "test_mismatched")]
+    TestMismatched,
 }
 
 impl From<SplitArg> for SplitName {
@@ -170,6 +176,7 @@ impl From<SplitArg> for SplitName {
             SplitArg::Validation => SplitName::Validation,
             SplitArg::ValidationMismatched => SplitName::ValidationMismatched,
             SplitArg::Test => SplitName::Test,
+            SplitArg::TestMismatched => SplitName::TestMismatched,
         }
     }
 }
@@ -190,4 +197,6 @@ pub enum ExportPrecision {
     F32,
     /// Eight bits, a quarter of the size
     Int8,
+    /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run
+    Glue,
 }

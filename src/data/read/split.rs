@@ -40,7 +40,7 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
                 return Err(unsupported(task, file));
             };
             let format = match split {
-                SplitName::Test => tsv::TsvFormat::new(task, split, &[*test_columns, *columns]),
+                split if !split.is_required() => tsv::TsvFormat::new(task, split, &[*test_columns, *columns]),
                 _ => tsv::TsvFormat::new(task, split, &[*columns]).without_header(*unnamed),
             };
             let mut lines = TextFile::open(Input::open(file)?, Some(UTF_8))?.lines()?;

@@ -239,7 +239,7 @@ fn run_curve<'a>(
 fn split_look(split: SplitName, colors: &ChartColors) -> (&String, LinePattern, Marker) {
     match split.role() {
         SplitRole::Train => (&colors.train, LinePattern::Dotted, Marker::Ring),
-        SplitRole::Test => (&colors.test, LinePattern::DashDotted, Marker::Diamond),
+        SplitRole::Test | SplitRole::ExtraTest => (&colors.test, LinePattern::DashDotted, Marker::Diamond),
         SplitRole::Validation | SplitRole::ExtraValidation => {
             (&colors.validation, LinePattern::Dashed, Marker::Disc)
         }

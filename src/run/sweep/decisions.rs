@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::files::{open_append, open_regular};
 use crate::run::file_lock;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,18 @@ pub enum DecisionKind {
         trial: u64,
         /// The rung, from 0.
         rung: u32,
+    },
+    /// A trial of a sweep of tasks is not trained, because its data are missing.
+    Skipped {
+        /// The number of the trial.
+        trial: u64,
+        /// A sentence without a full stop.
+        reason: String,
+    },
+    /// A trial that was skipped is to be trained: its data are no longer missing.
+    Retried {
+        /// The number of the trial.
+        trial: u64,
     },
 }
 
@@ -143,7 +155,7 @@ pub(super) fn rungs(decisions: &[Decision]) -> Vec<Rung> {
 
 fn apply(rungs: &mut Vec<Rung>, kind: &DecisionKind) {
     match *kind {
-        DecisionKind::Trials { .. } => {}
+        DecisionKind::Trials { .. } | DecisionKind::Skipped { .. } | DecisionKind::Retried { .. } => {}
         DecisionKind::Result { trial, rung, value, continues, .. } => {
             let Some(rung) = rung_mut(rungs, rung) else { return };
             rung.results.push((trial, value.unwrap_or(f64::NAN)));
@@ -177,7 +189,7 @@ pub(super) fn paused(decisions: &[Decision]) -> BTreeSet<u64> {
             DecisionKind::Result { trial, .. } | DecisionKind::Promoted { trial, .. } => {
                 paused.remove(&trial);
             }
-            DecisionKind::Trials { .. } => {}
+            DecisionKind::Trials { .. } | DecisionKind::Skipped { .. } | DecisionKind::Retried { .. } => {}
         }
     }
     paused
@@ -190,10 +202,41 @@ pub(super) fn promoted(decisions: &[Decision]) -> BTreeSet<u64> {
         match decision.kind {
             DecisionKind::Promoted { trial, .. } => drop(promoted.insert(trial)),
             DecisionKind::Result { trial, continues: false, .. } => drop(promoted.remove(&trial)),
-            DecisionKind::Result { .. } | DecisionKind::Trials { .. } => {}
+            DecisionKind::Result { .. }
+            | DecisionKind::Trials { .. }
+            | DecisionKind::Skipped { .. }
+            | DecisionKind::Retried { .. } => {}
         }
     }
     promoted
+}
+
+/// The trials that are skipped, each with its reason.
+pub(super) fn skipped(decisions: &[Decision]) -> BTreeMap<u64, String> {
+    let mut skipped = BTreeMap::new();
+    for decision in decisions {
+        match &decision.kind {
+            DecisionKind::Skipped { trial, reason } => drop(skipped.insert(*trial, reason.clone())),
+            DecisionKind::Retried { trial } => drop(skipped.remove(trial)),
+            DecisionKind::Trials { .. } | DecisionKind::Result { .. } | DecisionKind::Promoted { .. } => {}
+        }
+    }
+    skipped
+}
+
+/// The trials that are not trained although they are neither finished nor failed.
+#[derive(Debug, Default)]
+pub(super) struct Inactive {
+    /// Those that the scheduler has paused.
+    pub(super) paused: BTreeSet<u64>,
+    /// Those that are skipped, each with its reason.
+    pub(super) skipped: BTreeMap<u64, String>,
+}
+
+impl Inactive {
+    pub(super) fn of(decisions: &[Decision]) -> Inactive {
+        Inactive { paused: paused(decisions), skipped: skipped(decisions) }
+    }
 }
 
 /// The first decision that does not follow from the lines before it by the rule of ASHA, as the index of its line. A
@@ -206,6 +249,8 @@ pub fn first_deviation(decisions: &[Decision], metric: Metric, reduction_factor:
         match decision.kind {
             // At the first rung, trials are paused until all have started.
             DecisionKind::Trials { .. }
+            | DecisionKind::Skipped { .. }
+            | DecisionKind::Retried { .. }
             | DecisionKind::Result { last: true, .. }
             | DecisionKind::Result { rung: 0, continues: false, .. } => false,
             DecisionKind::Result { trial, rung, continues, .. } => {

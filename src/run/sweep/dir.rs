@@ -22,6 +22,16 @@ pub(super) struct SweepSize {
     pub(super) experiment: String,
     /// The number of trials.
     pub(super) trials: u64,
+    /// The task, or those of a sweep of tasks.
+    #[serde(default)]
+    task: Option<toml::Value>,
+}
+
+impl SweepSize {
+    /// Whether the trials are of different tasks.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.task.as_ref().is_some_and(toml::Value::is_array)
+    }
 }
 
 /// The directory of a sweep.

@@ -1,7 +1,7 @@
 //! Which trial of a sweep is trained next, from the files of the sweep and its trials alone.
 
 use super::asha::{last_promotion, promotable};
-use super::decisions::{Decision, DecisionKind, DecisionLog, paused, promoted, rungs};
+use super::decisions::{Decision, DecisionKind, DecisionLog, Inactive, promoted, rungs};
 use super::dir::SweepDir;
 use crate::error::{Error, Result};
 use crate::event::Status;
@@ -11,7 +11,6 @@ use crate::run::lock::is_training;
 use crate::run::runner::{RunHandle, Start};
 use crate::spec::{DeviceSpec, RunSpec, Sweep};
 use crate::train::is_attempt_of;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,6 +29,8 @@ pub enum TrialState {
     Finished,
     /// It ended with an error.
     Failed,
+    /// Its data are missing.
+    Skipped,
 }
 
 /// What to do next.
@@ -48,10 +49,11 @@ pub enum NextTrial {
     Done,
 }
 
-/// The state of a trial. `paused` has those that the decisions say are paused.
-pub(super) fn trial_state(dir: &RunDir, number: u64, paused: &BTreeSet<u64>) -> TrialState {
+/// The state of a trial. `inactive` is what the decisions say.
+pub(super) fn trial_state(dir: &RunDir, number: u64, inactive: &Inactive) -> TrialState {
     if !dir.spec_file().is_file() {
-        return TrialState::New;
+        let is_skipped = inactive.skipped.contains_key(&number);
+        return if is_skipped { TrialState::Skipped } else { TrialState::New };
     }
     if is_training(dir) {
         return TrialState::Training;
@@ -60,7 +62,7 @@ pub(super) fn trial_state(dir: &RunDir, number: u64, paused: &BTreeSet<u64>) -> 
         Some(Status::Finished) => TrialState::Finished,
         Some(Status::Failed) => TrialState::Failed,
         // A trial whose pause was decided, but not carried out, is resumed to be saved.
-        Some(Status::Stopped) if paused.contains(&number) => TrialState::Paused,
+        Some(Status::Stopped) if inactive.paused.contains(&number) => TrialState::Paused,
         _ => TrialState::Resumable,
     }
 }
@@ -119,15 +121,15 @@ fn choose(
 ) -> Result<NextTrial> {
     let sweep = dir.sweep()?;
     let states = states(dir, &sweep, log.decisions(), busy);
-    let first =
-        |wanted: TrialState| states.iter().position(|state| *state == wanted).map(|index| index as u64);
+    let first = |wanted: TrialState| numbers(&states, wanted).next();
     let train =
         |number: u64| Ok(NextTrial::Train { number, dir: dir.trial_dir(number).path().to_path_buf() });
     if let Some(number) = first(TrialState::Resumable) {
         return train(number);
     }
-    if let Some(number) = first(TrialState::New) {
-        let mut spec = TrialSpecs::new(&sweep).spec(number, cancelled)?;
+    let mut specs = TrialSpecs::new(&sweep);
+    for number in numbers(&states, TrialState::New) {
+        let Some(mut spec) = spec_or_skip(&mut specs, number, log, cancelled)? else { continue };
         if let Some(device) = device.filter(|_| spec.device == DeviceSpec::Auto) {
             spec.device = device;
         }
@@ -140,13 +142,40 @@ fn choose(
     Ok(if first(TrialState::Training).is_some() { NextTrial::Wait } else { NextTrial::Done })
 }
 
+/// The numbers of the trials in a state.
+fn numbers(states: &[TrialState], wanted: TrialState) -> impl Iterator<Item = u64> {
+    (0..).zip(states).filter(move |(_, state)| **state == wanted).map(|(number, _)| number)
+}
+
+/// The specification of a trial. A sweep of tasks continues without those whose data are missing: such a trial is skipped,
+/// which is recorded, and has none.
+fn spec_or_skip(
+    specs: &mut TrialSpecs<'_>,
+    number: u64,
+    log: &mut DecisionLog,
+    cancelled: &AtomicBool,
+) -> Result<Option<RunSpec>> {
+    match specs.spec(number, cancelled) {
+        Err(error) if specs.sweep.has_tasks() && is_missing_data(&error) => {
+            log.append(DecisionKind::Skipped { trial: number, reason: error.to_string() })?;
+            Ok(None)
+        }
+        spec => spec.map(Some),
+    }
+}
+
+/// Whether the error is that files of a task cannot be found or fetched.
+pub(super) fn is_missing_data(error: &Error) -> bool {
+    matches!(error, Error::Data { .. } | Error::Hub { .. } | Error::Read { .. })
+}
+
 /// The state of each trial. Those in `busy` are about to be trained.
 fn states(dir: &SweepDir, sweep: &Sweep, decisions: &[Decision], busy: &[PathBuf]) -> Vec<TrialState> {
-    let paused = paused(decisions);
+    let inactive = Inactive::of(decisions);
     let state = |number: u64| {
         let run = dir.trial_dir(number);
         let is_busy = busy.iter().any(|busy| busy.file_name() == run.path().file_name());
-        if is_busy { TrialState::Training } else { trial_state(&run, number, &paused) }
+        if is_busy { TrialState::Training } else { trial_state(&run, number, &inactive) }
     };
     (0..sweep.len()).map(state).collect()
 }
@@ -175,18 +204,66 @@ fn next_promotion(sweep: &Sweep, decisions: &[Decision], states: &[TrialState]) 
         .or_else(|| if states.iter().any(is_open) { None } else { last_promotion(&rungs, metric, is_paused) })
 }
 
-/// Creates the run directories of all trials that have none.
+/// Creates the run directories of all trials that have none and are not skipped.
 ///
 /// # Errors
 /// As [`next_trial`].
 pub fn create_trials(dir: &SweepDir, cancelled: &AtomicBool) -> Result<()> {
-    let _log = dir.lock()?;
+    let mut log = dir.lock()?;
     let sweep = dir.sweep()?;
+    let states = states(dir, &sweep, log.decisions(), &[]);
     let mut specs = TrialSpecs::new(&sweep);
-    for number in 0..sweep.len() {
-        if !dir.trial_dir(number).spec_file().is_file() {
-            dir.create_trial(number, &specs.spec(number, cancelled)?)?;
+    for number in numbers(&states, TrialState::New) {
+        if let Some(spec) = spec_or_skip(&mut specs, number, &mut log, cancelled)? {
+            dir.create_trial(number, &spec)?;
         }
+    }
+    Ok(())
+}
+
+/// Prepares to train again what earlier processes could not: trials that have failed are resumed like interrupted ones.
+/// Trials that were skipped are trained if `is_missing` returns `None` for them, and skipped again with the reason that it
+/// returns. It is called for all trials that have no run directory, without the lock of the sweep.
+///
+/// # Errors
+/// Those of `is_missing`, and when the files of the sweep cannot be read or written.
+pub fn retry_trials(
+    dir: &SweepDir,
+    is_missing: &mut dyn FnMut(u64, RunSpec) -> Result<Option<String>>,
+) -> Result<()> {
+    let sweep = dir.sweep()?;
+    let before = states(dir, &sweep, &dir.decisions()?, &[]);
+    let mut reasons = Vec::new();
+    let is_open = |state: &TrialState| matches!(state, TrialState::New | TrialState::Skipped);
+    for (number, _) in (0..).zip(&before).filter(|(_, state)| is_open(state)) {
+        let Some(spec) = sweep.trial(number) else { continue };
+        reasons.push((number, is_missing(number, spec)?));
+    }
+    let mut log = dir.lock()?;
+    let states = states(dir, &sweep, log.decisions(), &[]);
+    for (trial, reason) in reasons {
+        let was_skipped = Inactive::of(log.decisions()).skipped.remove(&trial);
+        match (state_of(&states, trial), reason) {
+            (Some(TrialState::New | TrialState::Skipped), Some(reason))
+                if was_skipped.as_ref() != Some(&reason) =>
+            {
+                log.append(DecisionKind::Skipped { trial, reason })?;
+            }
+            (Some(TrialState::Skipped), None) => log.append(DecisionKind::Retried { trial })?,
+            _ => {}
+        }
+    }
+    for number in numbers(&states, TrialState::Failed) {
+        remove_failures(&dir.trial_dir(number))?;
+    }
+    Ok(())
+}
+
+/// Removes the summaries of failed trainings of a run, so that it counts as interrupted.
+fn remove_failures(run: &RunDir) -> Result<()> {
+    let is_failed = |dir: &RunDir| dir.summary().is_some_and(|summary| summary.status == Status::Failed);
+    for dir in run.existing_seeds()?.into_iter().chain([run.clone()]).filter(is_failed) {
+        dir.remove_summary()?;
     }
     Ok(())
 }
@@ -246,19 +323,20 @@ pub fn claim_promotion(
 pub fn is_trial_open(dir: &SweepDir, number: u64, job: &str) -> Result<bool> {
     let run = dir.trial_dir(number);
     let is_of_job = is_attempt_of(run.path(), job);
-    Ok(match trial_state(&run, number, &paused(&dir.decisions()?)) {
+    Ok(match trial_state(&run, number, &Inactive::of(&dir.decisions()?)) {
         TrialState::New | TrialState::Resumable => true,
         // A lost node can keep the lock, which the job takes over.
         TrialState::Training => is_of_job,
         TrialState::Failed => !is_of_job,
-        TrialState::Paused | TrialState::Finished => false,
+        TrialState::Paused | TrialState::Finished | TrialState::Skipped => false,
     })
 }
 
 /// Checks that the trials of a sweep can be started, as far as is known before their rows are tokenized.
 ///
 /// # Errors
-/// Those of [`check_spec`] for the first trial that cannot.
+/// Those of [`check_spec`] for the first trial that cannot. Of a sweep of tasks, those whose data are missing are left out
+/// unless no other one remains.
 pub fn check_sweep(sweep: &Sweep, cancelled: &AtomicBool) -> Result<()> {
     trial_specs(sweep, 0..sweep.len(), cancelled).map(drop)
 }
@@ -273,7 +351,19 @@ pub fn trial_specs(
     cancelled: &AtomicBool,
 ) -> Result<Vec<RunSpec>> {
     let mut specs = TrialSpecs::new(sweep);
-    numbers.into_iter().map(|number| specs.spec(number, cancelled)).collect()
+    let (mut found, mut missing) = (Vec::new(), None);
+    for number in numbers {
+        match specs.spec(number, cancelled) {
+            Err(error) if sweep.has_tasks() && is_missing_data(&error) => {
+                missing.get_or_insert(error);
+            }
+            spec => found.push(spec?),
+        }
+    }
+    match missing {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 /// The specifications of trials, completed with the columns of their files. Trials that read the same files are checked

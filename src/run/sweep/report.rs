@@ -2,16 +2,17 @@
 
 use super::asha::Rung;
 use super::best::best_so_far;
-use super::decisions::{paused, rungs};
+use super::decisions::{Inactive, rungs};
 use super::dir::{SweepDir, SweepSize};
 use super::importance::{Importance, importance};
+use super::scoreboard::Scoreboard;
+use super::trial_row::{TrialRow, trial_status};
 use crate::catalog::Metric;
 use crate::error::Result;
-use crate::run::row::{RunRow, RunStatus};
+use crate::run::row::RunRow;
 use crate::spec::{Axis, Scale, Sweep, SweptValues};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 
 /// A sweep in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,18 +29,27 @@ pub struct SweepRow {
     pub best: Option<(Metric, f64)>,
     /// When its first trial was started, in seconds since 1970; 0 before.
     pub started: f64,
+    /// Whether its trials are of different tasks, whose scores are not compared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_tasks: bool,
 }
 
 impl SweepRow {
     /// The row of a sweep whose trials are unknown.
     pub(super) fn without_trials(dir: &SweepDir, size: &SweepSize) -> SweepRow {
+        // A trial that is skipped has no run.
+        let skipped = match size.has_tasks().then(|| dir.decisions()) {
+            Some(Ok(decisions)) => Inactive::of(&decisions).skipped.len() as u64,
+            _ => 0,
+        };
         SweepRow {
             name: dir.name().to_owned(),
             experiment: size.experiment.clone(),
             trials: size.trials,
-            by_status: BTreeMap::new(),
+            by_status: (skipped > 0).then_some((TrialRow::SKIPPED, skipped)).into_iter().collect(),
             best: None,
             started: 0.0,
+            has_tasks: size.has_tasks(),
         }
     }
 
@@ -49,7 +59,8 @@ impl SweepRow {
         if status != TrialRow::WAITING {
             *self.by_status.entry(status).or_default() += 1;
         }
-        if let Some((metric, score)) = run.score().filter(|(_, score)| !score.is_nan())
+        if !self.has_tasks
+            && let Some((metric, score)) = run.score().filter(|(_, score)| !score.is_nan())
             && self.best.is_none_or(|(_, best)| metric.improves(score, best))
         {
             self.best = Some((metric, score));
@@ -61,7 +72,7 @@ impl SweepRow {
 
     /// The number of trials that are finished, failed or paused.
     pub fn ended(&self) -> u64 {
-        let ended = ["finished", "failed", TrialRow::PAUSED];
+        let ended = ["finished", "failed", TrialRow::PAUSED, TrialRow::SKIPPED];
         ended.iter().filter_map(|status| self.by_status.get(status)).sum()
     }
 
@@ -69,36 +80,6 @@ impl SweepRow {
     pub fn running(&self) -> u64 {
         self.by_status.get("running").copied().unwrap_or(0)
     }
-}
-
-/// A trial in the report of its sweep.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TrialRow {
-    /// Its number, from 0.
-    pub number: u64,
-    /// Its values, one for each axis, as a user would type them.
-    pub values: Vec<String>,
-    /// Its run directory, once it exists.
-    pub dir: Option<PathBuf>,
-    /// Its status: that of its run, `paused` if the scheduler has paused it, `waiting` before it is started.
-    pub status: &'static str,
-    /// Its best score, with repeats the mean over the seeds.
-    pub score: Option<f64>,
-    /// Optimizer steps done.
-    pub steps: u64,
-    /// Seconds of its steps.
-    pub seconds: f64,
-    /// When it ended, in seconds since 1970.
-    pub ended: Option<f64>,
-    /// Why it failed or was paused.
-    pub reason: Option<String>,
-}
-
-impl TrialRow {
-    /// The status of a trial that has no run directory.
-    pub const WAITING: &str = "waiting";
-    /// The status of a trial that the scheduler has paused.
-    pub const PAUSED: &str = "paused";
 }
 
 /// A sweep with all its trials.
@@ -122,6 +103,8 @@ pub struct SweepReport {
     pub best_over_time: Vec<(f64, f64)>,
     /// The best score so far over the optimizer steps of all trials that have ended.
     pub best_over_steps: Vec<(f64, f64)>,
+    /// The scores of each task, for a sweep of tasks.
+    pub scoreboard: Option<Scoreboard>,
 }
 
 impl SweepReport {
@@ -131,21 +114,11 @@ impl SweepReport {
     /// When its files cannot be read.
     pub fn read(dir: SweepDir, rows: &[RunRow]) -> Result<SweepReport> {
         let (sweep, decisions) = (dir.sweep()?, dir.decisions()?);
-        let paused = paused(&decisions);
+        let inactive = Inactive::of(&decisions);
         let runs: BTreeMap<u64, &RunRow> = trials_of(&dir, rows).collect();
         let trial = |(number, values): (u64, &Vec<String>)| match runs.get(&number) {
-            Some(row) => trial_row(number, values.clone(), row, paused.contains(&number)),
-            None => TrialRow {
-                number,
-                values: values.clone(),
-                dir: None,
-                status: TrialRow::WAITING,
-                score: None,
-                steps: 0,
-                seconds: 0.0,
-                ended: None,
-                reason: None,
-            },
+            Some(row) => TrialRow::of(number, values.clone(), row, inactive.paused.contains(&number)),
+            None => TrialRow::without_run(number, values.clone(), inactive.skipped.get(&number)),
         };
         let trials: Vec<TrialRow> = (0..).zip(&sweep.trials).map(trial).collect();
         let metric =
@@ -164,7 +137,9 @@ impl SweepReport {
             .collect();
         let starts = runs.values().map(|row| row.started).filter(|time| *time > 0.0);
         let started = starts.reduce(f64::min).unwrap_or(0.0);
-        let (best_over_time, best_over_steps) = best_curves(metric, &trials, started);
+        let (best_over_time, best_over_steps) =
+            if sweep.has_tasks() { Default::default() } else { best_curves(metric, &trials, started) };
+        let scoreboard = sweep.has_tasks().then(|| Scoreboard::read(&sweep, &trials));
         Ok(SweepReport {
             dir,
             sweep,
@@ -175,11 +150,15 @@ impl SweepReport {
             importance,
             best_over_time,
             best_over_steps,
+            scoreboard,
         })
     }
 
-    /// The trial with the best score.
+    /// The trial with the best score; `None` if the scores are of different tasks.
     pub fn best(&self) -> Option<&TrialRow> {
+        if self.sweep.has_tasks() {
+            return None;
+        }
         let scored = self
             .trials
             .iter()
@@ -239,6 +218,7 @@ impl SweepReport {
             by_status,
             best: self.best().and_then(|trial| Some((self.metric, trial.score?))),
             started: self.started,
+            has_tasks: self.sweep.has_tasks(),
         }
     }
 }
@@ -250,34 +230,6 @@ fn trials_of<'a>(dir: &SweepDir, rows: &'a [RunRow]) -> impl Iterator<Item = (u6
         let trial = row.trial.as_ref().filter(|trial| trial.sweep == name)?;
         Some((trial.trial, row))
     })
-}
-
-fn trial_status(row: &RunRow, is_paused: bool) -> &'static str {
-    match row.status {
-        RunStatus::Stopped if is_paused => TrialRow::PAUSED,
-        // Its directory was created before it is trained.
-        RunStatus::NotStarted => TrialRow::WAITING,
-        status => status.name(),
-    }
-}
-
-fn trial_row(number: u64, values: Vec<String>, row: &RunRow, is_paused: bool) -> TrialRow {
-    TrialRow {
-        number,
-        values,
-        dir: Some(row.dir.clone()),
-        status: trial_status(row, is_paused),
-        score: row.score().map(|(_, score)| score),
-        steps: row.steps,
-        seconds: row.train_seconds,
-        ended: row.ended,
-        reason: row
-            .problem
-            .clone()
-            .or_else(|| row.error.clone())
-            .or_else(|| row.pause_reason.clone())
-            .or_else(|| row.reason.clone()),
-    }
 }
 
 fn has_numbers(values: &SweptValues) -> bool {
@@ -304,6 +256,9 @@ fn number_of(values: &SweptValues) -> impl Fn(&str) -> f64 {
 /// Scores of trials that were trained equally long: those of the first rung with a scheduler, else the best ones.
 fn comparable_scores(sweep: &Sweep, trials: &[TrialRow], first_rung: Option<&Rung>) -> Vec<Option<f64>> {
     let mut scores: Vec<Option<f64>> = trials.iter().map(|trial| trial.score).collect();
+    if sweep.has_tasks() {
+        scores = vec![None; trials.len()];
+    }
     if sweep.scheduler.is_some() {
         scores = vec![None; trials.len()];
         for (trial, value) in first_rung.iter().flat_map(|rung| &rung.results) {

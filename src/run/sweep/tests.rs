@@ -1,6 +1,6 @@
 //! Sweeps whose trials are trained: the demo model on a few rows.
 
-use super::decisions::{Decision, DecisionKind, first_deviation, paused};
+use super::decisions::{Decision, DecisionKind, Inactive, first_deviation};
 use super::job::trial_state;
 use super::*;
 use crate::catalog::Metric;
@@ -175,8 +175,8 @@ fn damaged_ends_and_lost_summaries_are_repaired() {
     let first = dir.trial_dir(0);
     assert_eq!(first.summary().unwrap().status, Status::Stopped);
     let state = |dir: &SweepDir| {
-        let paused = paused(&dir.decisions().unwrap());
-        trial_state(&dir.trial_dir(0), 0, &paused)
+        let inactive = Inactive::of(&dir.decisions().unwrap());
+        trial_state(&dir.trial_dir(0), 0, &inactive)
     };
     assert_eq!(state(&dir), TrialState::Paused);
     std::fs::remove_file(first.summary_file()).unwrap();
@@ -277,4 +277,77 @@ fn a_trial_that_fails_does_not_end_the_sweep() {
     assert_eq!((report.count("failed"), report.count("finished")), (1, 1));
     assert_eq!(report.trials[0].reason.as_deref(), Some("the loss is NaN"));
     assert_eq!(report.best().unwrap().number, 1);
+}
+
+/// A sweep of tasks with files in `folder`.
+fn sweep_of_tasks(names: &[&str], folder: &Path) -> Sweep {
+    let base = RunSpec {
+        max_steps: Some(2),
+        per_device_train_batch_size: 4,
+        threads: Some(1),
+        data_dir: Some(folder.to_path_buf()),
+        ..built_in("glue-demo")
+    };
+    let tasks: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
+    Sweep::of_tasks(base, &tasks, None, &["max_steps", "per_device_train_batch_size"]).unwrap()
+}
+
+/// Writes a task of pairs of sentences with labels `a` and `b`.
+fn write_task(folder: &Path, labels: [&str; 2]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let row = |row: usize| format!("{row}\ta b {row}\tc {row}\t{}\n", labels[row % 2]);
+    let rows: String = (0..8).map(row).collect();
+    for name in ["train.tsv", "dev.tsv"] {
+        std::fs::write(folder.join(name), format!("index\tsentence1\tsentence2\tlabel\n{rows}")).unwrap();
+    }
+}
+
+#[test]
+fn tasks_without_data_are_skipped_until_they_have_some() {
+    let (home, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let rte = data.path().join("RTE");
+    write_task(&data.path().join("WNLI"), ["0", "1"]);
+    let sweep = sweep_of_tasks(&["rte", "wnli"], data.path());
+    let dir = SweepDir::create(home.path(), &sweep).unwrap();
+    assert!(check_sweep(&sweep, &AtomicBool::new(false)).is_ok(), "one task has data");
+    assert_eq!(work(&dir, 9), [1]);
+    let report = || SweepReport::read(dir.clone(), &list(home.path()).unwrap()).unwrap();
+    let first = report().trials.remove(0);
+    assert_eq!((first.status, report().count("finished")), (TrialRow::SKIPPED, 1));
+    assert!(first.reason.unwrap().contains("no train split of task rte"));
+    assert!(remaining_trials(&dir).unwrap().is_empty());
+    create_trials(&dir, &AtomicBool::new(false)).unwrap();
+    assert!(!dir.trial_dir(0).path().exists(), "a skipped trial has no directory");
+    assert_eq!(report().best(), None, "scores of different tasks are not compared");
+    let board = report().scoreboard.unwrap();
+    assert_eq!((board.average.unwrap().tasks, board.tasks[1].scores.len()), (1, 1));
+
+    write_task(&rte, ["entailment", "not_entailment"]);
+    retry_trials(&dir, &mut |_, _| Ok(Some("still missing".to_owned()))).unwrap();
+    assert_eq!(report().trials[0].reason.as_deref(), Some("still missing"));
+    retry_trials(&dir, &mut |number, spec| {
+        assert_eq!((number, spec.task.name()), (0, "rte"));
+        Ok(None)
+    })
+    .unwrap();
+    assert_eq!(remaining_trials(&dir).unwrap(), [0]);
+    assert_eq!(work(&dir, 9), [0]);
+    assert_eq!(report().scoreboard.unwrap().average.unwrap().tasks, 2);
+    assert_eq!(SweepList::default().rows(home.path(), &list(home.path()).unwrap()).unwrap()[0].best, None);
+}
+
+#[test]
+fn failed_tasks_are_trained_again_on_request() {
+    let (home, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = data.path().join("RTE");
+    write_task(&folder, ["entailment", "perhaps"]);
+    let dir = SweepDir::create(home.path(), &sweep_of_tasks(&["rte"], data.path())).unwrap();
+    let next = || next_trial(&dir, &[], None, &AtomicBool::new(false)).unwrap();
+    let NextTrial::Train { dir: run, .. } = next() else { panic!("the trial is new") };
+    assert!(train(&run, home.path(), &mut |_| {}, None).is_err());
+    assert_eq!(next(), NextTrial::Done, "a trial that has failed is not trained again by itself");
+    write_task(&folder, ["entailment", "not_entailment"]);
+    retry_trials(&dir, &mut |_, _| panic!("it has a directory")).unwrap();
+    assert_eq!(work(&dir, 9), [0]);
+    assert_eq!(dir.trial_dir(0).summary().unwrap().status, Status::Finished);
 }

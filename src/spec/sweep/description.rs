@@ -4,7 +4,7 @@ use super::draw;
 use super::problem::SweepProblem;
 use super::scheduler::AshaSettings;
 use super::settings::{Search, SweepSettings};
-use super::swept::Axis;
+use super::swept::{Axis, is_repeated};
 use crate::spec::keys::keys;
 use crate::spec::rules::violated_rules;
 use crate::spec::run_spec::RunSpec;
@@ -12,7 +12,9 @@ use crate::text::plural;
 use std::collections::HashSet;
 
 /// Keys whose values decide what a score is: trials with different values cannot be compared.
-const INCOMPARABLE: [&str; 2] = ["metric_for_best_model", "task"];
+const INCOMPARABLE: [&str; 2] = ["metric_for_best_model", TASK];
+/// With [`Search::Zip`], a sweep may be one of tasks, whose trials are not compared.
+pub(super) const TASK: &str = "task";
 
 /// A sweep: a specification in which some keys have several values, and how the trials choose among them.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,10 +44,7 @@ impl Sweep {
     ) -> Result<Sweep, Vec<SweepProblem>> {
         let one = |problem: SweepProblem| vec![problem];
         axes.sort_by_key(|axis| keys().iter().position(|key| *key == *axis.key));
-        if let Some(axis) = axes.iter().find(|axis| INCOMPARABLE.contains(&axis.key.name)) {
-            let why = "trials with different values have scores that cannot be compared; write an experiment for each";
-            return Err(one(SweepProblem::at(axis.key.name, why)));
-        }
+        check_axes(&axes, settings).map_err(one)?;
         for Axis { key, values } in &axes {
             key.set(&mut base, &values.first()).map_err(|why| one(SweepProblem::at(key.name, why)))?;
         }
@@ -64,6 +63,11 @@ impl Sweep {
             key.set(&mut spec, text).ok()?;
         }
         Some(spec)
+    }
+
+    /// Whether the trials are of different tasks, so that their scores are not compared.
+    pub fn has_tasks(&self) -> bool {
+        self.axes.iter().any(|axis| axis.key.name == TASK)
     }
 
     /// The number of trials.
@@ -113,17 +117,25 @@ impl Sweep {
         Sweep::new(self.base.clone(), self.axes.clone(), &settings)
     }
 
-    /// `12 trials of learning_rate and weight_decay, drawn at random, scheduled by asha`.
+    /// `12 trials of learning_rate and weight_decay, drawn at random, scheduled by asha`; `9 tasks with demo` for a sweep of
+    /// tasks.
     pub fn describe(&self) -> String {
+        if self.has_tasks() {
+            return format!("{} with {}", plural(self.len(), "task"), self.base.model);
+        }
         let names: Vec<&str> = self.axes.iter().map(|axis| axis.key.name).collect();
         let names = match names.as_slice() {
             [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
             names => names.join(", "),
         };
         let trials = plural(self.len(), "trial");
-        let random = if self.search == Search::Random { ", drawn at random" } else { "" };
+        let search = match self.search {
+            Search::Grid => "",
+            Search::Random => ", drawn at random",
+            Search::Zip => ", in step",
+        };
         let asha = if self.scheduler.is_some() { ", scheduled by asha" } else { "" };
-        format!("{trials} of {names}{random}{asha}")
+        format!("{trials} of {names}{search}{asha}")
     }
 
     /// `learning_rate=2e-5 weight_decay=0.01`: the values of a trial; empty after the last one.
@@ -153,4 +165,24 @@ impl Sweep {
         }
         problems
     }
+}
+
+/// Checks that the trials can be compared, or are of a sweep of tasks, and that no value is in a list twice where that would
+/// give the same trial twice.
+fn check_axes(axes: &[Axis], settings: &SweepSettings) -> Result<(), SweepProblem> {
+    let is_zip = settings.search() == Search::Zip;
+    for Axis { key, values } in axes {
+        if INCOMPARABLE.contains(&key.name) && !(key.name == TASK && is_zip) {
+            let why = "trials with different values have scores that cannot be compared; write an experiment for each";
+            return Err(SweepProblem::at(key.name, why));
+        }
+        if key.name == TASK && settings.is_scheduled {
+            let why = "asha compares the scores of trials, and those of different tasks cannot be compared; remove it";
+            return Err(SweepProblem::at("scheduler", why));
+        }
+        if let Some(text) = values.repeated(key).filter(|_| !is_zip) {
+            return Err(SweepProblem::at(key.name, is_repeated(text)));
+        }
+    }
+    Ok(())
 }

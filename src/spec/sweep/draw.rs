@@ -24,6 +24,7 @@ pub(super) fn trials(
     match settings.search() {
         Search::Grid => grid(axes, settings.trials),
         Search::Random => random(axes, settings.trials, seed),
+        Search::Zip => zip(axes, settings.trials),
     }
 }
 
@@ -46,17 +47,54 @@ fn too_many(count: &str) -> SweepProblem {
     SweepProblem { key: None, message: format!("the sweep has {count}, and at most {most} are allowed") }
 }
 
-/// Every combination, or the first `wanted`; the last key changes fastest.
-fn grid(axes: &[Axis], wanted: Option<u64>) -> Result<Vec<Vec<String>>, SweepProblem> {
+/// The list of each key, which `search` needs.
+fn lists(axes: &[Axis], search: Search) -> Result<Vec<&Vec<String>>, SweepProblem> {
     let mut lists = Vec::new();
     for Axis { key, values } in axes {
         let SweptValues::List(values) = values else {
-            let problem = "a grid needs a list of values; write one, or set search = \"random\" and trials to draw from \
-                           the range";
+            let problem = format!(
+                "a {search} needs a list of values; write one, or set search = \"random\" and trials to draw from the range"
+            );
             return Err(SweepProblem::at(key.name, problem));
         };
         lists.push(values);
     }
+    Ok(lists)
+}
+
+/// The values at each place of the lists, or at the first `wanted` places.
+fn zip(axes: &[Axis], wanted: Option<u64>) -> Result<Vec<Vec<String>>, SweepProblem> {
+    let lists = lists(axes, Search::Zip)?;
+    let length = lists.first().map_or(0, |list| list.len());
+    if let Some((axis, list)) = axes.iter().zip(&lists).find(|(_, list)| list.len() != length) {
+        let (values, first) = (plural(list.len(), "value"), axes.first().map_or("", |axis| axis.key.name));
+        return Err(SweepProblem::at(
+            axis.key.name,
+            format!(
+                "has {values}, and `{first}` has {length}; with search = \"zip\", all lists have the same length"
+            ),
+        ));
+    }
+    let count = match wanted {
+        Some(wanted) if wanted > length as u64 => {
+            let values = plural(length, "value");
+            return Err(SweepProblem::at(
+                "trials",
+                format!("expected at most {length}, found {wanted}: the lists have {values}"),
+            ));
+        }
+        wanted => wanted.unwrap_or(length as u64),
+    };
+    if count > MAX_TRIALS {
+        return Err(too_many(&plural(count, "trial")));
+    }
+    let trial = |place: usize| lists.iter().filter_map(|list| list.get(place).cloned()).collect();
+    Ok((0..count as usize).map(trial).collect())
+}
+
+/// Every combination, or the first `wanted`; the last key changes fastest.
+fn grid(axes: &[Axis], wanted: Option<u64>) -> Result<Vec<Vec<String>>, SweepProblem> {
+    let lists = lists(axes, Search::Grid)?;
     let all = combinations(axes).unwrap_or(u64::MAX);
     let count = match wanted {
         Some(wanted) if wanted > all => {

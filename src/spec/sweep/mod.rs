@@ -8,6 +8,9 @@
 //! trials = 12
 //! scheduler = "asha"
 //! ```
+//!
+//! With `search = "zip"` the task may be swept too, each with its own settings: such a sweep is a benchmark, whose trials
+//! are not compared.
 
 mod description;
 mod draw;
@@ -15,6 +18,7 @@ mod problem;
 mod scheduler;
 mod settings;
 mod swept;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +26,6 @@ pub use description::Sweep;
 pub use draw::MAX_TRIALS;
 pub use problem::SweepProblem;
 pub use scheduler::AshaSettings;
+pub(in crate::spec) use settings::{SEARCH, sweep_key_named, sweep_key_names};
 pub use settings::{Search, SweepSettings, is_sweep_key, sweep_keys};
-pub(in crate::spec) use settings::{sweep_key_named, sweep_key_names};
 pub use swept::{Axis, Scale, SweptValues, ValueRange};

@@ -7,6 +7,9 @@ use crate::spec::key::{Field, Key};
 use crate::spec::kind::ValueKind;
 use std::fmt;
 
+/// The key that says how values are chosen.
+pub(in crate::spec) const SEARCH: &str = "search";
+
 /// How the values of the trials are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Search {
@@ -15,17 +18,20 @@ pub enum Search {
     Grid,
     /// Each trial draws a value of each key. No combination is drawn twice.
     Random,
+    /// The n-th trial has the n-th value of each list, as `zip` in Python. A value may be in a list several times.
+    Zip,
 }
 
 impl Search {
-    const ALL: [Search; 2] = [Search::Grid, Search::Random];
-    const NAMES: [&str; 2] = [Search::Grid.name(), Search::Random.name()];
+    const ALL: [Search; 3] = [Search::Grid, Search::Random, Search::Zip];
+    const NAMES: [&str; 3] = [Search::Grid.name(), Search::Random.name(), Search::Zip.name()];
 
     /// The name in files.
     pub const fn name(self) -> &'static str {
         match self {
             Search::Grid => "grid",
             Search::Random => "random",
+            Search::Zip => "zip",
         }
     }
 }
@@ -65,12 +71,12 @@ static KEYS: [Key; 5] = [
         setting!("search"),
         ValueKind::Choice(&Search::NAMES),
         "grid",
-        "Of keys with several values: grid trains every combination, random draws trials.",
+        "Of keys with several values: grid trains every combination, random draws trials, zip takes the lists in step.",
     ),
     sweep_key(
         setting!("trials"),
         ValueKind::Integer { min: 1, max: i64::MAX },
-        "all of a grid",
+        "all of the lists",
         "Number of trials of a sweep.",
     ),
     sweep_key(
@@ -114,6 +120,11 @@ pub fn is_sweep_key(name: &str) -> bool {
 }
 
 impl SweepSettings {
+    /// The settings with a way to choose values.
+    pub(super) fn of_search(search: Search) -> SweepSettings {
+        SweepSettings { search: Some(search), ..SweepSettings::default() }
+    }
+
     /// Sets one of [`sweep_keys`]; empty text removes it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The values of a swept key: a list, or a range.
 
+use super::settings::Search;
 use crate::config::{describe_value, expected_one_of, unknown_name};
 use crate::spec::key::Key;
 use crate::spec::kind::ValueKind;
@@ -75,17 +76,21 @@ impl fmt::Display for Scale {
 type Problem = (usize, String);
 
 impl SweptValues {
-    /// The values that a TOML value of `key` stands for; `None` if it is a single value.
+    /// The values that a TOML value of `key` stands for; `None` if it is a single value. Only with [`Search::Zip`], a
+    /// value may be in a list several times.
     ///
     /// # Errors
     /// A sentence without the name of the key for each value at fault, with its byte offset.
     pub(in crate::spec) fn from_toml(
         key: &Key,
         value: &Spanned<DeValue>,
+        search: Search,
     ) -> Option<Result<SweptValues, Vec<Problem>>> {
         let offset = value.span().start;
         match value.get_ref() {
-            DeValue::Array(list) if is_list_of_values(key, list) => Some(list_values(key, list, offset)),
+            DeValue::Array(list) if is_list_of_values(key, list) => {
+                Some(list_values(key, list, offset, search))
+            }
             DeValue::Table(table) if key.kind != ValueKind::LabelMap => {
                 Some(range(key, table, offset).map(SweptValues::Range).map_err(|problem| vec![problem]))
             }
@@ -93,7 +98,8 @@ impl SweptValues {
         }
     }
 
-    /// The values that `text` stands for, as typed into a form or after `--set KEY=`; `None` if it is a single value.
+    /// The values that `text` stands for, as typed into a form or after `--set KEY=`; `None` if it is a single value. That
+    /// a value is in a list several times is an error of the sweep, whose `search` may allow it.
     ///
     /// # Errors
     /// A sentence without the name of the key.
@@ -104,7 +110,7 @@ impl SweptValues {
         }
         let document = format!("value = {text}");
         let values = match DeTable::parse(&document) {
-            Ok(table) => SweptValues::from_toml(key, table.get_ref().iter().next()?.1)?,
+            Ok(table) => SweptValues::from_toml(key, table.get_ref().iter().next()?.1, Search::Zip)?,
             Err(_) => words(key, text)?,
         };
         let sentence =
@@ -129,6 +135,13 @@ impl SweptValues {
             Some(Ok(values)) => values.first(),
             _ => text.to_owned(),
         }
+    }
+
+    /// The first value of a list that an earlier one equals, in any notation.
+    pub(super) fn repeated(&self, key: &Key) -> Option<&str> {
+        let SweptValues::List(values) = self else { return None };
+        let mut seen = HashSet::new();
+        values.iter().map(String::as_str).find(|text| !seen.insert(normal_form(key, text)))
     }
 
     /// The first value: that of the specification that stands for the sweep.
@@ -161,8 +174,13 @@ fn is_list_of_values(key: &Key, list: &DeArray) -> bool {
     !key.kind.accepts_list() || list.iter().any(|item| item.get_ref().is_array())
 }
 
-fn list_values(key: &Key, list: &DeArray, offset: usize) -> Result<SweptValues, Vec<Problem>> {
-    values_of(key, list.iter().map(|item| (item.span().start, value_text(key, item))), offset)
+fn list_values(
+    key: &Key,
+    list: &DeArray,
+    offset: usize,
+    search: Search,
+) -> Result<SweptValues, Vec<Problem>> {
+    values_of(key, list.iter().map(|item| (item.span().start, value_text(key, item))), offset, search)
 }
 
 /// A list of these values and their byte offsets, each of which has to be a valid one.
@@ -170,12 +188,13 @@ fn values_of(
     key: &Key,
     items: impl Iterator<Item = (usize, Result<String, String>)>,
     offset: usize,
+    search: Search,
 ) -> Result<SweptValues, Vec<Problem>> {
     let (mut values, mut normal_forms, mut problems) = (Vec::new(), HashSet::new(), Vec::new());
     for (at, text) in items {
         match text.and_then(|text| Ok((normal_form(key, &text)?, text))) {
-            Ok((form, text)) if normal_forms.contains(&form) => {
-                problems.push((at, format!("{text} is in the list twice")));
+            Ok((form, text)) if search != Search::Zip && normal_forms.contains(&form) => {
+                problems.push((at, is_repeated(&text)));
             }
             Ok((form, text)) => {
                 normal_forms.insert(form);
@@ -188,6 +207,11 @@ fn values_of(
         problems.push((offset, "the list of values is empty".into()));
     }
     if problems.is_empty() { Ok(SweptValues::List(values)) } else { Err(problems) }
+}
+
+/// Why a value that is in a list several times cannot be used, unless `search` is [`Search::Zip`].
+pub(super) fn is_repeated(text: &str) -> String {
+    format!("{text} is in the list twice")
 }
 
 /// The value that a text stands for, in one notation.
@@ -205,7 +229,7 @@ fn words(key: &Key, text: &str) -> Option<Result<SweptValues, Vec<Problem>>> {
     }
     let list = text.strip_prefix('[')?.strip_suffix(']')?;
     let word = |word: &str| (0, Ok(word.trim().trim_matches(['"', '\'']).to_owned()));
-    Some(values_of(key, list.split(',').map(word), 0))
+    Some(values_of(key, list.split(',').map(word), 0, Search::Zip))
 }
 
 const RANGE_KEYS: [&str; 3] = ["min", "max", "scale"];

@@ -1,6 +1,9 @@
 use super::*;
+use crate::catalog::ModelSize;
 use crate::spec::experiments::Experiments;
-use crate::spec::{ResolvedExperiment, SaveTarget, key_named, sweep_from_toml, sweep_json, sweep_to_toml};
+use crate::spec::{
+    ResolvedExperiment, RunSpec, SaveTarget, built_in, key_named, sweep_from_toml, sweep_json, sweep_to_toml,
+};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -158,7 +161,7 @@ fn settings_of_a_sweep_are_checked() {
             "seed = [1, 2]\nscheduler = \"linear\"",
             "3:13: `scheduler`: expected asha, found `linear`; the learning-rate schedule is",
         ),
-        ("seed = [1, 2]\nsearch = \"tpe\"", "3:10: `search`: expected one of grid, random, found `tpe`"),
+        ("seed = [1, 2]\nsearch = \"tpe\"", "3:10: `search`: expected one of grid, random, zip, found `tpe`"),
         ("seed = [1, 2]\ntrials = 0", "3:10: `trials`: expected a whole number of at least 1"),
         ("seed = [1, 2]\ntrials = \"2\"", "3:10: `trials`: write a number without quotes: trials = 2"),
         (
@@ -214,9 +217,11 @@ fn overrides_sweep_keys_and_end_sweeps() {
     assert_eq!((other.len(), other.scheduler.unwrap().grace_period), (3, 2));
     let words = sweep_with(file, &[("lr_scheduler_type", "[linear,cosine]")]);
     assert_eq!(words.len(), 4, "a shell removes quotes");
-    let lr_scheduler_type = key_named("lr_scheduler_type").unwrap();
-    let twice = SweptValues::from_text(lr_scheduler_type, "[linear,cosine,linear]").unwrap();
-    assert_eq!(twice.unwrap_err(), "linear is in the list twice");
+    let twice = open(&format!("[experiment.x]\n{file}"))
+        .resolve_any("x", &[("lr_scheduler_type".to_owned(), "[linear,cosine,linear]".to_owned())])
+        .unwrap_err()
+        .to_string();
+    assert!(twice.ends_with("`lr_scheduler_type`: linear is in the list twice"), "{twice}");
     let hexadecimal =
         sweep("learning_rate = { min = 1e-5, max = 1e-4 }\nsearch = \"random\"\ntrials = 0x1_0\n");
     assert_eq!(hexadecimal.len(), 16);
@@ -320,4 +325,56 @@ proptest! {
         let long = sweep(&format!("{text}trials = {}\n", few + more));
         prop_assert_eq!(&long.trials[..few as usize], &short.trials[..]);
     }
+}
+
+#[test]
+fn zip_takes_the_lists_in_step() {
+    let text =
+        "learning_rate = [1e-5, 2e-5, 1e-5]\nper_device_train_batch_size = [8, 16, 8]\nsearch = \"zip\"\n";
+    let zipped = sweep(text);
+    assert_eq!(zipped.trials, [["8", "1e-5"], ["16", "2e-5"], ["8", "1e-5"]]);
+    assert_eq!(zipped.describe(), "3 trials of per_device_train_batch_size and learning_rate, in step");
+    assert_eq!(sweep_from_toml(&sweep_to_toml(&zipped), Path::new("sweep.toml")).unwrap(), zipped);
+    assert_eq!(sweep(&format!("{text}trials = 2\n")).len(), 2);
+    let found = errors(&format!("{text}trials = 4\n"));
+    assert!(found[0].contains("`trials`: expected at most 3, found 4"), "{found:?}");
+    let found = errors("learning_rate = [1e-5, 2e-5]\nseed = [1, 2, 3]\nsearch = \"zip\"\n");
+    assert!(
+        found[0].contains("`seed`: has 3 values, and `learning_rate` has 2; with search = \"zip\""),
+        "{found:?}"
+    );
+    let found = errors("learning_rate = { min = 1e-5, max = 1e-4 }\nsearch = \"zip\"\n");
+    assert!(found[0].contains("a zip needs a list of values"), "{found:?}");
+}
+
+#[test]
+fn tasks_are_swept_only_in_step_and_without_a_scheduler() {
+    let tasks = sweep("task = [\"rte\", \"stsb\"]\nlearning_rate = [1e-4, 1e-4]\nsearch = \"zip\"\n");
+    assert!(tasks.has_tasks());
+    assert_eq!(tasks.describe(), "2 tasks with demo");
+    assert_eq!(tasks.trial(1).unwrap().task.name(), "stsb");
+    let found = errors("task = [\"rte\", \"stsb\"]\n");
+    assert!(found[0].contains("scores that cannot be compared"), "{found:?}");
+    let found = errors("task = [\"rte\", \"stsb\"]\nsearch = \"zip\"\nscheduler = \"asha\"\n");
+    assert!(found[0].contains("`scheduler`: asha compares the scores"), "{found:?}");
+}
+
+#[test]
+fn a_sweep_of_tasks_has_the_recommended_settings_of_each() {
+    let tasks = ["cola", "wnli", "qqp"].map(|name| name.parse().unwrap());
+    let base = RunSpec { seed: 7, max_steps: Some(9), weight_decay: 0.5, ..built_in("glue-demo") };
+    let found = Sweep::of_tasks(base, &tasks, None, &["max_steps", "weight_decay"]).unwrap();
+    let setting = |trial: u64| {
+        let spec = found.trial(trial).unwrap();
+        (spec.num_train_epochs, spec.per_device_train_batch_size, spec.early_stopping_patience)
+    };
+    assert_eq!([setting(0), setting(1), setting(2)], [(3.0, 32, None), (10.0, 16, Some(8)), (3.0, 32, None)]);
+    let last = found.trial(2).unwrap();
+    assert_eq!((last.learning_rate, last.seed, last.max_steps, last.weight_decay), (5e-4, 7, Some(9), 0.5));
+    assert_eq!(sweep_from_toml(&sweep_to_toml(&found), Path::new("sweep.toml")).unwrap(), found);
+    let one = Sweep::of_tasks(built_in("glue-demo"), &tasks[..1], None, &[]).unwrap();
+    assert_eq!((one.len(), one.has_tasks(), one.base.learning_rate), (1, true, 5e-4));
+    let large = Sweep::of_tasks(built_in("glue-demo"), &tasks[..1], Some(ModelSize::Large), &[]).unwrap();
+    assert_eq!(large.base.learning_rate, 2e-5, "the name does not decide where the size is known");
+    assert_eq!(sweep_from_toml(&sweep_to_toml(&one), Path::new("sweep.toml")).unwrap(), one);
 }

@@ -24,6 +24,8 @@ pub enum Condition {
     OnSweepLine,
     /// A sweep is shown on the Sweep screen.
     HasSweep,
+    /// The sweep has trials of one task, which are compared in charts.
+    HasTrialCharts,
     /// The cursor is on a trial that has a run.
     OnStartedTrial,
     /// The sweep has a trial with a score.
@@ -134,7 +136,9 @@ impl Condition {
             | Condition::HasOneChart
             | Condition::IsFullChart
             | Condition::HasPanes => Some(Condition::HasRun),
-            Condition::OnStartedTrial | Condition::HasWinner => Some(Condition::HasSweep),
+            Condition::OnStartedTrial | Condition::HasWinner | Condition::HasTrialCharts => {
+                Some(Condition::HasSweep)
+            }
             Condition::HasMarkedSeeds | Condition::IsUndecided => Some(Condition::HasMarks),
             Condition::HasMatrix
             | Condition::HasThresholds
@@ -186,6 +190,7 @@ impl Condition {
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
             Condition::OnSweep | Condition::OnSweepLine => Cursor("a sweep"),
             Condition::HasSweep => Sentence("No sweep is open."),
+            Condition::HasTrialCharts => Sentence("The trials of this sweep are of different tasks."),
             Condition::OnStartedTrial => Cursor("a trial that was started"),
             Condition::HasWinner => Sentence("No trial has a score yet."),
             Condition::HasSuggestion => Sentence("No diagnosis of the run suggests other settings."),

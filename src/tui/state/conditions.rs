@@ -33,6 +33,9 @@ impl App {
             Condition::OnSweepLine => matches!(self.runs.line(), Some(ListLine::Sweep(_))),
             Condition::OnSweep => self.runs.sweep_source().is_some(),
             Condition::HasSweep => self.sweep.loaded().is_some(),
+            Condition::HasTrialCharts => {
+                self.sweep.loaded().is_some_and(|loaded| loaded.report.scoreboard.is_none())
+            }
             Condition::OnStartedTrial => self.sweep.trial().is_some_and(|trial| trial.dir.is_some()),
             Condition::HasWinner => self.sweep.loaded().is_some_and(|loaded| loaded.report.best().is_some()),
             Condition::HasSuggestion => self.suggestion().is_some(),

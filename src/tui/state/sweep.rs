@@ -281,7 +281,11 @@ impl SweepState {
     pub(in crate::tui) fn arrange(&mut self, number: Option<u64>) {
         let (order, group, selected) = (self.order, self.group, self.selected);
         let SweepContent::Loaded(loaded) = &mut self.content else { return };
-        loaded.arrange(order, group);
+        if loaded.report.scoreboard.is_some() {
+            loaded.arrange(TrialOrder { column: TrialColumn::Number, is_reversed: false }, None);
+        } else {
+            loaded.arrange(order, group);
+        }
         let is_wanted = |line: &TrialLine| match line {
             TrialLine::Trial(index) => {
                 number.is_some() && loaded.report.trials.get(*index).map(|trial| trial.number) == number
@@ -327,7 +331,7 @@ impl SweepState {
 
     /// Whether trials of the sweep that is shown may still change.
     pub fn is_changing(&self) -> bool {
-        let is_open = |trial: &TrialRow| !matches!(trial.status, "finished" | "failed");
+        let is_open = |trial: &TrialRow| !matches!(trial.status, "finished" | "failed" | TrialRow::SKIPPED);
         self.loaded().is_some_and(|loaded| loaded.report.trials.iter().any(is_open))
     }
 }

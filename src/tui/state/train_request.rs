@@ -21,4 +21,11 @@ pub enum TrainRequest {
     ResumeSweep(String),
     /// The run in that directory, from its latest checkpoint.
     Resume(PathBuf),
+    /// All tasks of GLUE, or those that are left of the GLUE run with the same settings.
+    Glue {
+        /// The model.
+        model: String,
+        /// The folder with the folders of the tasks; `None` for the hub, or that of `[defaults]`.
+        data_dir: Option<PathBuf>,
+    },
 }

@@ -3,7 +3,7 @@
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::path_choice;
-use crate::catalog::TASKS;
+use crate::catalog::trainable_tasks;
 use crate::files::collapse_home;
 use crate::spec::{Key, SaveTarget, ValueKind};
 use crate::tui::action::{FormAction, ListAction};
@@ -181,7 +181,7 @@ fn edit(app: &mut App, line: FormLine) -> Vec<Effect> {
         (ValueKind::Task, _) => {
             let item =
                 |task: &crate::catalog::Task| Item { value: task.name.into(), note: task.title.into() };
-            (TASKS.iter().map(item).collect(), None)
+            (trainable_tasks().map(item).collect(), None)
         }
         (_, Some(words)) => {
             let words = words.into_iter().map(|word| Item { value: word.into(), note: String::new() });

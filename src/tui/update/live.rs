@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Starts a run, or offers to queue it while another one is being trained. Does nothing while a run is being started.
 pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
-    if matches!(request, TrainRequest::Sweep(_) | TrainRequest::ResumeSweep(_)) {
+    if matches!(request, TrainRequest::Sweep(_) | TrainRequest::ResumeSweep(_) | TrainRequest::Glue { .. }) {
         // The queue trains it; checking its trials can take seconds.
         app.notice = Some("a sweep is being started".into());
         return vec![Effect::Enqueue(request)];

@@ -8,6 +8,7 @@ mod control;
 mod data;
 mod export;
 mod form;
+mod glue;
 mod hand_over;
 mod help;
 mod infer;

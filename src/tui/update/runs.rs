@@ -2,7 +2,7 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use super::{queue, run_notes, submit, suggestion};
+use super::{glue, queue, run_notes, submit, suggestion};
 use crate::run::history::History;
 use crate::run::queue::QueueEntry;
 use crate::run::{DiskUse, Reproduction, RunRow, RunStatus};
@@ -38,6 +38,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
         RunsAction::EditNotes(part) => run_notes::ask(app, part),
         RunsAction::Prune => run_notes::ask_to_prune(app),
         RunsAction::Submit => submit::ask_to_submit(app),
+        RunsAction::TrainGlue => glue::ask(app),
         RunsAction::Cancel => submit::ask_to_cancel(app),
         RunsAction::Enqueue => return queue::enqueue(app),
         RunsAction::MoveEarlier => return queue::move_earlier(app),

@@ -44,6 +44,7 @@ fn description(request: &TrainRequest) -> String {
         TrainRequest::Resume(_) => "this run from its newest checkpoint".into(),
         TrainRequest::Sweep(sweep) => format!("a new sweep of {}", plural(sweep.len(), "trial")),
         TrainRequest::ResumeSweep(_) => "the trials that are left".into(),
+        TrainRequest::Glue { .. } => "a run for each task of GLUE".into(),
     }
 }
 

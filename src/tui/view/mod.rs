@@ -31,6 +31,7 @@ mod run_details;
 mod run_header;
 mod run_text;
 pub mod runs;
+mod scoreboard;
 mod scores;
 mod setting_lines;
 pub mod sweep;

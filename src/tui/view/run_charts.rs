@@ -91,7 +91,7 @@ fn curve<'a>(of: RunCurve, series: &'a Series, history: &'a History) -> Curve<'a
         RunCurve::Score(split, _) => {
             let (symbol, dash) = match split.role() {
                 SplitRole::Train => (Symbol::Ring, Dash::Dotted),
-                SplitRole::Test => (Symbol::Diamond, Dash::DashDotted),
+                SplitRole::Test | SplitRole::ExtraTest => (Symbol::Diamond, Dash::DashDotted),
                 SplitRole::Validation | SplitRole::ExtraValidation => (Symbol::Disc, Dash::Dashed),
             };
             (split_role(split), CurveStyle::Points(symbol), dash)

@@ -26,7 +26,7 @@ pub(super) fn split_role(split: SplitName) -> Role {
     match split.role() {
         SplitRole::Train => Role::Train,
         SplitRole::Validation | SplitRole::ExtraValidation => Role::Validation,
-        SplitRole::Test => Role::Test,
+        SplitRole::Test | SplitRole::ExtraTest => Role::Test,
     }
 }
 

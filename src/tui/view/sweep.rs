@@ -1,6 +1,7 @@
 //! The Sweep screen: a table of the trials, charts of their scores, and the importance of the keys.
 
 use super::placeholder;
+use super::scoreboard;
 use super::sweep_panes::{self, status_role};
 use crate::format;
 use crate::run::sweep::{SweepReport, TrialRow};
@@ -58,6 +59,9 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(loaded) = loaded(app, area, buffer) else { return };
     let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     draw_header(app, &loaded.report, header, buffer);
+    if let Some(board) = &loaded.report.scoreboard {
+        return scoreboard::draw(app, loaded, board, body, buffer);
+    }
     let Areas { table, chart, keys } = layout(app, loaded, body);
     draw_table(app, loaded, table, buffer);
     if let Some(area) = keys {
@@ -72,8 +76,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 
 /// Draws the table only, for a very small terminal.
 pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
-    if let Some(loaded) = loaded(app, area, buffer) {
-        draw_rows(app, loaded, area, buffer);
+    let Some(loaded) = loaded(app, area, buffer) else { return };
+    match &loaded.report.scoreboard {
+        Some(board) => scoreboard::draw_rows(app, loaded, board, area, buffer),
+        None => draw_rows(app, loaded, area, buffer),
     }
 }
 
@@ -96,6 +102,9 @@ fn loaded<'a>(app: &'a App, area: Rect, buffer: &mut Buffer) -> Option<&'a Loade
 pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let loaded = app.sweep.loaded()?;
     let [_, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    if loaded.report.scoreboard.is_some() {
+        return scoreboard::line_at(app, loaded, body, position);
+    }
     let inner = pane(app.theme, "", false).inner(layout(app, loaded, body).table);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let first = first_visible(app.sweep.selected, loaded.lines.len(), usize::from(list.height));

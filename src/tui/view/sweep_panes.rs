@@ -26,7 +26,7 @@ pub(super) fn status_role(status: &str) -> Role {
         "running" => Role::Train,
         "failed" | "unreadable" => Role::Error,
         "stopped" | "interrupted" => Role::Warning,
-        TrialRow::WAITING | TrialRow::PAUSED | "pending" | "requeued" => Role::Muted,
+        TrialRow::WAITING | TrialRow::PAUSED | TrialRow::SKIPPED | "pending" | "requeued" => Role::Muted,
         _ => Role::Text,
     }
 }

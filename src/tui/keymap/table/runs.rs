@@ -177,6 +177,14 @@ pub(super) static RUNS: &[Row] = &[
     )
     .when(Condition::CanEnqueue),
     bind(
+        "glue",
+        &[char('B')],
+        Action::Runs(RunsAction::TrainGlue),
+        "",
+        "train the model of the experiment on all tasks of GLUE; asks first",
+    )
+    .when(Condition::OnExperiment),
+    bind(
         "cancel",
         &[char('X')],
         Action::Runs(RunsAction::Cancel),

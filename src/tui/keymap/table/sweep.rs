@@ -1,4 +1,4 @@
-//! Keys of the Sweep screen.
+//! Keys of the Sweep screen, which also has the scores of a sweep of tasks.
 
 use super::row::{ENTER, ESC, Row, TAB, bind, char, key};
 use crate::tui::action::{Action, SweepAction};
@@ -23,7 +23,7 @@ pub(super) static SWEEP: &[Row] = &[
         "chart",
         "next chart: score by key, best over time, over steps; in small terminals also the importance",
     )
-    .when(Condition::HasSweep),
+    .when(Condition::HasTrialCharts),
     bind(
         "next_key",
         &[key(KeyCode::Right), char('l')],
@@ -31,7 +31,7 @@ pub(super) static SWEEP: &[Row] = &[
         "key",
         "draw the scores against the next key",
     )
-    .when(Condition::HasSweep),
+    .when(Condition::HasTrialCharts),
     bind(
         "previous_key",
         &[key(KeyCode::Left)],
@@ -39,11 +39,11 @@ pub(super) static SWEEP: &[Row] = &[
         "",
         "draw the scores against the previous key",
     )
-    .when(Condition::HasSweep),
+    .when(Condition::HasTrialCharts),
     bind("sort", &[char('s')], Action::Sweep(SweepAction::Sort), "sort", "sort by the next column")
-        .when(Condition::HasSweep),
+        .when(Condition::HasTrialCharts),
     bind("reverse", &[char('S')], Action::Sweep(SweepAction::Reverse), "", "reverse the order")
-        .when(Condition::HasSweep),
+        .when(Condition::HasTrialCharts),
     bind(
         "group",
         &[char('b')],
@@ -51,7 +51,7 @@ pub(super) static SWEEP: &[Row] = &[
         "group",
         "group by the next key, or by none",
     )
-    .when(Condition::HasSweep),
+    .when(Condition::HasTrialCharts),
     bind(
         "winner",
         &[char('n')],
