@@ -81,6 +81,9 @@ pub struct ExportArgs {
     /// How the model is written
     #[command(flatten)]
     pub model: ModelExportArgs,
+    /// For glue: write the same label for each row of the files without predictions, instead of an error
+    #[arg(long)]
+    pub stand_ins: bool,
 }
 
 /// The arguments of an export of a model.
@@ -112,9 +115,6 @@ pub struct ModelExportArgs {
     /// Verify with this many validation rows, drawn at random [default: those of the run]
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_eval_samples: Option<u32>,
-    /// For glue: write the same label for each row of the files without predictions, instead of an error
-    #[arg(long)]
-    pub stand_ins: bool,
 }
 
 /// The arguments of `bench`.
@@ -188,6 +188,8 @@ pub enum ExportFormat {
     Hf,
     /// Model folder for ONNX Runtime and Optimum
     Onnx,
+    /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run
+    Glue,
 }
 
 /// The number format of the weights of an ONNX model.
@@ -197,6 +199,4 @@ pub enum ExportPrecision {
     F32,
     /// Eight bits, a quarter of the size
     Int8,
-    /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run
-    Glue,
 }

@@ -157,11 +157,17 @@ impl SubmissionPredictor<'_> {
 
 /// A prediction as the file has it.
 fn value(prediction: &Prediction, task: &Task, file: &SubmissionFile) -> Result<String> {
+    let class_text = |label: &str| {
+        let class = task.labels.classes().iter().position(|name| name == label);
+        class.and_then(|class| file.class_text(class))
+    };
     let text = match &prediction.output {
         ModelOutput::Score { score, .. } => Some(file.number_text(*score)),
-        ModelOutput::Label { label, .. } => {
-            let class = task.labels.classes().iter().position(|name| name == label);
-            class.and_then(|class| file.class_text(class))
+        ModelOutput::Label { label, .. } => class_text(label),
+        // The leaderboard has no word for a row without a label.
+        ModelOutput::NoLabel { probabilities } => {
+            let most_probable = probabilities.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
+            most_probable.and_then(|(label, _)| class_text(label))
         }
         ModelOutput::Labels { .. } => None,
     };
