@@ -6,7 +6,7 @@ mod runs;
 
 pub use runs::AttachArgs;
 
-pub(super) use models::{BenchArgs, EvalArgs, ExportArgs, ExportFormat, PredictArgs};
+pub(super) use models::{BenchArgs, EvalArgs, ExportArgs, ExportFormat, PredictArgs, PushArgs};
 pub(super) use runs::{
     BackgroundArgs, CancelArgs, CompareArgs, ControlAction, ControlArgs, EventsArgs, ExecutorArg, PruneArgs,
     RunsArgs, SubmitArgs, TrainArgs,
@@ -129,8 +129,13 @@ pub enum CliCommand {
     /// A side is a run, several runs separated by commas, or an experiment, which means all its finished runs with the
     /// settings of the newest. Only the validation rows that all seeds of both sides predicted are compared.
     Compare(CompareArgs),
-    /// Export the best model of a run for other tools
+    /// Export the best model of a run, its metrics or its predictions for other tools
     Export(ExportArgs),
+    /// Upload the best model of a run with its model card to the Hugging Face hub
+    ///
+    /// The token is read from HF_TOKEN or from the file of `hf auth login`. The same command continues an upload that failed:
+    /// files that the hub has are not sent again.
+    Push(PushArgs),
     /// Check the experiments file and print the complete specifications
     Check(CheckArgs),
     /// Print the key bindings of the interface in the format of keys.toml

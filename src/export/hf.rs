@@ -1,10 +1,11 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
-use super::model_card::model_card;
+use super::folder::new_folder;
+use super::model_card::ModelCard;
 use crate::data::Tokenizer;
 use crate::error::{Error, Result};
 use crate::files::{DIGESTS, ModelFolder, check_digests, copy_file, write_dir_atomic};
-use crate::run::{RunDir, run_labels};
+use crate::run::RunDir;
 use std::path::Path;
 
 /// Writes the best weights of the run directory `run` to the folder `to`, which Hugging Face libraries can load.
@@ -21,15 +22,10 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
             "has no weights to export yet; continue the training with --resume",
         ));
     }
-    if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Usage(format!("{} exists and is not empty; choose another folder", to.display())));
-    }
+    new_folder(to)?;
     check_digests(&best)?;
     let spec = dir.spec()?;
-    let card = model_card(&spec, &run_labels(&dir, &spec), dir.summary().as_ref());
-    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    }
+    let card = ModelCard::of(&dir)?;
     write_dir_atomic(to, |folder| {
         for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
             let path = entry.map_err(Error::reading(&best))?.path();
@@ -40,7 +36,11 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
         // best/ of a run of an older version has the maximum length of the original model.
         let model = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
         Tokenizer::load(&model, spec.max_seq_length)?.save(folder)?;
-        let path = folder.join("README.md");
-        std::fs::write(&path, &card).map_err(Error::writing(&path))
+        let readme = ("README.md".to_string(), card.readme.clone());
+        for (name, text) in std::iter::once(&readme).chain(&card.charts) {
+            let path = folder.join(name);
+            std::fs::write(&path, text).map_err(Error::writing(&path))?;
+        }
+        Ok(())
     })
 }

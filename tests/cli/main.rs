@@ -4,6 +4,8 @@
 mod common;
 #[cfg(unix)]
 mod compare;
+#[cfg(unix)]
+mod exports;
 mod failures;
 #[cfg(unix)]
 mod live;

@@ -5,6 +5,7 @@ mod common;
 mod datasets;
 mod limits;
 mod mock;
+mod push;
 mod starting;
 
 use glue_tui::catalog::STANDARD_SPLITS;
