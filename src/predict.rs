@@ -4,6 +4,7 @@ mod evaluation;
 mod json;
 mod output;
 mod precision_difference;
+pub mod split;
 pub mod table;
 mod thresholds;
 
@@ -415,6 +416,11 @@ impl Predictor {
             }
         }
         Ok(found)
+    }
+
+    /// The labels of the rows of the run of the model.
+    fn data_labels(&self) -> Labels {
+        self.spec.as_ref().map_or_else(|| self.model_labels(), |spec| self.labels_on(spec.task()))
     }
 
     /// The labels that the model predicts.

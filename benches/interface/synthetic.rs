@@ -52,6 +52,7 @@ pub(crate) fn events(seed: u64, steps: u64, emit: &mut dyn FnMut(&Event)) {
         scale: None,
         rows: [32 * steps_per_epoch as usize, 500, 500],
         data: std::collections::BTreeMap::default(),
+        truncated_train_rows: None,
         trainable_parameters: 66_955_010,
         planned_memory: None,
         product_rate: None,

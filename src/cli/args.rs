@@ -9,7 +9,7 @@ pub use runs::AttachArgs;
 
 pub(super) use glue::GlueArgs;
 pub(super) use models::{
-    BenchArgs, EvalArgs, ExportArgs, ExportFormat, ExportPrecision, ModelExportArgs, PredictArgs,
+    BenchArgs, EvalArgs, ExportArgs, ExportFormat, ExportPrecision, ModelExportArgs, PredictArgs, PushArgs,
 };
 pub(super) use runs::{
     BackgroundArgs, CancelArgs, CompareArgs, ControlAction, ControlArgs, EventsArgs, ExecutorArg, PruneArgs,
@@ -139,11 +139,16 @@ pub enum CliCommand {
     /// A side is a run, several runs separated by commas, or an experiment, which means all its finished runs with the
     /// settings of the newest. Only the validation rows that all seeds of both sides predicted are compared.
     Compare(CompareArgs),
-    /// Export the best model of a run, or a model folder, for other tools
+    /// Export the best model of a run, a model folder, metrics or predictions for other tools
     ///
-    /// What is written is read back and compared with the model: the reference engine reads Hugging Face folders, ONNX
+    /// A model is read back and compared with the original: the reference engine reads Hugging Face folders, ONNX
     /// Runtime reads ONNX models where its library is found. The folder has a report, export-report.json.
     Export(ExportArgs),
+    /// Upload the best model of a run with its model card to the Hugging Face hub
+    ///
+    /// The token is read from HF_TOKEN or from the file of `hf auth login`. The same command continues an upload that failed:
+    /// files that the hub has are not sent again.
+    Push(PushArgs),
     /// Check the experiments file and print the complete specifications
     Check(CheckArgs),
     /// Print the key bindings of the interface in the format of keys.toml

@@ -4,7 +4,7 @@ use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
     attach, background, bench, cancel, check, compare, completions, control, doctor, eval, events, export,
-    glue, keys, man, output, predict, prune, runs, submit, train,
+    glue, keys, man, output, predict, prune, push, runs, submit, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,6 +54,7 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Compare(args) => compare::compare(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
+        CliCommand::Push(args) => push::push(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),
         CliCommand::Completions(args) => completions::completions(&args),

@@ -1,26 +1,98 @@
-//! `export`: writes the best model of a run in a format of other tools.
+//! `export`: writes a run in a format of other tools.
 
 use super::args::{ExportArgs, ExportFormat, ExportPrecision, GlobalArgs, ModelExportArgs};
 use super::progress::ProgressDisplay;
 use super::{glue, output};
+use crate::catalog::FileFormat;
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
-use crate::export::{ExportOptions, ExportSource, ModelFormat, OnDifference, export_model};
+use crate::event::SplitName;
+use crate::export::{
+    ExportOptions, ExportSource, MetricsFormat, ModelFormat, OnDifference, export_model, write_metrics,
+    write_predictions,
+};
+use crate::files::write_atomic_with;
 use crate::hub::Hub;
 use crate::nn::OnnxPrecision;
+use crate::predict::Predictor;
+use crate::predict::split::predict_split;
+use crate::run::{RunDir, run_labels};
+use crate::{export, run};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// What is written to a file.
+type WriteFile<'a> = &'a mut dyn FnMut(&Path, &mut (dyn Write + Send)) -> Result<()>;
 
 pub(super) fn export(global: &GlobalArgs, args: &ExportArgs) -> Result<()> {
-    let format = match (args.format, args.model.precision) {
-        (ExportFormat::Onnx, ExportPrecision::F32) => ModelFormat::Onnx(OnnxPrecision::F32),
-        (ExportFormat::Onnx, ExportPrecision::Int8) => ModelFormat::Onnx(OnnxPrecision::Int8),
-        (_, ExportPrecision::Int8) => {
-            return Err(Error::Usage("--precision int8 is for ONNX models; add --format onnx".into()));
+    let find_run = || run::find(&global.runs_dir, &args.run);
+    match output_of((args.format, args.model.precision), args.predictions.map(SplitName::from))? {
+        Output::Model(format) => model(global, (&args.run, format), &args.to, &args.model),
+        Output::Submission => glue::export(global, args),
+        Output::TensorBoard => {
+            export::tensorboard(&find_run()?, &args.to)?;
+            output::stdout_line(args.to.display().to_string())
         }
-        (ExportFormat::Hf, ExportPrecision::F32) => ModelFormat::Hf,
-        (ExportFormat::Glue, ExportPrecision::F32) => return glue::export(global, args),
+        Output::Metrics(format) => {
+            let run = find_run()?;
+            write_file(&args.to, false, &mut |name, out| write_metrics(&run, format, name, out))
+        }
+        Output::Predictions(split, format) => export_predictions(global, args, &find_run()?, (split, format)),
+    }
+}
+
+/// What is written.
+enum Output {
+    /// A model.
+    Model(ModelFormat),
+    /// A submission to GLUE's leaderboard.
+    Submission,
+    /// Event files.
+    TensorBoard,
+    /// A table of metrics.
+    Metrics(MetricsFormat),
+    /// The predictions for a split.
+    Predictions(SplitName, FileFormat),
+}
+
+/// What is written in a format and precision, given the split of `--predictions`.
+///
+/// # Errors
+/// [`Error::Usage`] for a format that does not suit.
+fn output_of(
+    (format, precision): (ExportFormat, ExportPrecision),
+    split: Option<SplitName>,
+) -> Result<Output> {
+    if precision == ExportPrecision::Int8 && format != ExportFormat::Onnx {
+        return Err(Error::Usage("--precision int8 is for ONNX models; add --format onnx".into()));
+    }
+    let onnx = match precision {
+        ExportPrecision::F32 => OnnxPrecision::F32,
+        ExportPrecision::Int8 => OnnxPrecision::Int8,
     };
-    model(global, (&args.run, format), &args.to, &args.model)
+    Ok(match (format, split) {
+        (ExportFormat::Hf, None) => Output::Model(ModelFormat::Hf),
+        (ExportFormat::Onnx, None) => Output::Model(ModelFormat::Onnx(onnx)),
+        (ExportFormat::Glue, None) => Output::Submission,
+        (ExportFormat::Tensorboard, None) => Output::TensorBoard,
+        (ExportFormat::Csv, None) => Output::Metrics(MetricsFormat::Csv),
+        (ExportFormat::Jsonl, None) => Output::Metrics(MetricsFormat::Jsonl),
+        (ExportFormat::Csv, Some(split)) => Output::Predictions(split, FileFormat::Csv),
+        (ExportFormat::Jsonl, Some(split)) => Output::Predictions(split, FileFormat::Json),
+        (ExportFormat::Tsv, Some(split)) => Output::Predictions(split, FileFormat::Tsv),
+        (ExportFormat::Parquet, Some(split)) => Output::Predictions(split, FileFormat::Parquet),
+        (ExportFormat::Tsv | ExportFormat::Parquet, None) => {
+            return Err(Error::Usage(
+                "--format tsv and parquet are for predictions; add --predictions SPLIT, or use csv or jsonl for metrics"
+                    .into(),
+            ));
+        }
+        (ExportFormat::Hf | ExportFormat::Onnx | ExportFormat::Glue | ExportFormat::Tensorboard, Some(_)) => {
+            return Err(Error::Usage("--predictions needs --format csv, tsv, jsonl or parquet".into()));
+        }
+    })
 }
 
 /// Exports a model.
@@ -49,4 +121,66 @@ fn model(
     display.clear();
     output::stderr_line(report?.sentence());
     output::stdout_line(to.display().to_string())
+}
+
+fn export_predictions(
+    global: &GlobalArgs,
+    args: &ExportArgs,
+    run: &Path,
+    (split, format): (SplitName, FileFormat),
+) -> Result<()> {
+    let (hub, dir) = (Hub::from_env(), RunDir::at(run));
+    let labels = run_labels(&dir, &dir.spec()?);
+    let name = run.display().to_string();
+    let mut predictor = Predictor::open(&name, &global.runs_dir, &hub, global.device.unwrap_or_default())?;
+    predictor.notes().iter().for_each(output::stderr_line);
+    let (mut display, cancelled) = (ProgressDisplay::new(false), AtomicBool::new(false));
+    let rows =
+        predict_split(&mut predictor, split, &hub, &mut |progress| display.show(&progress), &cancelled);
+    display.clear();
+    let rows = rows?;
+    write_file(&args.to, format == FileFormat::Parquet, &mut |name, out| {
+        write_predictions(&rows, &labels, format, name, out)
+    })
+}
+
+/// Writes a file that is complete or absent and prints its path; `-` is standard output.
+fn write_file(to: &Path, is_binary: bool, write: WriteFile<'_>) -> Result<()> {
+    if to == Path::new("-") {
+        if is_binary && std::io::stdout().is_terminal() {
+            return Err(Error::Usage("Parquet is not text; name a file with --to".into()));
+        }
+        let mut out = BufWriter::new(std::io::stdout());
+        write(Path::new(output::STDOUT), &mut out)?;
+        return out.flush().map_err(Error::writing(output::STDOUT));
+    }
+    if to.is_dir() {
+        return Err(Error::Usage(format!("--to {} is a folder; name a file in it", to.display())));
+    }
+    write_atomic_with(to, |temporary| {
+        let mut out = BufWriter::new(File::create(temporary).map_err(Error::writing(to))?);
+        write(to, &mut out)?;
+        out.flush().map_err(Error::writing(to))
+    })?;
+    output::stdout_line(to.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_that_do_not_suit_are_refused() {
+        use ExportFormat::{Csv, Hf, Jsonl, Parquet, Tensorboard, Tsv};
+        let test = Some(SplitName::Test);
+        let f32 = ExportPrecision::F32;
+        for (format, split) in [(Tsv, None), (Parquet, None), (Hf, test), (Tensorboard, test)] {
+            let error = output_of((format, f32), split).err().unwrap().to_string();
+            assert!(error.contains("--predictions"), "{error}");
+        }
+        for (format, split) in [(Csv, None), (Jsonl, test), (Tsv, test), (Parquet, test), (Hf, None)] {
+            assert!(output_of((format, f32), split).is_ok());
+        }
+        assert!(output_of((Hf, ExportPrecision::Int8), None).is_err());
+    }
 }

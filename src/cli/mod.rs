@@ -26,6 +26,7 @@ mod output_thread;
 mod predict;
 mod progress;
 mod prune;
+mod push;
 mod run_printer;
 mod runs;
 mod signals;

@@ -18,9 +18,10 @@ mod statistics;
 mod tokenizer;
 mod truncating;
 mod wordpiece_cache;
+mod write_columns;
 
 pub use custom::{ColumnError, check_columns, column_names, infer_columns, infer_columns_by_key};
-pub use dataset::{Dataset, Example, subsample, subsample_split};
+pub use dataset::{Dataset, Example, subsample, subsample_indices, subsample_split};
 pub use digest::rows_digest;
 pub use input_table::{InputTable, TextColumns};
 pub use load::{check_files, load, load_split};
@@ -29,3 +30,4 @@ pub use preview::{ColumnKind, ColumnPreview, ColumnRoles, DataLocation, Preview}
 pub use source::{DatasetSource, LoadContext};
 pub use statistics::{LengthHistogram, SplitStatistics, text_set};
 pub use tokenizer::{Tokenized, Tokenizer, WordEncoding, WordSpan};
+pub use write_columns::write_columns;

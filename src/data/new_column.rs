@@ -18,6 +18,8 @@ pub enum NewValues {
     Text(Vec<String>),
     /// Numbers.
     Number(Vec<f32>),
+    /// Whole numbers.
+    Integer(Vec<u64>),
     /// Lists of texts; in text files as JSON.
     TextList(Vec<Vec<String>>),
 }
@@ -28,6 +30,7 @@ impl NewValues {
         match self {
             NewValues::Text(values) => values.len(),
             NewValues::Number(values) => values.len(),
+            NewValues::Integer(values) => values.len(),
             NewValues::TextList(values) => values.len(),
         }
     }
@@ -42,6 +45,7 @@ impl NewValues {
         match self {
             NewValues::Text(values) => serde_json::to_string(values.get(row)?).ok(),
             NewValues::Number(values) => serde_json::to_string(values.get(row)?).ok(),
+            NewValues::Integer(values) => Some(values.get(row)?.to_string()),
             NewValues::TextList(values) => serde_json::to_string(values.get(row)?).ok(),
         }
     }
@@ -50,7 +54,7 @@ impl NewValues {
     pub(super) fn cell(&self, row: usize) -> Option<String> {
         match self {
             NewValues::Text(values) => values.get(row).cloned(),
-            NewValues::Number(_) | NewValues::TextList(_) => self.json(row),
+            NewValues::Number(_) | NewValues::Integer(_) | NewValues::TextList(_) => self.json(row),
         }
     }
 }

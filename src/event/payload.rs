@@ -38,6 +38,9 @@ pub struct Started {
     /// The rows of each split, to notice on resume that the data changed; empty in logs of version 0.1.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<SplitName, SplitDigest>,
+    /// Training rows that are longer than `max_seq_length`, and so truncated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated_train_rows: Option<u64>,
     /// Number of trainable parameters.
     pub trainable_parameters: u64,
     /// Upper bound of the memory of the training in bytes, if the engine can compute it.

@@ -1,8 +1,9 @@
 //! Export of a model: write, read back, compare, report.
 
 use super::digests::{CARD, digests};
+use super::folder::new_folder;
 use super::hf::write_hf_folder;
-use super::model_card::model_card;
+use super::model_card::ModelCard;
 use super::onnx::write_onnx_folder;
 use super::operating_point::{self, AppliedTemperature};
 use super::options::{ExportOptions, ModelFormat, OnDifference};
@@ -44,13 +45,8 @@ pub fn export_model(
     hub: &Hub,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<ExportReport> {
-    if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Usage(format!("{} exists and is not empty; choose another folder", to.display())));
-    }
+    new_folder(to)?;
     let export = Export::prepare(source, options, hub, watch)?;
-    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(Error::writing(parent))?;
-    }
     let mut report = None;
     write_dir_atomic(to, |folder| {
         export.write(folder)?;
@@ -240,16 +236,21 @@ impl<'a> Export<'a> {
         Some((spec.task(), metric))
     }
 
-    /// Writes the model card with the section about the export.
+    /// Writes the model card with the section about the export, and its charts.
     fn write_card(&self, folder: &Path, report: &ExportReport) -> Result<()> {
         let card = if let Some(run) = &self.source.run {
-            model_card(&run.spec, &run.labels, run.summary.as_ref())
+            ModelCard::of(&run.dir)?
         } else {
             let card = self.source.folder.read(CARD)?;
-            card.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+            let readme = card.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            ModelCard { readme, charts: Vec::new() }
         };
-        let path = folder.join(CARD);
-        std::fs::write(&path, card + &report.card_section()).map_err(Error::writing(&path))
+        let readme = (CARD.to_owned(), card.readme + &report.card_section());
+        for (name, text) in std::iter::once(readme).chain(card.charts) {
+            let path = folder.join(name);
+            std::fs::write(&path, text).map_err(Error::writing(&path))?;
+        }
+        Ok(())
     }
 }
 

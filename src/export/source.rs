@@ -11,7 +11,6 @@ use crate::nn::{self, Built};
 use crate::predict::not_a_run;
 use crate::run::{RunDir, find, run_labels};
 use crate::spec::{DeviceSpec, Precision, RunSpec};
-use crate::train::Summary;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +29,7 @@ pub struct ExportSource {
 pub(super) struct SourceRun {
     pub(super) spec: RunSpec,
     pub(super) labels: Labels,
-    pub(super) summary: Option<Summary>,
+    pub(super) dir: RunDir,
 }
 
 impl ExportSource {
@@ -51,7 +50,7 @@ impl ExportSource {
         let spec = dir.spec()?;
         let labels = run_labels(&dir, &spec);
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
-        Ok(ExportSource { folder, run: Some(SourceRun { spec, labels, summary: dir.summary() }) })
+        Ok(ExportSource { folder, run: Some(SourceRun { spec, labels, dir }) })
     }
 
     /// The model `name`: the name of a run in `runs_dir`, a run directory, a local model folder, or an id on `hub`.

@@ -3,11 +3,12 @@
 use super::cache::{self, Cache};
 use super::cached::{CacheMiss, find_verified, is_cached};
 use super::config::HubConfig;
-use super::download::{Downloader, block_on, ping};
+use super::download::Downloader;
 use super::error::{HubError, cancelled_error, unwritable};
 use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::{Repo, RepoType, Snapshot};
+use super::request::{block_on, ping};
 use crate::assets;
 use crate::catalog::{KnownModel, MODELS, SplitSpec, known_model_by_short_id};
 use crate::config::closest_match;

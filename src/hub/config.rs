@@ -64,6 +64,16 @@ impl HubConfig {
     }
 }
 
+impl HubConfig {
+    /// `text` without the token, which a hub may repeat in a message.
+    pub(super) fn redacted(&self, text: String) -> String {
+        match &self.token {
+            Some(token) => text.replace(token, "[token]"),
+            None => text,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,35 +3,28 @@
 
 use super::cache::{self, Cache};
 use super::config::HubConfig;
-use super::error::{ErrorResponse, HubError, root_cause};
+use super::error::{HubError, root_cause};
 use super::listing::is_plain;
 use super::progress::{downloading, indeterminate};
 use super::repo::{Repo, RepoType};
+use super::request::{
+    MAX_SMALL_BYTES, PROGRESS_INTERVAL, authorized, client, error_response, header, hub_url, is_hub,
+    small_body, with_retries, with_timeout,
+};
 use super::verify;
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::files::free_space;
 use hf_hub::api::RepoInfo;
 use hf_hub::api::tokio::ApiBuilder;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LOCATION, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-/// The interval between two checks for cancellation.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(25);
-/// The delay before the first retry. It doubles with each retry.
-const RETRY_DELAY: Duration = Duration::from_millis(200);
-/// The minimum interval between two reports of progress.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// A connection that transfers this many bytes before it breaks resets the number of retries.
-const RETRY_RESET_BYTES: u64 = 1 << 20;
-
-/// The maximum size of a listing and of a file that describes a model: several times that of the largest tokenizers.
-const MAX_SMALL_BYTES: u64 = 128 << 20;
 /// Bytes of unknown total size after which the free space is checked.
 const SPACE_INTERVAL: u64 = 16 << 20;
 
@@ -275,7 +268,7 @@ impl<'a> Downloader<'a> {
         for _ in 0..10 {
             let request = self.head_client.head(url.clone()).header(ACCEPT_ENCODING, "identity");
             // The token is sent only to the hub.
-            let request = if self.is_hub(&url) { self.authorized(request) } else { request };
+            let request = if is_hub(self.config, &url) { self.authorized(request) } else { request };
             let response =
                 with_timeout(self.cancelled, self.config.request_timeout, request.send()).await??;
             let headers = response.headers();
@@ -310,27 +303,13 @@ impl<'a> Downloader<'a> {
     async fn with_retries<T>(
         &mut self,
         name: &str,
-        mut request: impl AsyncFnMut(&mut Self) -> Result<T, HubError>,
+        request: impl AsyncFnMut(&mut Self) -> Result<T, HubError>,
     ) -> Result<T, HubError> {
-        let (mut retries, mut progress) = (0, 0);
-        loop {
-            let error = match request(self).await {
-                Err(error) if error.is_retryable() => error,
-                other => return other,
-            };
-            if let HubError::Truncated { received, .. } = error
-                && received >= progress + RETRY_RESET_BYTES
-            {
-                (retries, progress) = (0, received);
-            }
-            if retries >= self.config.max_retries {
-                return Err(error);
-            }
-            (self.on_progress)(indeterminate(format!("retrying the download of {name}")));
-            let delay = RETRY_DELAY * 2u32.pow(retries.min(6) as u32);
-            retries += 1;
-            with_timeout(self.cancelled, Duration::MAX, tokio::time::sleep(delay)).await?;
-        }
+        let watch = (self.config, self.cancelled);
+        let on_retry = |downloader: &mut Self| {
+            (downloader.on_progress)(indeterminate(format!("retrying the download of {name}")));
+        };
+        with_retries(self, watch, request, on_retry).await
     }
 
     /// Whether the content of a file has that digest.
@@ -340,28 +319,13 @@ impl<'a> Downloader<'a> {
 
     /// Adds the token to a request.
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.config.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
-    }
-
-    /// Whether a URL is on the host of the hub.
-    fn is_hub(&self, url: &Url) -> bool {
-        Url::parse(&self.config.endpoint).is_ok_and(|endpoint| endpoint.origin() == url.origin())
+        authorized(self.config, request)
     }
 
     /// The URL of a file of a commit.
     fn url(&self, commit: &str, name: &str) -> Result<Url, HubError> {
-        let invalid = || HubError::Network(format!("HF_ENDPOINT {} is not a URL", self.config.endpoint));
-        let mut url = Url::parse(&self.config.endpoint).map_err(|_| invalid())?;
-        url.path_segments_mut()
-            .map_err(|()| invalid())?
-            .pop_if_empty()
-            .extend(self.repo.path().split('/'))
-            .extend(["resolve", commit])
-            .extend(name.split('/'));
-        Ok(url)
+        let repo = self.repo.path();
+        hub_url(self.config, repo.split('/').chain(["resolve", commit]).chain(name.split('/')))
     }
 }
 
@@ -395,93 +359,11 @@ fn is_small(name: &str) -> bool {
     extension.is_some_and(|extension| matches!(extension, "json" | "txt"))
 }
 
-/// The body of a response that is small.
-async fn small_body(mut response: Response) -> Result<Vec<u8>, HubError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if (body.len() + chunk.len()) as u64 > MAX_SMALL_BYTES {
-            return Err(HubError::TooLarge { limit: MAX_SMALL_BYTES });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Runs a future to completion on this thread. Does not wait for background work such as a name lookup.
-pub(super) fn block_on<T>(work: impl AsyncFnOnce() -> T) -> Result<T> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::Hub {
-            repo: "network".to_string(),
-            problem: format!("the async runtime cannot be started: {e}"),
-        })?;
-    let output = runtime.block_on(work());
-    runtime.shutdown_background();
-    Ok(output)
-}
-
-/// Sends one request to the endpoint. Any response but a server error is a success.
-pub(super) fn ping(config: &HubConfig) -> Result<(), String> {
-    let result = block_on(async || {
-        let client = client().redirect(reqwest::redirect::Policy::none()).build()?;
-        let not_cancelled = AtomicBool::new(false);
-        let response =
-            with_timeout(&not_cancelled, config.request_timeout, client.head(&config.endpoint).send())
-                .await??;
-        if response.status().is_server_error() {
-            Err(HubError::Response(error_response(&response)))
-        } else {
-            Ok(())
-        }
-    });
-    match result {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error.cause()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Awaits `work` until the timeout `limit` or a cancellation.
-async fn with_timeout<T>(
-    cancelled: &AtomicBool,
-    limit: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, HubError> {
-    let cancel = async {
-        while !cancelled.load(Ordering::Relaxed) {
-            tokio::time::sleep(CANCEL_INTERVAL).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        () = cancel => Err(HubError::Cancelled),
-        output = tokio::time::timeout(limit, work) => output.map_err(|_| HubError::Timeout(limit)),
-    }
-}
-
-/// A client with the user agent of this program.
-fn client() -> reqwest::ClientBuilder {
-    reqwest::Client::builder().user_agent(concat!("glue-tui/", env!("CARGO_PKG_VERSION")))
-}
-
 /// Whether a response is a range that starts at byte `offset`.
 fn starts_at(response: &Response, offset: u64) -> bool {
     response.status() == StatusCode::PARTIAL_CONTENT
         && header(response.headers(), CONTENT_RANGE.as_str())
             .is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
-}
-
-/// The value of a header as text.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_string)
-}
-
-fn error_response(response: &Response) -> ErrorResponse {
-    ErrorResponse {
-        status: response.status().as_u16(),
-        code: header(response.headers(), "x-error-code"),
-        message: header(response.headers(), "x-error-message"),
-        retry_after: header(response.headers(), "retry-after").and_then(|wait| wait.parse().ok()),
-    }
 }
 
 /// The commit of a revision and the names of its files, from the answer of the hub. Names that lead out of the folder

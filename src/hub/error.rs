@@ -140,7 +140,7 @@ impl HubError {
             ),
         };
         let repo = file.map_or(repo.id.clone(), |file| format!("{}/{file}", repo.id));
-        Error::Hub { repo, problem }
+        Error::Hub { repo, problem: config.redacted(problem) }
     }
 }
 
@@ -191,6 +191,6 @@ pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     first_line(&cause.to_string())
 }
 
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim_end_matches('.').to_string()
 }

@@ -11,3 +11,8 @@ pub(super) fn indeterminate(what: String) -> Progress {
 pub(super) fn downloading(name: &str, done: u64, total: Option<u64>) -> Progress {
     Progress { what: format!("downloading {name}"), done, total, unit: Unit::Bytes }
 }
+
+/// An upload of `done` bytes so far.
+pub(super) fn uploading(name: &str, done: u64, total: u64) -> Progress {
+    Progress { what: format!("uploading {name}"), done, total: Some(total), unit: Unit::Bytes }
+}

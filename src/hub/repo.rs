@@ -66,17 +66,26 @@ impl Repo {
             let problem = format!("{found}; give a folder with config.json, or a hub id such as owner/name");
             return Err(Error::model(name, problem));
         }
-        let is_valid = |part: &str| {
-            !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-                && part.bytes().any(|byte| byte != b'.')
-        };
         let parts: Vec<&str> = name.split('/').collect();
-        if parts.len() > 2 || !parts.iter().all(|part| is_valid(part)) {
+        if parts.len() > 2 || !parts.iter().all(|part| is_valid_part(part)) {
             let problem = "is neither a folder nor a hub id such as owner/name; use only letters, digits, '-', '_' and '.'";
             return Err(Error::model(name, problem));
         }
         Ok(Repo { repo_type: RepoType::Model, id: name.to_string() })
+    }
+
+    /// The model repository `owner/name`, to upload to.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for any other text.
+    pub(super) fn owned(id: &str) -> Result<Self> {
+        let parts: Vec<&str> = id.split('/').collect();
+        if parts.len() == 2 && parts.iter().all(|part| is_valid_part(part)) {
+            return Ok(Repo { repo_type: RepoType::Model, id: id.to_string() });
+        }
+        Err(Error::Usage(format!(
+            "{id} is no name of a repository; give an owner and a name, as in me/my-model, with only letters, digits, '-', '_' and '.'"
+        )))
     }
 
     /// The path of its pages and files under the endpoint.
@@ -91,6 +100,13 @@ impl Repo {
     pub(super) fn page(&self, config: &HubConfig) -> String {
         format!("{}/{}", config.endpoint, self.path())
     }
+}
+
+/// Whether a part of an id has only characters that the hub allows.
+fn is_valid_part(part: &str) -> bool {
+    !part.is_empty()
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && part.bytes().any(|byte| byte != b'.')
 }
 
 /// Downloaded files of a repository.

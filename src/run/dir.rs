@@ -124,6 +124,11 @@ impl RunDir {
         self.0.join("holder.json")
     }
 
+    /// `tensorboard/`.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.0.join("tensorboard")
+    }
+
     /// `best/`.
     pub fn best(&self) -> PathBuf {
         self.0.join("best")

@@ -137,7 +137,7 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
     let seeds = Seeds::read(dir, &spec, lock);
     let is_running = lock == LockState::Held || seeds.is_any_trained;
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
-    let repeats = if spec.repeats > 1 { repeats(dir, &spec).map(|all| all.repeats) } else { None };
+    let repeats = if spec.repeats > 1 { repeats_summary(dir, &spec).map(|all| all.repeats) } else { None };
     let last = seeds.last();
     let status = match (is_running, &summary) {
         (true, _) => RunStatus::Running,
@@ -322,7 +322,7 @@ pub fn unreadable(dir: &Path, error: &Error) -> RunRow {
 }
 
 /// The summary of all seeds, or while it does not exist that of the seeds which have one.
-fn repeats(dir: &RunDir, spec: &RunSpec) -> Option<RepeatsSummary> {
+pub fn repeats_summary(dir: &RunDir, spec: &RunSpec) -> Option<RepeatsSummary> {
     let from_seeds = || {
         let seeds = (0..spec.repeats).map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)));
         let summaries: Vec<Summary> = seeds.filter_map(|dir| RunDir::at(dir).summary()).collect();

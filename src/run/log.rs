@@ -195,9 +195,12 @@ fn complete_length(path: &Path) -> std::io::Result<u64> {
     Ok(0)
 }
 
+/// The line of a start has this near its beginning.
+pub(super) const STARTED_KIND: &[u8] = br#""kind":"started""#;
+/// The line of an evaluation has this near its beginning.
+pub(super) const EVAL_KIND: &[u8] = br#""kind":"eval""#;
 /// The kinds of events that [`recorded`] parses, beside the first steps.
-const NEEDED_KINDS: [&[u8]; 4] =
-    [br#""kind":"command""#, br#""kind":"started""#, br#""kind":"eval""#, br#""kind":"note""#];
+const NEEDED_KINDS: [&[u8]; 4] = [br#""kind":"command""#, STARTED_KIND, EVAL_KIND, br#""kind":"note""#];
 
 /// What the log of a run says about how it has to be trained.
 #[derive(Debug, Default)]
@@ -268,7 +271,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 }
 
 /// Whether `kind` is at the start of a line.
-fn is_kind(line: &[u8], kind: &[u8]) -> bool {
+pub(super) fn is_kind(line: &[u8], kind: &[u8]) -> bool {
     line.windows(kind.len()).take(32).any(|part| part == kind)
 }
 

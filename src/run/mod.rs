@@ -18,6 +18,7 @@ mod event_channel;
 pub mod executor;
 mod file_lock;
 pub mod filter;
+mod final_events;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -49,6 +50,7 @@ mod setting_change;
 mod speed;
 pub mod suggestions;
 pub mod sweep;
+pub mod tensorboard;
 mod unchanged;
 mod watcher;
 
@@ -58,7 +60,8 @@ pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};
 pub use disk::{DiskStamp, DiskUse};
 pub use event_channel::RunEvent;
-pub use index::{find, list, row, unreadable};
+pub use final_events::final_events;
+pub use index::{find, list, repeats_summary, row, unreadable};
 pub use lock::is_training;
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem, parse_event};

@@ -6,13 +6,14 @@ use super::dir::RunDir;
 use super::event_channel::RunEvent;
 use super::log::{EventLog, Recorded, recorded};
 use super::sweep::{SweepScheduler, Trial};
+use super::tensorboard::TensorBoardWriter;
 use super::unchanged::check_unchanged;
 use crate::error::{Error, Result, is_disk_full, panic_error};
 use crate::event::{Diagnosis, Event, Status, now};
 use crate::files::{FolderLocation, OpenFolder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
-use crate::spec::RunSpec;
+use crate::spec::{ReportTo, RunSpec};
 use crate::train::{Attempt, Control, Job, Summary, TrialScheduler, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,7 +85,9 @@ pub(super) fn train_seed(
     if let Some(note) = note {
         emit(Event::warning(note));
     }
-    let outcome = with_gauges(&emit, || {
+    let is_wanted = spec.report_to == Some(ReportTo::TensorBoard);
+    let tensorboard = is_wanted.then(|| TensorBoardWriter::open(dir, attempt.clone()));
+    let outcome = with_threads(&emit, tensorboard, || {
         let attempt = attempt.as_deref();
         train_recorded(run, Seed { dir, spec, attempt }, recorded, &mut |event| emit(event))
     });
@@ -173,10 +176,24 @@ fn scheduler(run: &RunDir, spec: &RunSpec, emit: &mut dyn FnMut(Event)) -> Optio
     }
 }
 
-/// Runs `work` while a thread emits the machine's gauges. A panic of `work` is an error.
-fn with_gauges<T>(emit: &(dyn Fn(Event) + Sync), work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `work` while a thread emits the machine's gauges, and another one writes event files of TensorBoard. A panic of
+/// `work` is an error.
+fn with_threads<T>(
+    emit: &(dyn Fn(Event) + Sync),
+    tensorboard: Option<TensorBoardWriter>,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let result = std::thread::scope(|scope| {
         let (close, closed) = bounded(0);
+        if let Some(writer) = tensorboard {
+            let closed = closed.clone();
+            let thread = Builder::new().name("tensorboard".into());
+            // A panic must not end the training.
+            let write = move || drop(catch_unwind(AssertUnwindSafe(|| writer.run(&closed, emit))));
+            if let Err(error) = thread.spawn_scoped(scope, write) {
+                emit(Event::warning(format!("TensorBoard's event file is not written: {error}")));
+            }
+        }
         // A run without this thread has no gauges and is otherwise the same.
         Builder::new().name("gauges".into()).spawn_scoped(scope, move || emit_gauges(&closed, emit)).ok();
         let result = catch_unwind(AssertUnwindSafe(work));

@@ -92,6 +92,16 @@ choices! {
     }
 }
 
+choices! {
+    /// What the metrics of a run are written for while it is trained, beside its log.
+    ReportTo {
+        /// Nothing else.
+        None = "none",
+        /// TensorBoard: event files.
+        TensorBoard = "tensorboard",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

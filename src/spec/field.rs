@@ -1,6 +1,6 @@
 //! The types of a specification's fields: how each is parsed from text and written as text.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::encoding_label::EncodingLabel;
@@ -156,6 +156,7 @@ by_from_str!(
     LrSchedulerType,
     Precision,
     EngineChoice,
+    ReportTo,
     IntervalStrategy
 );
 

@@ -1,6 +1,6 @@
 //! The keys of experiments.toml as one table: the parser, the checks, the form and the help all use it.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 use crate::catalog::{Metric, ProblemType};
@@ -298,6 +298,15 @@ static KEYS: &[Key] = &[
         ValueKind::Interval,
         "1",
         "Log the training loss every N steps, or every epoch; one logged value is one point of the charts.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
+    Key::optional(
+        "evaluation",
+        field!(report_to),
+        ValueKind::Choice(ReportTo::NAMES),
+        "none",
+        "Write the metrics to event files while training: tensorboard, or none.",
     )
     .without_effect_on_speed()
     .outside_recipe(),

@@ -1,6 +1,6 @@
 //! The specification of one experiment, and its defaults.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::encoding_label::EncodingLabel;
@@ -114,6 +114,9 @@ pub struct RunSpec {
     pub save_steps: IntervalStrategy,
     /// How many steps one `step` event covers.
     pub logging_steps: IntervalStrategy,
+    /// What the metrics are written for while the run is trained; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_to: Option<ReportTo>,
     /// The metric that selects the best weights; the task's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric_for_best_model: Option<Metric>,
@@ -186,6 +189,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
         logging_steps: IntervalStrategy::Steps(1),
+        report_to: None,
         metric_for_best_model: None,
         early_stopping_patience: None,
         eval_on_train: false,

@@ -37,6 +37,8 @@ pub(super) struct Setup {
     pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
     pub train: Vec<Encoded>,
+    /// Rows to train on that were truncated.
+    pub truncated_train_rows: usize,
     /// Rows to evaluate by split, without splits that have no labels.
     pub eval: BTreeMap<SplitName, Vec<Encoded>>,
     /// Duration of tokenization in seconds.
@@ -71,7 +73,7 @@ pub(super) fn prepare(
     let given_problem_type = spec.problem_type;
     let spec = &spec.with_labels(&labels)?;
     let start = Instant::now();
-    let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
+    let TokenizedRows { train, truncated, eval } = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
     let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit))?;
@@ -105,6 +107,7 @@ pub(super) fn prepare(
         given_problem_type,
         digests,
         train,
+        truncated_train_rows: truncated,
         eval,
         tokenize_seconds,
         planned_memory,
@@ -129,8 +132,15 @@ fn build_options<'a>(
     options
 }
 
-/// The tokenized training rows, and the rows to evaluate by split.
-type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
+/// The tokenized rows of a dataset.
+struct TokenizedRows {
+    /// Rows to train on.
+    train: Vec<Encoded>,
+    /// The number of those that were truncated.
+    truncated: usize,
+    /// Rows to evaluate by split.
+    eval: BTreeMap<SplitName, Vec<Encoded>>,
+}
 
 fn tokenize(
     spec: &RunSpec,
@@ -162,7 +172,7 @@ fn tokenize(
     if spec.eval_on_train {
         eval.insert(SplitName::Train, train_eval_rows(spec, &train, emit));
     }
-    Ok((train, eval))
+    Ok(TokenizedRows { train, truncated, eval })
 }
 
 /// The training rows that are evaluated.

@@ -31,6 +31,7 @@ use super::scheduler::{self, SchedulerPoll};
 use super::signals::SignalState;
 use super::state::compare::RunPair;
 use super::state::copied::Copied;
+use super::state::export_request::ExportRequest;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::data::Preview;
@@ -250,10 +251,7 @@ impl EffectRunner {
             }
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
-            Effect::Export(request) => {
-                return self
-                    .work("exporting", "Cannot export", |options| export_worker::export(&options, *request));
-            }
+            Effect::Export(request) => return self.export(request),
             Effect::Copy(Copied { what, content }) => {
                 let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
                 return self.work("copying", "Cannot copy", move |options| {
@@ -296,6 +294,15 @@ impl EffectRunner {
         if !self.flags.is_poll_pending.swap(true, Ordering::Relaxed) {
             self.send_run_job(RunJob::PollQueue);
         }
+    }
+
+    fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
+        let messages = self.messages.clone();
+        self.work("exporting", "Cannot export", move |options| {
+            // Progress that the interface has no time for is replaced by the next.
+            let mut report = |progress| drop(messages.try_send(Msg::ExportProgress(progress)));
+            export_worker::export(&options, *request, &mut report)
+        })
     }
 
     /// Does `work` on a thread of its own, which sends its message or its error. `job` and `title` are for errors.

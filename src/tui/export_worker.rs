@@ -4,26 +4,33 @@ use super::msg::Msg;
 use super::options::Options;
 use super::state::compare::Quantity;
 use super::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
-use crate::catalog::Metric;
+use crate::catalog::{FileFormat, Metric};
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
+use crate::event::{Progress, SplitName};
 use crate::export::chart::svg::svg;
 use crate::export::chart::table::{TableRun, write_csv};
 use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
-use crate::export::{ExportOptions, ExportSource, ModelFormat, export_model};
+use crate::export::{
+    ExportOptions, ExportSource, MetricsFormat, ModelFormat, export_model, tensorboard, write_metrics,
+    write_predictions,
+};
 use crate::files::{write_atomic, write_atomic_with};
-use crate::hub::Hub;
+use crate::hub::{Hub, PushOptions};
 use crate::nn::OnnxPrecision;
 use crate::predict::Predictor;
+use crate::predict::split::predict_split;
 use crate::predict::table::predict_table;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
-use crate::run::{HistoryTail, RunDir, seed_dirs};
+use crate::run::{HistoryTail, RunDir, run_labels, seed_dirs};
 use crate::spec::{Experiments, train_command};
 use crate::terminal_caps::Clipboard;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 
 /// The folder of exported files in the runs directory.
 const FOLDER: &str = "exports";
@@ -58,13 +65,27 @@ fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
     Ok(tmux.wait()?.success())
 }
 
-/// Exports what `request` says.
+/// Exports what `request` says. `on_progress` is called for work that takes long.
 ///
 /// # Errors
 /// Those of reading the run and of writing the files.
-pub(super) fn export(options: &Options, request: ExportRequest) -> Result<Msg> {
+pub(super) fn export(
+    options: &Options,
+    request: ExportRequest,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Msg> {
     let path = match request {
-        ExportRequest::Model { run, format } => return export_run(options, &run, format),
+        ExportRequest::Model { run, format } => return export_run(options, (&run, format), on_progress),
+        ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, on_progress),
+        ExportRequest::Metrics(dir, format) => export_metrics(options, &dir, format)?,
+        ExportRequest::TensorBoard(dir) => {
+            let folder = free_path(&exports(options)?, &format!("{}-tensorboard", RunDir::at(&dir).name()));
+            tensorboard(&dir, &folder)?;
+            folder
+        }
+        ExportRequest::SplitPredictions { run, split, format } => {
+            export_predictions(options, &run, (split, format), on_progress)?
+        }
         ExportRequest::Chart(request) => export_chart(options, &request)?,
         ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
         ExportRequest::CommandLine(dir) => return command_line(options, &dir),
@@ -73,14 +94,18 @@ pub(super) fn export(options: &Options, request: ExportRequest) -> Result<Msg> {
 }
 
 /// Exports the best weights of a run to a folder `NAME-hf`, `NAME-onnx` or `NAME-onnx-int8`.
-fn export_run(options: &Options, run: &Path, format: ModelFormat) -> Result<Msg> {
+fn export_run(
+    options: &Options,
+    (run, format): (&Path, ModelFormat),
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Msg> {
     let suffix = match format {
         ModelFormat::Onnx(OnnxPrecision::Int8) => "onnx-int8",
         format => format.name(),
     };
     let folder = free_path(&exports(options)?, &format!("{}-{suffix}", RunDir::at(run).name()));
     let source = ExportSource::of_run(run)?;
-    let report = export_model(&source, &folder, &ExportOptions::of(format), &Hub::cache_only(), &mut |_| {})?;
+    let report = export_model(&source, &folder, &ExportOptions::of(format), &Hub::cache_only(), on_progress)?;
     Ok(Msg::Exported { path: absolute(&folder), verified: Some(report.sentence()) })
 }
 
@@ -119,7 +144,7 @@ fn export_chart(options: &Options, request: &ChartRequest) -> Result<PathBuf> {
             let runs = request.runs.iter().map(|(dir, _)| table_run(dir)).collect::<Result<Vec<_>>>()?;
             let curves = |history: &History| columns(request.content, history);
             write_atomic_with(&path, |created| {
-                let mut file = std::fs::File::create(created).map_err(Error::writing(&path))?;
+                let mut file = File::create(created).map_err(Error::writing(&path))?;
                 write_csv(&runs, &curves, &path, &mut file)
             })?;
         }
@@ -199,6 +224,55 @@ fn chart_svg(request: &ChartRequest) -> Result<String> {
             }))
         }
     }
+}
+
+fn push(run: &Path, repo: &str, private: bool, on_progress: &mut dyn FnMut(Progress)) -> Result<Msg> {
+    let message = format!("Upload {} with glue-tui", RunDir::at(run).name());
+    let options = PushOptions { private, revision: None, message };
+    let target = (repo.trim(), &options);
+    let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, &AtomicBool::new(false))?;
+    Ok(Msg::Pushed(pushed))
+}
+
+fn export_metrics(options: &Options, dir: &Path, format: MetricsFormat) -> Result<PathBuf> {
+    let extension = match format {
+        MetricsFormat::Csv => "csv",
+        MetricsFormat::Jsonl => "jsonl",
+    };
+    let path = exports(options)?.join(format!("{}-metrics.{extension}", RunDir::at(dir).name()));
+    write_file(&path, &mut |out| write_metrics(dir, format, &path, out))?;
+    Ok(path)
+}
+
+fn export_predictions(
+    options: &Options,
+    run: &Path,
+    (split, format): (SplitName, FileFormat),
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf> {
+    let (dir, hub) = (RunDir::at(run), Hub::from_env());
+    let labels = run_labels(&dir, &dir.spec()?);
+    let device = options.device.unwrap_or_default();
+    let mut predictor = Predictor::open(&run.display().to_string(), &options.runs_dir, &hub, device)?;
+    let rows = predict_split(&mut predictor, split, &hub, on_progress, &AtomicBool::new(false))?;
+    let extension = match format {
+        FileFormat::Csv => "csv",
+        FileFormat::Tsv => "tsv",
+        FileFormat::Json => "jsonl",
+        FileFormat::Parquet => "parquet",
+    };
+    let path = exports(options)?.join(format!("{}-{}.{extension}", dir.name(), split.name()));
+    write_file(&path, &mut |out| write_predictions(&rows, &labels, format, &path, out))?;
+    Ok(path)
+}
+
+/// Writes a file that is complete or absent.
+fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
+    write_atomic_with(path, |created| {
+        let mut out = BufWriter::new(File::create(created).map_err(Error::writing(path))?);
+        write(&mut out)?;
+        out.flush().map_err(Error::writing(path))
+    })
 }
 
 fn predict_file(options: &Options, run: &Path, file: &str) -> Result<PathBuf> {

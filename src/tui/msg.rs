@@ -13,7 +13,8 @@ use super::state::sweep::SweepSource;
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::data::Preview;
-use crate::event::Command;
+use crate::event::{Command, Progress};
+use crate::hub::Pushed;
 use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::comparison::Comparison;
@@ -225,6 +226,10 @@ pub enum Msg {
         /// How an exported model was verified.
         verified: Option<String>,
     },
+    /// Progress of an export.
+    ExportProgress(Progress),
+    /// A run was uploaded to the hub.
+    Pushed(Pushed),
     /// The command line that repeats a run, and what it does not repeat.
     CommandLine {
         /// The command line.

@@ -5,6 +5,8 @@ mod common;
 #[cfg(unix)]
 mod compare;
 mod export;
+#[cfg(unix)]
+mod exports;
 mod failures;
 mod glue;
 #[path = "../common/glue_data.rs"]

@@ -15,6 +15,7 @@ fn help_lists_every_command_and_the_exit_codes() {
         "prune",
         "control",
         "export",
+        "push",
         "check",
         "keys",
         "doctor",

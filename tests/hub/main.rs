@@ -6,6 +6,7 @@ mod datasets;
 mod glue;
 mod limits;
 mod mock;
+mod push;
 mod starting;
 
 use glue_tui::catalog::STANDARD_SPLITS;

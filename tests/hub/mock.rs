@@ -4,6 +4,8 @@
 //! It uses plain sockets, because a server library does not produce these faults: truncated bodies with and without an
 //! announced length, and stalls.
 
+mod uploads;
+
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -36,6 +38,14 @@ pub(crate) enum Fault {
     NoLength,
     /// A body without an announced length that never ends.
     Endless,
+    /// A response with that status and a message of the hub.
+    Message(u16, String),
+    /// The connection is closed after `keep` bytes of the body of the request.
+    CutUpload { keep: usize },
+    /// No more than `keep` bytes of the body of the request are read.
+    StallUpload { keep: usize },
+    /// What the request asks for is done, and the connection is closed without a response.
+    LoseResponse,
 }
 
 /// A fault for the next `times` requests of `method` whose path contains `path`.
@@ -52,6 +62,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
+    /// What was received of the body.
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -63,6 +75,8 @@ struct State {
     rules: Vec<Rule>,
     log: Vec<Request>,
     cdn: String,
+    endpoint: String,
+    uploads: uploads::Uploads,
 }
 
 /// A running hub. It runs until the test process ends.
@@ -76,7 +90,10 @@ impl Mock {
         let state = Arc::new(Mutex::new(State::default()));
         let endpoint = serve(&state);
         let cdn = serve(&state);
-        state.lock().unwrap().cdn = cdn;
+        {
+            let mut state = state.lock().unwrap();
+            (state.cdn, state.endpoint) = (cdn, endpoint.clone());
+        }
         Mock { endpoint, state }
     }
 
@@ -146,26 +163,45 @@ struct Response {
 }
 
 fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let Some(request) = read_request(&mut stream)? else { return Ok(()) };
-    let (response, fault) = {
+    let Some(mut request) = read_request(&mut stream)? else { return Ok(()) };
+    let fault = {
         let mut state = state.lock().unwrap();
-        state.log.push(request.clone());
-        let fault = state
+        state
             .rules
             .iter_mut()
             .find(|rule| rule.times > 0 && rule.method == request.method && request.path.contains(&rule.path))
             .map(|rule| {
                 rule.times -= 1;
                 rule.fault.clone()
-            });
-        let ignore_range = matches!(fault, Some(Fault::IgnoreRange));
-        (route(&state, &request, ignore_range), fault)
+            })
+    };
+    let announced = request.headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = match fault {
+        Some(Fault::CutUpload { keep } | Fault::StallUpload { keep }) => keep.min(announced),
+        _ => announced,
+    };
+    request.body = vec![0; length];
+    stream.read_exact(&mut request.body)?;
+    let response = {
+        let mut state = state.lock().unwrap();
+        state.log.push(request.clone());
+        match fault {
+            Some(Fault::CutUpload { .. }) => return Ok(()),
+            Some(Fault::Status(..) | Fault::Message(..) | Fault::Close | Fault::NoResponse) => {
+                route(&state, &request, false)
+            }
+            Some(Fault::StallUpload { .. }) => Response { status: 200, headers: vec![], body: vec![] },
+            _ => uploads::route(&mut state, &request)
+                .unwrap_or_else(|| route(&state, &request, matches!(fault, Some(Fault::IgnoreRange)))),
+        }
     };
     let mut head = vec![];
     let mut keep = response.body.len();
     let mut has_length = true;
     let mut body = response.body;
     let (mut status, mut headers) = (response.status, response.headers);
+    let is_endless = matches!(fault, Some(Fault::Endless));
+    let is_stalled = matches!(fault, Some(Fault::Stall { .. }));
     match fault {
         Some(Fault::Status(code, error_code)) => {
             status = code;
@@ -177,11 +213,16 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             (keep, has_length) = (bytes, announced);
         }
         Some(Fault::Stall { keep: bytes }) => keep = bytes,
-        Some(Fault::NoResponse) => {
+        Some(Fault::Close | Fault::LoseResponse | Fault::CutUpload { .. }) => return Ok(()),
+        Some(Fault::NoResponse | Fault::StallUpload { .. }) => {
             std::thread::sleep(Duration::from_secs(30));
             return Ok(());
         }
-        Some(Fault::Close) => return Ok(()),
+        Some(Fault::Message(code, text)) => {
+            status = code;
+            headers = vec![("X-Error-Message", text)];
+            (body, keep) = (Vec::new(), 0);
+        }
         Some(Fault::Corrupt) => body.iter_mut().for_each(|byte| *byte ^= 0x55),
         Some(Fault::NoLength) => {
             has_length = false;
@@ -203,11 +244,11 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         stream.write_all(&body[..keep.min(body.len())])?;
     }
     stream.flush()?;
-    if matches!(fault, Some(Fault::Endless)) {
+    if is_endless {
         // Until the client disconnects.
         std::io::copy(&mut std::io::repeat(b'x'), &mut stream)?;
     }
-    if matches!(fault, Some(Fault::Stall { .. })) {
+    if is_stalled {
         std::thread::sleep(Duration::from_secs(30));
     }
     Ok(())
@@ -231,7 +272,7 @@ fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_lowercase(), value.to_string()))
         .collect();
-    Ok(Some(Request { method, path, headers }))
+    Ok(Some(Request { method, path, headers, body: Vec::new() }))
 }
 
 fn route(state: &State, request: &Request, ignore_range: bool) -> Response {

@@ -15,6 +15,8 @@ const CRATE_OWNERS: &[(&str, &str)] = &[
     ("pulp", "kernels"),
     ("hf_hub", "hub"),
     ("reqwest", "hub"),
+    ("futures_core", "hub"),
+    ("base64", "hub"),
     ("tokio", "hub"),
     ("clap", "cli"),
     ("clap_complete", "cli"),

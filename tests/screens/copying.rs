@@ -2,8 +2,11 @@
 
 use super::fixtures::*;
 use super::insight::{loaded, report};
-use glue_tui::export::ModelFormat;
+use glue_tui::catalog::FileFormat;
+use glue_tui::event::{Progress, SplitName, Unit};
 use glue_tui::export::chart::ChartRange;
+use glue_tui::export::{MetricsFormat, ModelFormat};
+use glue_tui::hub::Pushed;
 use glue_tui::run::run_chart::RunChart;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
@@ -110,6 +113,51 @@ fn export_menu_offers_what_the_run_has() {
     // A failed run without weights.
     press_keys(&mut app, "<esc>jjjE");
     assert!(!text(&app).contains("Hugging Face folder"), "{}", text(&app));
+    assert!(!text(&app).contains("push to the hub"), "{}", text(&app));
+    assert_shows(&app, "TensorBoard event file");
+}
+
+#[test]
+fn metrics_and_predictions_of_a_split_are_exported() {
+    let mut app = app(120, 40);
+    press_keys(&mut app, "jjj");
+    let dir = || PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    let mut exported = |keys: &str| {
+        let effects = press_keys(&mut app, keys);
+        let [Effect::Export(request)] = &effects[..] else { panic!("{keys}: {effects:?}") };
+        (**request).clone()
+    };
+    assert_eq!(exported("Etensorboard<enter>"), ExportRequest::TensorBoard(dir()));
+    assert_eq!(exported("Emetrics<enter>json<enter>"), ExportRequest::Metrics(dir(), MetricsFormat::Jsonl));
+    let (split, format) = (SplitName::Test, FileFormat::Parquet);
+    assert_eq!(
+        exported("Esplit<enter>test as parquet<enter>"),
+        ExportRequest::SplitPredictions { run: dir(), split, format }
+    );
+}
+
+#[test]
+fn run_is_pushed_after_a_question() {
+    let mut app = app(120, 40);
+    let dir = || PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    press_keys(&mut app, "jjj");
+    assert_eq!(press_keys(&mut app, "Epush<enter>me/my-model<enter>"), []);
+    assert_shows(&app, "to me/my-model");
+    assert_eq!(press_keys(&mut app, "<enter>"), [], "the cursor is on the answer that uploads nothing");
+    let effects = press_keys(&mut app, "Epush<enter>me/my-model<enter>v");
+    let request = ExportRequest::Push { run: dir(), repo: "me/my-model".into(), private: true };
+    assert_eq!(effects, [Effect::Export(Box::new(request))]);
+    let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
+    update(&mut app, Msg::ExportProgress(Progress { what, done: 30, total: Some(120), unit }));
+    assert_shows(&app, "uploading model.safetensors, 25 %");
+    let url = "https://huggingface.co/me/my-model".to_string();
+    let pushed = Pushed { url, commit: Some("9f8e7d".into()), files: 7 };
+    update(&mut app, Msg::Pushed(pushed.clone()));
+    assert_shows(&app, "https://huggingface.co/me/my-model");
+    assert_shows(&app, "7 files, commit 9f8e7d");
+    press_keys(&mut app, "<esc>");
+    update(&mut app, Msg::Pushed(Pushed { commit: None, files: 0, ..pushed }));
+    assert_shows(&app, "has these files already");
 }
 
 #[test]

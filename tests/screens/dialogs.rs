@@ -11,7 +11,7 @@ use glue_tui::tui::update::update;
 /// A dialog: the name of its snapshot, the screen before, and the keys that open it.
 type Dialog = (&'static str, fn(u16, u16) -> App, &'static str);
 
-pub(crate) const DIALOGS: [Dialog; 14] = [
+pub(crate) const DIALOGS: [Dialog; 16] = [
     ("stop", run_in_training, "x"),
     ("stop-with-queue", with_queue, "x"),
     ("quit-with-queue", with_queue, "q"),
@@ -21,6 +21,8 @@ pub(crate) const DIALOGS: [Dialog; 14] = [
     ("tags", app, "<tab>jt"),
     ("export-run", app, "<tab>jE"),
     ("export-curves", comparing, "E"),
+    ("export-split", app, "<tab>jEsplit<enter>"),
+    ("push", app, "<tab>jEpush<enter>me/my-model<enter>"),
     ("value", app, "ejjjjjjj<enter>"),
     ("unsaved", changed_form, "<esc>"),
     ("unsaved-at-quit", changed_form, "q"),

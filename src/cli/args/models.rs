@@ -75,8 +75,11 @@ pub struct ExportArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]
     pub format: ExportFormat,
-    /// Output folder; must be new or empty
-    #[arg(long, value_name = "DIR")]
+    /// Export the predictions for the rows of this split, with the probability of each label, as csv, tsv, jsonl or parquet
+    #[arg(long, value_name = "SPLIT", value_enum)]
+    pub predictions: Option<SplitArg>,
+    /// Output folder, which must be new or empty; of csv, tsv, jsonl and parquet a file, or - for standard output
+    #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
     /// How the model is written
     #[command(flatten)]
@@ -115,6 +118,24 @@ pub struct ModelExportArgs {
     /// Verify with this many validation rows, drawn at random [default: those of the run]
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_eval_samples: Option<u32>,
+}
+
+/// The arguments of `push`.
+#[derive(Debug, ClapArgs)]
+pub struct PushArgs {
+    /// Name or directory of a run, or a folder that export has written
+    pub run: String,
+    /// The repository, as owner/name; created if it does not exist
+    pub repo: String,
+    /// Make the repository private if it is created
+    #[arg(long)]
+    pub private: bool,
+    /// Branch to upload to; created if it does not exist [default: main]
+    #[arg(long, value_name = "BRANCH")]
+    pub revision: Option<String>,
+    /// Title of the commit [default: names the run]
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
 }
 
 /// The arguments of `bench`.
@@ -190,6 +211,16 @@ pub enum ExportFormat {
     Onnx,
     /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run
     Glue,
+    /// Event file for TensorBoard
+    Tensorboard,
+    /// Metrics of each step and evaluation, or predictions
+    Csv,
+    /// Metrics of each step and evaluation, or predictions, as JSON Lines
+    Jsonl,
+    /// Predictions
+    Tsv,
+    /// Predictions
+    Parquet,
 }
 
 /// The number format of the weights of an ONNX model.

@@ -13,4 +13,5 @@ mod trees;
 mod tsv;
 
 pub(super) use budget::MemoryBudget;
+pub(super) use parquet::write_columns as write_parquet;
 pub(super) use split::{embedded_columns, read_split};

@@ -56,6 +56,7 @@ fn write_seed(dir: &RunDir, spec: &RunSpec, is_wrong: impl Fn(&str) -> bool) {
         scale: None,
         rows: [1, rows.len(), 0],
         data: BTreeMap::from([(SplitName::Validation, digest)]),
+        truncated_train_rows: None,
         trainable_parameters: 1,
         planned_memory: None,
         product_rate: None,

@@ -29,6 +29,7 @@ fn started(change: impl FnOnce(&mut RunSpec)) -> Started {
         scale: None,
         rows: [3200, 500, 0],
         data: BTreeMap::new(),
+        truncated_train_rows: None,
         trainable_parameters: 955_394,
         planned_memory: None,
         product_rate: None,

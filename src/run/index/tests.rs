@@ -19,6 +19,7 @@ fn killed(dir: &Path, steps: u64) {
         scale: None,
         rows: [3200, 0, 0],
         data: std::collections::BTreeMap::default(),
+        truncated_train_rows: None,
         trainable_parameters: 1,
         planned_memory: None,
         product_rate: None,

@@ -83,6 +83,7 @@ impl<'a> Trainer<'a> {
             scale: setup.labels.scale().filter(|_| job.spec.task().is_custom()),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
             data: setup.digests.clone(),
+            truncated_train_rows: Some(setup.truncated_train_rows as u64),
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,
             product_rate: setup.product_rate,

@@ -1,8 +1,10 @@
 //! What the user exports.
 
 use super::compare::Quantity;
-use crate::export::ModelFormat;
+use crate::catalog::FileFormat;
+use crate::event::SplitName;
 use crate::export::chart::{ChartColors, ChartRange};
+use crate::export::{MetricsFormat, ModelFormat};
 use crate::run::run_chart::RunChart;
 use std::path::PathBuf;
 
@@ -15,6 +17,28 @@ pub enum ExportRequest {
         run: PathBuf,
         /// The format.
         format: ModelFormat,
+    },
+    /// The best weights as a Hugging Face folder, uploaded to the hub.
+    Push {
+        /// The run directory.
+        run: PathBuf,
+        /// The repository, as typed.
+        repo: String,
+        /// Whether the repository is private if it is created.
+        private: bool,
+    },
+    /// The metrics of the run in that directory, as a table.
+    Metrics(PathBuf, MetricsFormat),
+    /// The metrics of the run in that directory, as event files of TensorBoard.
+    TensorBoard(PathBuf),
+    /// The predictions of a run for the rows of a split of its data.
+    SplitPredictions {
+        /// The run directory.
+        run: PathBuf,
+        /// The split.
+        split: SplitName,
+        /// The format of the table.
+        format: FileFormat,
     },
     /// A chart.
     Chart(Box<ChartRequest>),

@@ -1,6 +1,6 @@
 //! Popups: messages, questions, lists to choose from, the help, the command palette.
 
-use super::export_request::ChartFormat;
+use super::export_request::{ChartFormat, ExportRequest};
 use super::help::HelpState;
 use super::palette::Palette;
 pub use super::path_choice::Item;
@@ -107,6 +107,8 @@ pub enum Reply {
     Prune(Vec<(PathBuf, PruneScope)>),
     /// Submit a run or a sweep to Slurm.
     Submit(TrainRequest),
+    /// Export.
+    Export(Box<ExportRequest>),
     /// Take the run or the sweep of that name back from Slurm.
     Cancel(String),
     /// Save the form to the experiments file and close it.
@@ -163,6 +165,12 @@ pub enum Purpose {
     ExportChart(ChartFormat),
     /// The file to predict.
     PredictFile,
+    /// The format of the metrics to export.
+    ExportMetrics,
+    /// The split and the format of the predictions to export.
+    ExportSplit,
+    /// The repository to upload to.
+    PushRepo,
 }
 
 impl Choice {

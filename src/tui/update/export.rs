@@ -1,17 +1,21 @@
 //! Copying the selection, and exporting runs and charts.
 
 use super::path_choice;
-use crate::export::ModelFormat;
+use crate::catalog::FileFormat;
+use crate::event::{Progress, SplitName};
 use crate::export::chart::{ChartColors, ChartRange};
+use crate::export::{MetricsFormat, ModelFormat};
+use crate::hub::Pushed;
 use crate::nn::OnnxPrecision;
 use crate::run::run_chart::RunChart;
+use crate::text::plural;
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::copied::{Copied, CopiedContent};
 use crate::tui::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
 use crate::tui::state::path_choice::PathKind;
-use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
+use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::text_field::TextField;
@@ -24,6 +28,19 @@ const SVG: &str = "chart as SVG";
 const CSV: &str = "chart as CSV";
 const PREDICTIONS: &str = "predictions of a file";
 const COMMAND_LINE: &str = "command line";
+const PUSH: &str = "push to the hub";
+const METRICS: &str = "metrics";
+const TENSORBOARD: &str = "TensorBoard event file";
+const SPLIT_PREDICTIONS: &str = "predictions of a split";
+
+/// The formats of metrics, by their names in the list.
+const METRICS_FORMATS: [(&str, MetricsFormat); 2] =
+    [("CSV", MetricsFormat::Csv), ("JSON Lines", MetricsFormat::Jsonl)];
+/// The formats of the predictions of a split.
+const PREDICTION_FORMATS: [(&str, FileFormat); 3] =
+    [("TSV", FileFormat::Tsv), ("JSON Lines", FileFormat::Json), ("Parquet", FileFormat::Parquet)];
+/// The splits whose predictions are exported.
+const SPLITS: [SplitName; 2] = [SplitName::Validation, SplitName::Test];
 
 /// Copies the selection.
 pub(super) fn copy(app: &mut App) -> Vec<Effect> {
@@ -88,11 +105,15 @@ pub(super) fn open(app: &mut App) {
         items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
         items.push(item(ONNX, "the best weights for ONNX Runtime"));
         items.push(item(ONNX_INT8, "a quarter of the size, with a small loss"));
+        items.push(item(PUSH, "uploads the Hugging Face folder, to share the model"));
         items.push(item(PREDICTIONS, "of the best weights, beside each row of a table"));
+        items.push(item(SPLIT_PREDICTIONS, "validation or test rows with the probability of each label"));
     }
     items.push(item(SVG, "a picture for documents and the web"));
     items.push(item(CSV, "the exact values, for spreadsheets and programs"));
     if run.is_some() {
+        items.push(item(METRICS, "of each step and evaluation, as a table"));
+        items.push(item(TENSORBOARD, "the metrics, for TensorBoard"));
         items.push(item(COMMAND_LINE, "that repeats the run; it is copied too"));
     }
     choose_from(app, "Export", items, Purpose::Export);
@@ -128,13 +149,105 @@ pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
         (ONNX_INT8, Some(run)) => {
             ExportRequest::Model { run, format: ModelFormat::Onnx(OnnxPrecision::Int8) }
         }
+        (PUSH, Some(_)) => return ask_repo(app),
+        (METRICS, Some(_)) => {
+            let items = METRICS_FORMATS.map(|(name, _)| Item { value: name.into(), note: String::new() });
+            choose_from(app, "Format of the metrics", items.to_vec(), Purpose::ExportMetrics);
+            return Vec::new();
+        }
+        (SPLIT_PREDICTIONS, Some(_)) => {
+            let items = split_formats().map(|(value, ..)| Item { value, note: String::new() }).collect();
+            choose_from(app, "Which predictions", items, Purpose::ExportSplit);
+            return Vec::new();
+        }
+        (TENSORBOARD, Some(dir)) => ExportRequest::TensorBoard(dir),
         (COMMAND_LINE, Some(dir)) => ExportRequest::CommandLine(dir),
         _ => return Vec::new(),
     };
     start(app, request)
 }
 
-fn start(app: &mut App, request: ExportRequest) -> Vec<Effect> {
+/// The splits and formats of predictions, each with its name in the list.
+fn split_formats() -> impl Iterator<Item = (String, SplitName, FileFormat)> {
+    SPLITS.into_iter().flat_map(|split| {
+        PREDICTION_FORMATS.map(|(name, format)| (format!("{} as {name}", split.name()), split, format))
+    })
+}
+
+/// Exports the metrics in the chosen format.
+pub(super) fn choose_metrics(app: &mut App, value: &str) -> Vec<Effect> {
+    let format = METRICS_FORMATS.into_iter().find(|(name, _)| *name == value);
+    let (Some((dir, _)), Some((_, format))) = (run(app), format) else { return Vec::new() };
+    start(app, ExportRequest::Metrics(dir, format))
+}
+
+/// Exports the predictions of the chosen split in the chosen format.
+pub(super) fn choose_split(app: &mut App, value: &str) -> Vec<Effect> {
+    let chosen = split_formats().find(|(name, ..)| name == value);
+    let (Some((run, _)), Some((_, split, format))) = (run(app), chosen) else { return Vec::new() };
+    start(app, ExportRequest::SplitPredictions { run, split, format })
+}
+
+/// Asks for the repository to upload to.
+fn ask_repo(app: &mut App) -> Vec<Effect> {
+    app.popup = Some(Popup::Choice(Choice {
+        title: "Repository on the hub, as owner/name".into(),
+        items: Vec::new(),
+        free_text: Some("is created if it does not exist"),
+        typed: TextField::default(),
+        selected: 0,
+        purpose: Purpose::PushRepo,
+        paths: None,
+    }));
+    Vec::new()
+}
+
+/// Asks before the upload, which others may see.
+pub(super) fn choose_repo(app: &mut App, repo: &str) -> Vec<Effect> {
+    let Some((dir, _)) = run(app) else { return Vec::new() };
+    let push = |private| {
+        Reply::Export(Box::new(ExportRequest::Push { run: dir.clone(), repo: repo.into(), private }))
+    };
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let text = format!(
+        "Uploads the best weights of {name} with tokenizer and model card to {repo}. A repository that does not exist is \
+         created."
+    );
+    let answers = vec![
+        ('p', "upload; a new repository is public", push(false)),
+        ('v', "upload; a new repository is private", push(true)),
+        ('c', "cancel", Reply::Nothing),
+    ];
+    app.popup = Some(Popup::question("Push to the hub", text, answers));
+    Vec::new()
+}
+
+/// Shows how far an export is.
+pub(super) fn progress(app: &mut App, progress: &Progress) {
+    let share = progress.total.filter(|total| *total > 0).map(|total| {
+        let percent = 100 * progress.done.min(total) / total;
+        format!(", {percent} %")
+    });
+    app.notice = Some(format!("{}{}", progress.what, share.unwrap_or_default()));
+}
+
+/// Shows where a run was uploaded to.
+pub(super) fn pushed(app: &mut App, pushed: &Pushed) {
+    let url = &pushed.url;
+    app.notice = None;
+    if app.popup.is_some() {
+        app.notice = Some(format!("uploaded to {url}"));
+        return;
+    }
+    let text = match &pushed.commit {
+        Some(commit) => format!("{url}\n\n{}, commit {commit}", plural(pushed.files, "file")),
+        None => format!("{url}\n\nThe hub has these files already."),
+    };
+    app.popup = Some(Popup::message("Uploaded", text));
+}
+
+/// Starts an export.
+pub(super) fn start(app: &mut App, request: ExportRequest) -> Vec<Effect> {
     app.notice = Some("exporting".into());
     vec![Effect::Export(Box::new(request))]
 }

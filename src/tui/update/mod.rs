@@ -129,6 +129,8 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
 
         Msg::Copied { what, file } => return export::copied(app, what, file),
         Msg::Exported { path, verified } => return export::exported(app, &path, verified.as_deref()),
+        Msg::ExportProgress(progress) => export::progress(app, &progress),
+        Msg::Pushed(pushed) => export::pushed(app, &pushed),
         Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
     }
     Vec::new()
@@ -391,6 +393,9 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Purpose::PredictFile => {
                 export::predict_file(app, expand_home(&value).to_string_lossy().into_owned())
             }
+            Purpose::ExportMetrics => export::choose_metrics(app, &value),
+            Purpose::ExportSplit => export::choose_split(app, &value),
+            Purpose::PushRepo => export::choose_repo(app, &value),
         },
     }
 }
@@ -417,6 +422,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::Prune(runs) => vec![Effect::Prune(runs)],
         Reply::Submit(request) => submit::submit(app, request),
         Reply::Cancel(name) => vec![Effect::Cancel(name)],
+        Reply::Export(request) => export::start(app, *request),
         Reply::SaveForm => form::save(app),
         Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {

@@ -1,4 +1,4 @@
-//! A copy of a Parquet file with columns added. The encoded bytes of the existing columns are copied as they are, so
+//! A copy of a Parquet file with columns added, and new files. The encoded bytes of the existing columns are copied as they are, so
 //! that values, types and compression stay the same, whatever they are.
 
 use super::file::reader;
@@ -8,7 +8,7 @@ use crate::data::read::table::changed;
 use crate::error::{Error, Result};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as PhysicalType};
 use parquet::column::writer::ColumnCloseResult;
-use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// The key of the Arrow schema in the metadata. It lists the columns, so it does not hold for the copy.
 const ARROW_SCHEMA: &str = "ARROW:schema";
+/// Rows of a row group of a new file.
+const ROW_GROUP: usize = 1 << 16;
 
 type Outcome<T> = parquet::errors::Result<T>;
 
@@ -65,9 +67,8 @@ fn copy(
     columns: &[NewColumn],
     out: &mut (dyn Write + Send),
 ) -> Outcome<()> {
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let schema = extended_schema(metadata, columns)?;
-    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties()))?;
     for pair in metadata.file_metadata().key_value_metadata().into_iter().flatten() {
         if pair.key != ARROW_SCHEMA {
             writer.append_key_value_metadata(pair.clone());
@@ -88,14 +89,59 @@ fn copy(
     Ok(())
 }
 
+/// Writes a file with only `columns` to `out`, whose name is `out_name`.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(in crate::data) fn write_columns(
+    columns: &[NewColumn],
+    out_name: &Path,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
+    let rows = columns.first().map_or(0, |column| column.values.len());
+    let write = || -> Outcome<()> {
+        let schema = Type::group_type_builder("schema").with_fields(fields(columns)?).build()?;
+        let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties()))?;
+        for start in (0..rows).step_by(ROW_GROUP) {
+            let mut group = writer.next_row_group()?;
+            for column in columns {
+                write_column(&column.values, start..(start + ROW_GROUP).min(rows), &mut group)?;
+            }
+            group.close()?;
+        }
+        writer.close()?;
+        Ok(())
+    };
+    write().map_err(|error| match error {
+        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => Error::writing(out_name)(*error),
+            Err(error) => Error::writing(out_name)(std::io::Error::other(error)),
+        },
+        error => Error::writing(out_name)(std::io::Error::other(error)),
+    })
+}
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder().set_compression(Compression::SNAPPY).build()
+}
+
 /// The schema of the file with the new columns at its end.
 fn extended_schema(metadata: &ParquetMetaData, columns: &[NewColumn]) -> Outcome<TypePtr> {
     let root = metadata.file_metadata().schema_descr().root_schema();
-    let mut fields = root.get_fields().to_vec();
+    let all = root.get_fields().iter().cloned().chain(fields(columns)?).collect();
+    Type::group_type_builder(root.name()).with_fields(all).build().map(Arc::new)
+}
+
+/// The types of new columns.
+fn fields(columns: &[NewColumn]) -> Outcome<Vec<TypePtr>> {
+    let mut fields = Vec::new();
     for column in columns {
         fields.push(Arc::new(match column.values {
             NewValues::Text(_) => text_type(&column.name)?,
             NewValues::Number(_) => Type::primitive_type_builder(&column.name, PhysicalType::FLOAT)
+                .with_repetition(Repetition::REQUIRED)
+                .build()?,
+            NewValues::Integer(_) => Type::primitive_type_builder(&column.name, PhysicalType::INT64)
                 .with_repetition(Repetition::REQUIRED)
                 .build()?,
             NewValues::TextList(_) => {
@@ -112,7 +158,7 @@ fn extended_schema(metadata: &ParquetMetaData, columns: &[NewColumn]) -> Outcome
             }
         }));
     }
-    Type::group_type_builder(root.name()).with_fields(fields).build().map(Arc::new)
+    Ok(fields)
 }
 
 fn text_type(name: &str) -> Outcome<Type> {
@@ -159,6 +205,11 @@ fn write_column<W: Write + Send>(
         }
         NewValues::Number(numbers) => {
             column.typed::<FloatType>().write_batch(numbers.get(rows).unwrap_or_default(), None, None)?;
+        }
+        NewValues::Integer(numbers) => {
+            let signed = |number: &u64| i64::try_from(*number).unwrap_or(i64::MAX);
+            let numbers: Vec<i64> = numbers.get(rows).unwrap_or_default().iter().map(signed).collect();
+            column.typed::<Int64Type>().write_batch(&numbers, None, None)?;
         }
         NewValues::TextList(lists) => {
             let lists = lists.get(rows).unwrap_or_default();

@@ -13,5 +13,6 @@ mod task;
 mod thrift;
 
 pub(super) use copy::copy_with;
+pub(in crate::data) use copy::write_columns;
 pub(super) use file::ParquetTable;
 pub(super) use task::read;

@@ -214,7 +214,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('E')],
         Action::Global(GlobalAction::Export),
         "",
-        "export the model, a chart, predictions of a file, or the command line of the run",
+        "export the model, metrics, charts, predictions or the command line of the run, or push it to the hub",
     )
     .when(Condition::OnReadableRun),
     bind(
