@@ -157,7 +157,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('E')],
         Action::Global(GlobalAction::Export),
         "export",
-        "export the model, metrics, charts, predictions or the command line of the run, or push it to the hub",
+        "export the model, metrics, a chart or predictions, or push the run to the hub",
     )
     .when(Condition::HasRun),
     bind("up", UP, Action::List(ListAction::Up), "", "scroll the log back"),

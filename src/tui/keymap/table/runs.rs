@@ -214,7 +214,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('E')],
         Action::Global(GlobalAction::Export),
         "",
-        "export the model, metrics, charts, predictions or the command line of the run, or push it to the hub",
+        "export the model, metrics, a chart or predictions, or push the run to the hub",
     )
     .when(Condition::OnReadableRun),
     bind(
