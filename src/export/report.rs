@@ -111,7 +111,7 @@ impl ExportReport {
     /// The section of a model card about the export, in Markdown.
     pub fn card_section(&self) -> String {
         let mut lines = vec![String::new(), "## Export".into(), String::new()];
-        lines.push(format!("This {} model ({}) was {}.", self.format, self.precision, self.sentence()));
+        lines.push(format!("Format {} in {}: {}.", self.format, self.precision, self.sentence()));
         if let Some(AppliedTemperature { temperature, validation }) = self.temperature {
             lines.push(String::new());
             let changed = validation.map_or(String::new(), |found| {

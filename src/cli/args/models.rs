@@ -71,6 +71,7 @@ pub struct PredictArgs {
 #[derive(Debug, ClapArgs)]
 pub struct ExportArgs {
     /// Run name, run directory, model folder or hub id; for glue also the name or directory of a GLUE run
+    #[arg(value_name = "MODEL")]
     pub run: String,
     /// Output format
     #[arg(long, value_enum, default_value_t = ExportFormat::Hf)]

@@ -53,7 +53,7 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('t')],
         Action::Insight(InsightAction::Thresholds),
         "thresholds",
-        "precision and recall of a label by its threshold, or the rows again; left and right select the label",
+        "precision and recall of a label by its threshold; left and right select the label",
     )
     .when(Condition::HasThresholds),
     bind(

@@ -151,7 +151,7 @@ fn draw_targets(theme: Theme, curve: &ThresholdCurve, area: Rect, buffer: &mut B
     for ((metric, value), y) in TARGETS.into_iter().zip(area.y + 1..area.bottom()) {
         let target = target_text(metric, value);
         let Some(point) = curve.choose(ThresholdTarget { metric, value }) else {
-            let text = format!("{target:<14}{:>10}", "not reached");
+            let text = format!("{target:<14} not reached");
             draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
             continue;
         };
