@@ -105,7 +105,7 @@ pub(super) fn open(app: &mut App) {
         items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
         items.push(item(ONNX, "the best weights for ONNX Runtime"));
         items.push(item(ONNX_INT8, "a quarter of the size, with a small loss"));
-        items.push(item(PUSH, "uploads the Hugging Face folder, to share the model"));
+        items.push(item(PUSH, "uploads the Hugging Face folder"));
         items.push(item(PREDICTIONS, "of the best weights, beside each row of a table"));
         items.push(item(SPLIT_PREDICTIONS, "validation or test rows with the probability of each label"));
     }
