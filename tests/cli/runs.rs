@@ -98,7 +98,7 @@ fn run_is_found_by_the_name_a_person_gave_it() {
     workspace.run(&["export", "baseline", "--to", "exported"]).success();
     assert!(workspace.path().join("exported/model.safetensors").is_file());
     std::fs::write(second.join("notes.toml"), "name = \"baseline\"\n").unwrap();
-    let error = workspace.run(&["export", "baseline", "--to", "again"]).failure(2);
+    let error = workspace.run(&["export", "baseline", "--to", "again"]).failure(3);
     assert!(error.contains("2 runs are named baseline"), "{error}");
     std::fs::write(second.join("notes.toml"), "name = ").unwrap();
     let result = workspace.run(&["runs"]).success();

@@ -68,7 +68,7 @@ fn usage_errors_are_one_sentence_and_exit_with_2() {
     assert!(workspace.run(&["trian"]).failure(2).contains("'train'"));
     assert!(workspace.run(&["train"]).failure(2).contains("NAME"));
     assert!(workspace.run(&["runs", "--jsno"]).failure(2).contains("--jsno"));
-    assert!(workspace.run(&["export", "x", "--format", "onnx", "--to", "y"]).failure(2).contains("hf"));
+    assert!(workspace.run(&["export", "x", "--format", "tflite", "--to", "y"]).failure(2).contains("hf"));
     let error = workspace.run(&["train", "dmeo"]).failure(2);
     assert!(error.contains("no experiment `dmeo`") && error.contains("the experiments are demo"), "{error}");
     let error = workspace.run(&["train", "demo", "--set", "lr=3e-5"]).failure(2);

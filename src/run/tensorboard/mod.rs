@@ -5,9 +5,9 @@
 //! `TensorBoardCallback`: `train/loss`, `train/learning_rate`, `train/grad_norm`, `eval/loss`, `eval/accuracy`, ….
 //!
 //! While a run is trained, [`TensorBoardWriter`] reads its event log and appends what is new. Each attempt to train the
-//! run has a file of its own, because the file of a killed process may end within a record. A run that resumes writes
-//! a `SessionLog` with status `START` and the first step that is done again: TensorBoard then discards the values from
-//! that step on that it has read before.
+//! run has a file of its own with all events of the log, because the file of a killed process may end within a record or
+//! before the last events. A run that resumes writes a `SessionLog` with status `START` and the first step that is done
+//! again: TensorBoard then discards the values from that step on that it has read before.
 
 mod proto;
 mod record;

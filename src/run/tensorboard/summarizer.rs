@@ -27,6 +27,13 @@ impl Summarizer {
         record
     }
 
+    /// The record of a file that replaces the files before it: what they have is discarded from step 0 on.
+    pub(super) fn replacement(time: f64) -> Vec<u8> {
+        let mut record = Vec::new();
+        append_record(&proto::Event::session_start(time, 0), &mut record);
+        record
+    }
+
     /// Appends the records of an event to `out`.
     pub(super) fn append(&mut self, event: &Event, out: &mut Vec<u8>) {
         let step = match event {
@@ -39,11 +46,6 @@ impl Summarizer {
         if let Some(values) = self.take(event) {
             append_record(&proto::Event::summary(self.clock, step as i64, values), out);
         }
-    }
-
-    /// Takes an event whose records are in an earlier file.
-    pub(super) fn skip(&mut self, event: &Event) {
-        self.append(event, &mut Vec::new());
     }
 
     fn start(&mut self, started: &Started, out: &mut Vec<u8>) {

@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, now};
 use crate::run::append_file::AppendFile;
 use crate::run::dir::RunDir;
-use crate::run::log::{EVAL_KIND, STARTED_KIND, is_kind};
-use crate::run::log_tail::{LogTail, TailItem, parse_event};
+use crate::run::log_tail::{LogTail, TailItem};
 use crate::train::Attempt;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::path::{Path, PathBuf};
@@ -31,24 +30,16 @@ pub(in crate::run) struct TensorBoardWriter {
 }
 
 impl TensorBoardWriter {
-    /// For the run in `dir`, before `attempt` writes to its log. What the log has so far is written too, unless earlier
-    /// attempts have left event files.
+    /// For the run in `dir`, before `attempt` writes to its log. What the log has so far is written too.
     pub(in crate::run) fn open(dir: &RunDir, attempt: Option<Arc<Attempt>>) -> Self {
-        let folder = dir.tensorboard();
-        let (mut log, mut summarizer) = (LogTail::of_events(dir.path()), Summarizer::default());
-        if newest_file(&folder).is_some() {
-            // A log that cannot be read is reported when it is read for the file.
-            log.read_lines(&mut |item| match item {
-                TailItem::Item(line) if is_kind(line, EVAL_KIND) || is_kind(line, STARTED_KIND) => {
-                    if let Some(event) = parse_event(line) {
-                        summarizer.skip(&event);
-                    }
-                }
-                _ => {}
-            })
-            .ok();
+        TensorBoardWriter {
+            folder: dir.tensorboard(),
+            log: LogTail::of_events(dir.path()),
+            summarizer: Summarizer::default(),
+            file: None,
+            attempt,
+            has_failed: false,
         }
-        TensorBoardWriter { folder, log, summarizer, file: None, attempt, has_failed: false }
     }
 
     /// Writes what is new twice a second until the channel is disconnected. A file that cannot be written is reported in
@@ -94,7 +85,8 @@ impl TensorBoardWriter {
     }
 }
 
-/// Creates the file of an attempt, with its first record.
+/// Creates the file of an attempt, with its first records. The file of an earlier attempt may lack the last events that the
+/// killed process has logged, so the new file has all of them, and readers discard the earlier files.
 fn create(folder: &Path) -> Result<AppendFile> {
     match std::fs::create_dir(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -102,9 +94,12 @@ fn create(folder: &Path) -> Result<AppendFile> {
         }
         _ => {}
     }
-    let path = folder.join(file_name(now(), newest_file(folder)));
-    let mut file = AppendFile::open(path)?;
+    let newest = newest_file(folder);
+    let mut file = AppendFile::open(folder.join(file_name(now(), newest)))?;
     file.append(&Summarizer::header(now())).ok();
+    if newest.is_some() {
+        file.append(&Summarizer::replacement(now())).ok();
+    }
     Ok(file)
 }
 
@@ -240,9 +235,13 @@ mod tests {
         first.update().unwrap();
         let folder = dir.tensorboard();
         assert_eq!(scalars(&folder, "train/loss"), [(1, 0.6), (2, 0.5), (3, 0.4), (4, 0.3)]);
-        // The process is killed while it writes a record, and resumes after step 2.
+        // The process is killed while it writes a record, before it writes the last one, and resumes after step 2.
         first.file.as_mut().unwrap().append(b"torn").unwrap();
+        log(dir.path(), &[step(5, 0.2)]);
         let mut second = TensorBoardWriter::open(&dir, None);
+        second.update().unwrap();
+        let losses = [(1, 0.6), (2, 0.5), (3, 0.4), (4, 0.3), (5, 0.2)];
+        assert_eq!(scalars(&folder, "train/loss"), losses, "none is missing");
         log(dir.path(), &[started(2), eval(2, 0.55), step(3, 0.41), eval(3, 0.5)]);
         second.update().unwrap();
         assert_eq!(scalars(&folder, "train/loss"), [(1, 0.6), (2, 0.5), (3, 0.41)]);
