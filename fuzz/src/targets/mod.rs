@@ -7,7 +7,7 @@ mod settings;
 
 pub use data::{delimited, glue_tsv, input_table, json_lines, parquet, trees};
 pub use model::{config, hub_listing, legacy_weights, safetensors, thresholds, tokenizer};
-pub use run::{control, events, predictions, queue, run_directory};
+pub use run::{control, events, predictions, queue, run_directory, submission};
 pub use settings::{experiments, keys, overrides, themes};
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ use super::write;
 use crate::mutate::files;
 use crate::samples::SPEC;
 use glue_tui::catalog::{Labels, task};
+use glue_tui::export::glue::check_submission;
 use glue_tui::run::queue::{Queue, QueueEdit};
 use glue_tui::run::{self, HistoryTail, RunDir, fuzzing};
 use glue_tui::train::{checkpoint_progress, saved_predictions};
@@ -39,6 +40,11 @@ pub fn predictions(folder: &Path, data: &[u8]) {
         }
     }
     let _ = saved_predictions(folder, &Labels::default());
+}
+
+/// The archive of a submission.
+pub fn submission(folder: &Path, data: &[u8]) {
+    let _ = check_submission(&write(folder, "submission.zip", data));
 }
 
 /// `control.jsonl`.

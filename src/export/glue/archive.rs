@@ -12,9 +12,6 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// The largest file of an archive that is read, in bytes: more than any file of a submission has.
-const MAX_BYTES: u64 = 64 << 20;
-
 /// A file of an archive.
 #[derive(Debug)]
 pub(super) struct ArchiveEntry {
@@ -46,42 +43,48 @@ pub(super) fn write_archive(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()
     })
 }
 
-/// The files and folders of an archive.
+/// Calls `on_entry` for each file and folder of an archive. `limit` is the most bytes that the file of that name can have,
+/// and 0 for one whose content is not read.
 ///
 /// # Errors
 /// [`Error::Read`] for a file that cannot be read, [`Error::Data`] for one that is no zip archive.
-pub(super) fn read_archive(path: &Path) -> Result<Vec<ArchiveEntry>> {
+pub(super) fn read_archive(
+    path: &Path,
+    limit: &dyn Fn(&str) -> u64,
+    on_entry: &mut dyn FnMut(ArchiveEntry),
+) -> Result<()> {
     let file = open_regular(path).map_err(Error::reading(path))?;
     let damaged =
         |error: ZipError| Error::data(path, None, format!("is not a readable zip archive: {error}"));
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
-    let mut entries = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(damaged)?;
         let name = entry.name().map_err(damaged)?.into_owned();
-        let content = (!entry.is_dir()).then(|| content(entry));
-        entries.push(ArchiveEntry { name, content });
+        let content = match (entry.is_dir(), limit(&name)) {
+            (true, _) => None,
+            (false, 0) => Some(Ok(Vec::new())),
+            (false, limit) => Some(content(entry, limit)),
+        };
+        on_entry(ArchiveEntry { name, content });
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// The decompressed content of an entry, which matches its checksum. The error is a clause.
-fn content(mut entry: ZipFile<'_, File>) -> Result<Vec<u8>, String> {
+fn content(mut entry: ZipFile<'_, File>, limit: u64) -> Result<Vec<u8>, String> {
     if entry.encrypted() {
         return Err("is encrypted; write the archive without a password".into());
     }
     let (expected, method) = (entry.crc32(), entry.compression());
     let mut bytes = Vec::new();
     let read = match method {
-        CompressionMethod::Stored => entry.take(MAX_BYTES + 1).read_to_end(&mut bytes),
-        CompressionMethod::DEFLATE => {
-            DeflateDecoder::new(&mut entry).take(MAX_BYTES + 1).read_to_end(&mut bytes)
-        }
+        CompressionMethod::Stored => entry.take(limit + 1).read_to_end(&mut bytes),
+        CompressionMethod::DEFLATE => DeflateDecoder::new(&mut entry).take(limit + 1).read_to_end(&mut bytes),
         method => return Err(format!("is compressed with {method}; use Deflate, or no compression")),
     };
     read.map_err(|error| format!("cannot be decompressed ({error}); write the archive again"))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("has more than {MAX_BYTES} bytes, which no file of a submission has"));
+    if bytes.len() as u64 > limit {
+        return Err(format!("has more than {limit} bytes, and its rows have less"));
     }
     let mut crc = Crc::new();
     crc.update(&bytes);
@@ -123,11 +126,17 @@ mod tests {
         bytes
     }
 
+    fn entries(path: &Path) -> Result<Vec<ArchiveEntry>> {
+        let mut entries = Vec::new();
+        read_archive(path, &|_| 1000, &mut |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
     fn read(bytes: &[u8]) -> Result<Vec<ArchiveEntry>> {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.zip");
         std::fs::write(&path, bytes).unwrap();
-        read_archive(&path)
+        entries(&path)
     }
 
     #[test]
@@ -135,7 +144,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.zip");
         write_archive(&path, &[("A.tsv", b"index\n".to_vec()), ("B.tsv", Vec::new())]).unwrap();
-        let entries = read_archive(&path).unwrap();
+        let entries = entries(&path).unwrap();
         let found: Vec<(&str, &[u8])> = entries
             .iter()
             .map(|entry| (entry.name.as_str(), entry.content.as_ref().unwrap().as_ref().unwrap().as_slice()))
@@ -156,6 +165,10 @@ mod tests {
         let content = |bytes: &[u8]| read(bytes).unwrap().remove(0).content.unwrap().unwrap_err();
         assert!(content(&archive("A.tsv", 0, b"other", b"index")).contains("does not match its checksum"));
         assert!(content(&archive("A.tsv", 12, b"index", b"index")).starts_with("is compressed with"));
+        assert!(
+            content(&archive("A.tsv", 0, &[b'x'; 1001], &[b'x'; 1001]))
+                .starts_with("has more than 1000 bytes")
+        );
         assert!(content(&archive("A.tsv", 8, b"\xff\xff", b"index")).starts_with("cannot be decompressed"));
         let folder = read(&archive("x/", 0, b"", b"")).unwrap();
         assert_eq!((folder[0].name.as_str(), &folder[0].content), ("x/", &None));

@@ -13,6 +13,9 @@ use std::path::Path;
 
 /// The first line of each file.
 pub(super) const HEADER: &str = "index\tprediction";
+/// The most bytes of the header, and of a row.
+const HEADER_BYTES: u64 = 64;
+const ROW_BYTES: u64 = 64;
 /// The problems of a file that are reported one by one.
 const MAX_PROBLEMS: usize = 5;
 
@@ -54,32 +57,45 @@ impl fmt::Display for SubmissionProblem {
 /// [`Error::Read`](crate::error::Error::Read) for a file that cannot be read, and
 /// [`Error::Data`](crate::error::Error::Data) for one that is no zip archive.
 pub fn check_submission(path: &Path) -> Result<SubmissionCheck> {
-    Ok(check_entries(read_archive(path)?))
+    let mut checker = Checker::default();
+    let limit = |name: &str| submission_file(name).map_or(0, |file| HEADER_BYTES + file.rows * ROW_BYTES);
+    read_archive(path, &limit, &mut |entry| checker.add_entry(entry))?;
+    Ok(checker.finish())
 }
 
-fn check_entries(entries: Vec<ArchiveEntry>) -> SubmissionCheck {
-    let mut check = SubmissionCheck::default();
-    let mut found: Vec<&'static str> = Vec::new();
-    for ArchiveEntry { name, content } in entries {
+/// Checks an archive, one file after the other.
+#[derive(Default)]
+struct Checker {
+    check: SubmissionCheck,
+    /// The names of the files that were in it.
+    found: Vec<&'static str>,
+}
+
+impl Checker {
+    fn add_entry(&mut self, ArchiveEntry { name, content }: ArchiveEntry) {
         match (content, submission_file(&name)) {
-            (Some(_), Some(file)) if found.contains(&file.name) => {
-                check.add(&name, None, "is in the archive twice".into());
+            (Some(_), Some(file)) if self.found.contains(&file.name) => {
+                self.check.add(&name, None, "is in the archive twice".into());
             }
             (Some(content), Some(file)) => {
-                found.push(file.name);
+                self.found.push(file.name);
                 match content {
-                    Ok(bytes) => check.add_file(file, &bytes),
-                    Err(problem) => check.add(&name, None, problem),
+                    Ok(bytes) => self.check.add_file(file, &bytes),
+                    Err(problem) => self.check.add(&name, None, problem),
                 }
             }
-            (None, _) => check.add(&name, None, "is a folder; put the files at the top level".into()),
-            (Some(_), None) => check.add(&name, None, unexpected(&name)),
+            (None, _) => self.check.add(&name, None, "is a folder; put the files at the top level".into()),
+            (Some(_), None) => self.check.add(&name, None, unexpected(&name)),
         }
     }
-    for file in SUBMISSION.iter().filter(|file| !found.contains(&file.name)) {
-        check.add(file.name, None, "is missing; a submission has predictions for every task".into());
+
+    fn finish(mut self) -> SubmissionCheck {
+        for file in SUBMISSION.iter().filter(|file| !self.found.contains(&file.name)) {
+            let problem = "is missing; a submission has predictions for every task";
+            self.check.add(file.name, None, problem.into());
+        }
+        self.check
     }
-    check
 }
 
 /// Why a file with that name is none of a submission.
@@ -156,6 +172,10 @@ impl Rows<'_> {
 
     fn row(&mut self, number: u64, line: &str) {
         self.count += 1;
+        // The number of rows is wrong then, which is reported.
+        if self.count > self.file.rows {
+            return;
+        }
         let cells: Vec<&str> = line.split('\t').collect();
         let [index, prediction] = cells[..] else {
             let columns = plural(cells.len(), "column");
@@ -200,6 +220,14 @@ impl Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check_entries(entries: Vec<ArchiveEntry>) -> SubmissionCheck {
+        let mut checker = Checker::default();
+        for entry in entries {
+            checker.add_entry(entry);
+        }
+        checker.finish()
+    }
 
     /// A valid file.
     fn rows(file: &SubmissionFile) -> String {
