@@ -60,7 +60,7 @@ fn mistakes_in_files_cost_their_entries() {
     std::fs::create_dir_all(config.join("themes")).unwrap();
     std::fs::write(config.join("config.toml"), "[interface]\ntheme = \"mine\"\nmouse = \n").unwrap();
     std::fs::write(config.join("themes/mine.toml"), "frmae = 100\nframe = 200\n").unwrap();
-    std::fs::write(config.join("keys.toml"), "[runs]\nnew = \"ctl-n\"\nedit = \"B\"\n").unwrap();
+    std::fs::write(config.join("keys.toml"), "[runs]\nnew = \"ctl-n\"\nedit = \"Z\"\n").unwrap();
     std::fs::write(config.join("experiments.toml"), "[experiment.everywhere]\nmax_steps = 1\n").unwrap();
     let text = format!("{FILE}\n# Broken.\n[experiment.bad]\nlr = = 1\n\n[experiment.odd]\nlr = 1\n");
     std::fs::write(home.path().join("experiments.toml"), text).unwrap();
@@ -77,7 +77,7 @@ fn mistakes_in_files_cost_their_entries() {
     terminal.wait_for("Cannot start this experiment");
     terminal.send("\x1b");
     terminal.wait("closed", |screen| !screen.contains("Cannot start"));
-    terminal.send("gB");
+    terminal.send("gZ");
     terminal.wait_for("max_steps");
     // A key right after Escape would be one with Alt.
     terminal.send("\x1b");
