@@ -5,7 +5,7 @@ use super::Terminal;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "[experiment.tune]\nlearning_rate = [1e-5, 5e-4]\nper_device_train_batch_size = [4, 8, 16]\n\
-                    max_train_samples = 256\nmax_eval_samples = 64\nmax_steps = 24\neval_steps = 12\nthreads = 1\n";
+                    max_train_samples = 256\nmax_eval_samples = 64\nmax_steps = 96\neval_steps = 48\nthreads = 1\n";
 
 /// The runs that are no trials.
 fn runs(home: &Path) -> Vec<PathBuf> {
