@@ -6,7 +6,7 @@ use super::params::ParamSpec;
 use std::ops::Range;
 
 /// A parameter and the elements of the arena that hold it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ParamRange {
     pub(crate) spec: ParamSpec,
     pub(crate) range: Range<usize>,

@@ -2,12 +2,13 @@
 
 use super::config::ModelConfig;
 use super::device::{self, DeviceContext, DeviceKind};
-use super::engine::{Engine, OptimizerConfig, Weights};
+use super::engine::{Distillation, Engine, OptimizerConfig, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
 use super::error_text::list_names;
 use super::fast::FastEngine;
 use super::head::{Head, head_for};
 use super::load::{LoadReport, StoredModel, init_weights};
+use super::param_groups::ParamGroups;
 use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use super::self_check;
@@ -72,6 +73,8 @@ impl<'a> BuildOptions<'a> {
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
                 class_weights: None,
+                distillation: Distillation::from_spec(spec),
+                param_groups: ParamGroups::from_spec(spec),
             },
             device: spec.device,
             precision: spec.precision,
@@ -141,11 +144,18 @@ fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_
         }
         None => (Head::Keep, None),
     };
-    let specs = param_specs(config, options.labels.len());
+    let specs = trained_specs(options, config)?;
     let (weights, report) = stored.load(&specs, options.seed, &head)?;
     let mut built = assemble(options, config.clone(), &specs, &weights, report)?;
     built.notes.extend(note);
     Ok(built)
+}
+
+/// The parameters, with their groups.
+fn trained_specs(options: &BuildOptions<'_>, config: &ModelConfig) -> Result<Vec<ParamSpec>> {
+    let mut specs = param_specs(config, options.labels.len());
+    options.optimizer.param_groups.apply(config, &mut specs)?;
+    Ok(specs)
 }
 
 /// Builds an engine with random weights from the `config.json` of the folder, which needs no other file.
@@ -155,7 +165,7 @@ fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_
 pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
     validate(options)?;
     let config = read_config(options)?;
-    let specs = param_specs(&config, options.labels.len());
+    let specs = trained_specs(options, &config)?;
     let weights = init_weights(&config, &specs, options.seed);
     let missing = specs.iter().map(|spec| spec.name.clone()).collect();
     assemble(options, config, &specs, &weights, LoadReport { missing, ..LoadReport::default() })
@@ -389,7 +399,8 @@ fn assemble(
     let model = (&config, specs, weights);
     let (engine, precision) = create_engine(options, model, engine_config, &mut context, &mut messages)?;
     messages.notes.extend(precision_note(options, precision));
-    let elements = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
+    let trained = specs.iter().filter(|spec| spec.requires_grad);
+    let elements = trained.map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
         engine,
         config,

@@ -1,7 +1,7 @@
 //! Validation of the inputs of an engine.
 
 use super::config::ModelConfig;
-use super::engine::{Interpolation, Weights};
+use super::engine::{Distillation, Interpolation, Weights};
 use super::params::ParamSpec;
 use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
@@ -73,6 +73,15 @@ pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
         return Ok(());
     };
     Err(Error::Training(problem))
+}
+
+/// # Errors
+/// A batch without logits of a teacher for all outputs, if there is a distance to it in the loss.
+pub(crate) fn check_teacher(outputs: usize, batch: &Batch, distillation: Option<Distillation>) -> Result<()> {
+    if distillation.is_none() || batch.teacher_logits.len() == batch.len() * outputs {
+        return Ok(());
+    }
+    Err(Error::Training("a training step has no logits of the teacher".into()))
 }
 
 /// Why a label does not fit the outputs, if it does not.

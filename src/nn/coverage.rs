@@ -4,7 +4,7 @@
 //! backward pass, and the parameters before that operation would never change.
 
 use super::architecture::is_key_bias;
-use super::engine::{Array, Engine, StepInput};
+use super::engine::{Array, Engine, ParamState, StepInput};
 use super::error_text::list_names;
 use crate::error::{Error, Result};
 
@@ -42,7 +42,8 @@ pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> 
 }
 
 fn check_batch(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let names: Vec<String> = engine.shapes().into_iter().map(|(name, _)| name).collect();
+    let trained = engine.shapes_of(ParamState::FirstMoment);
+    let names: Vec<String> = trained.into_iter().map(|(name, _)| name).collect();
     let (_, gradients) = engine.gradients(input)?;
     let has_gradient = |name: &&String| gradients.get(*name).is_some_and(|gradient| is_valid(name, gradient));
     let without_gradient: Vec<String> = names.iter().filter(|name| !has_gradient(name)).cloned().collect();

@@ -1,8 +1,10 @@
 //! The [`Engine`] trait and the types of its arguments and results.
 
+use super::param_groups::ParamGroups;
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::machine::{self, MemoryInfo};
+use crate::spec::RunSpec;
 use kernels::op_cost::OpCost;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -38,10 +40,41 @@ pub struct OptimizerConfig {
     /// A weight for each output: `weight` of `torch.nn.CrossEntropyLoss` for classes, `pos_weight` of
     /// `torch.nn.BCEWithLogitsLoss` for sets of labels. Regressions ignore it. `None` is 1 for each.
     pub class_weights: Option<Arc<[f32]>>,
+    /// How much the loss follows a teacher whose logits the batches have.
+    pub distillation: Option<Distillation>,
+    /// Which parameters are trained, and at which learning rate.
+    pub param_groups: ParamGroups,
+}
+
+/// A loss that follows the logits t of a teacher as well as the labels (Hinton, Vinyals and Dean 2015,
+/// <https://arxiv.org/abs/1503.02531>): (1 − weight) · loss + weight · distance, with the temperature T and the logits s of
+/// the model. The distance is the mean over the examples of
+///
+/// - T² · KL(softmax(t / T) ‖ softmax(s / T)) for classes,
+/// - T² · KL(σ(t / T) ‖ σ(s / T)), as the mean over the labels, for sets of labels,
+/// - (s − t)² for a regression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distillation {
+    /// Share of the distance in the loss, from 0 to 1.
+    pub weight: f64,
+    /// Divides the logits of both models, and so makes their probabilities more alike.
+    pub temperature: f64,
+}
+
+impl Distillation {
+    /// That of a specification, if it has a teacher.
+    pub(crate) fn from_spec(spec: &RunSpec) -> Option<Self> {
+        spec.teacher.as_ref()?;
+        Some(Distillation {
+            weight: spec.distillation_weight.unwrap_or(0.5),
+            temperature: spec.distillation_temperature.unwrap_or(2.0),
+        })
+    }
 }
 
 impl Default for OptimizerConfig {
-    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping, label smoothing and class weights.
+    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping, label smoothing and class weights, for all
+    /// parameters.
     fn default() -> Self {
         OptimizerConfig {
             beta1: 0.9,
@@ -51,6 +84,8 @@ impl Default for OptimizerConfig {
             max_grad_norm: 0.0,
             label_smoothing: 0.0,
             class_weights: None,
+            distillation: None,
+            param_groups: ParamGroups::default(),
         }
     }
 }
@@ -234,9 +269,9 @@ pub enum ParamState {
 pub struct EngineState {
     /// Every parameter.
     pub weights: Weights,
-    /// AdamW's first moments, by parameter name.
+    /// AdamW's first moments of the trained parameters, by name.
     pub first_moments: Weights,
-    /// AdamW's second moments, by parameter name.
+    /// AdamW's second moments of the trained parameters, by name.
     pub second_moments: Weights,
     /// Number of AdamW updates done.
     pub updates: u64,
@@ -266,7 +301,7 @@ pub trait Engine: Send {
     }
 
     /// Loss, and the gradient of every parameter before clipping, as [`Engine::step`] would compute them, without
-    /// changing anything. A parameter that the loss does not depend on has no entry.
+    /// changing anything. A parameter that is not trained, or that the loss does not depend on, has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
 
     /// Logits of each example, without dropout: (examples, labels), row by row.
@@ -282,18 +317,29 @@ pub trait Engine: Send {
     /// Name and shape of every parameter.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;
 
-    /// Copies one tensor of the parameter `name`, which must be one of [`Engine::shapes`].
+    /// Whether the parameter `name`, which must be one of [`Engine::shapes`], is trained.
+    fn requires_grad(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Copies one tensor of the parameter `name`, which must be one of [`Engine::shapes`]. A parameter that is not trained
+    /// has no moments.
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array>;
 
     /// Number of AdamW updates done.
     fn updates(&self) -> u64;
 
-    /// Copies one tensor of every parameter.
+    /// Name and shape of every parameter that has such a tensor: moments belong to trained parameters only.
+    fn shapes_of(&self, state: ParamState) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = self.shapes();
+        shapes.retain(|(name, _)| state == ParamState::Weight || self.requires_grad(name));
+        shapes
+    }
+
+    /// Copies one tensor of every parameter that has it.
     fn tensors(&self, state: ParamState) -> Result<Weights> {
-        self.shapes()
-            .into_iter()
-            .map(|(name, _)| self.tensor(&name, state).map(|array| (name, array)))
-            .collect()
+        let shapes = self.shapes_of(state).into_iter();
+        shapes.map(|(name, _)| self.tensor(&name, state).map(|array| (name, array))).collect()
     }
 
     /// Copies every parameter.

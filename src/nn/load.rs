@@ -8,7 +8,7 @@ use super::config::ModelConfig;
 use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
 use super::head::Head;
-use super::params::{Init, ParamSpec};
+use super::params::{Init, ModelPart, ParamSpec};
 use super::weight_files::{StoredTensor, stored_tensors};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
@@ -154,13 +154,13 @@ impl<'a> StoredModel<'a> {
                 report.loaded.push(spec.name.clone());
                 return Ok(Some(tensor));
             }
-            Some(tensor) if spec.is_head => {
+            Some(tensor) if spec.part == ModelPart::Head => {
                 if tensor.shape() != spec.shape {
                     let (name, found) = (tensor.name(), tensor.shape());
                     report.mismatched.push(format!("{name}: {found:?}, expected {:?}", spec.shape));
                 }
             }
-            None if spec.is_head => {}
+            None if spec.part == ModelPart::Head => {}
             Some(tensor) => {
                 let (name, found, expected) = (tensor.name(), tensor.shape(), &spec.shape);
                 let problem = format!("tensor {name} has shape {found:?}; config.json implies {expected:?}");

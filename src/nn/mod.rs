@@ -31,6 +31,7 @@ mod load;
 mod loss;
 mod matmul_rate;
 mod onnx;
+mod param_groups;
 mod params;
 mod plain;
 mod positions;
@@ -48,8 +49,8 @@ pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
 pub use config::ModelConfig;
 pub use device::{DeviceKind, devices, gpus};
 pub use engine::{
-    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan,
-    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, KernelRate,
+    MemoryPlan, OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
 pub use flops::step_flops;
 pub use id2label::Id2Label;
@@ -59,5 +60,6 @@ pub use kernels::op_cost::OpCost;
 pub use load::{LoadReport, divide_outputs, permute_outputs};
 pub use matmul_rate::{cached_matmul_rate, gemm_crate_rate, kernel_rates, matmul_rate, measure_matmul_rate};
 pub use onnx::{MAX_ONNX_BYTES, ONNX_DATA, ONNX_MODEL, OnnxInputs, OnnxPrecision, write_onnx};
-pub use params::{Init, ParamSpec, param_specs};
+pub use param_groups::{FrozenPrefix, ParamGroups};
+pub use params::{Init, ModelPart, ParamSpec, param_specs};
 pub use save::{TensorSource, read_arrays, save_config, save_model, write_arrays, write_tensors};

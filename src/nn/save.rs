@@ -109,14 +109,14 @@ impl<'a> TensorSource<'a> {
         weights.iter().map(source).collect()
     }
 
-    /// One tensor of every parameter of `engine`, with `prefix` before each name.
+    /// One tensor of every parameter of `engine` that has it, with `prefix` before each name.
     pub fn from_engine(engine: &'a dyn Engine, state: ParamState, prefix: &str) -> Vec<Self> {
         let source = |(name, shape): (String, Vec<usize>)| TensorSource {
             name: format!("{prefix}{name}"),
             shape,
             fetch: Box::new(move || engine.tensor(&name, state)),
         };
-        engine.shapes().into_iter().map(source).collect()
+        engine.shapes_of(state).into_iter().map(source).collect()
     }
 }
 

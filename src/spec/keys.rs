@@ -188,6 +188,38 @@ static KEYS: &[Key] = &[
         "Peak learning rate of AdamW; the first hyperparameter to tune.",
     )
     .without_effect_on_speed(),
+    Key::optional(
+        "optimizer",
+        field!(head_learning_rate),
+        real(ABOVE_ZERO, 1.0),
+        "learning_rate",
+        "Peak learning rate of pooler and classifier; a higher one helps when few rows train a new head.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "optimizer",
+        field!(layerwise_lr_decay),
+        real(ABOVE_ZERO, 1.0),
+        "1",
+        "The learning rate of each layer as a factor of that of the layer above it, such as 0.9; helps on small data, \
+         where lower layers should keep what they know.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "optimizer",
+        field!(freeze_layers),
+        count(0, 10_000),
+        "0",
+        "Number of encoder layers, from the lowest, that keep their pretrained weights together with the embeddings; \
+         saves time and memory, and helps on very small data.",
+    ),
+    Key::required(
+        "optimizer",
+        field!(freeze_embeddings),
+        ValueKind::Boolean,
+        "false",
+        "The embeddings keep their pretrained weights; saves memory, most of all with a large vocabulary.",
+    ),
     Key::required(
         "optimizer",
         field!(weight_decay),
@@ -275,6 +307,31 @@ static KEYS: &[Key] = &[
         real(0.0, BELOW_ONE),
         "the model's",
         "Dropout before the classification layer.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "distillation",
+        field!(teacher),
+        ValueKind::Text,
+        "none",
+        "A fine-tuned model whose logits the loss follows too, usually a larger one: a run's folder, a model folder, a hub \
+         id, or a .safetensors file with its logits.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "distillation",
+        field!(distillation_weight),
+        real(0.0, 1.0),
+        "0.5",
+        "Share of the distance to the teacher in the loss; the labels have the rest.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "distillation",
+        field!(distillation_temperature),
+        real(ABOVE_ZERO, 1_000.0),
+        "2",
+        "Divides the logits of teacher and model; a higher one passes on more of what the teacher holds possible.",
     )
     .without_effect_on_speed(),
     Key::required(

@@ -22,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 15] = [
+const RULES: [(&str, Rule); 17] = [
     ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
@@ -35,6 +35,8 @@ const RULES: [(&str, Rule); 15] = [
     ("class_weights", class_weights_need_classes),
     ("class_weights", class_weights_are_as_many_as_classes),
     ("label_column", label_columns_are_distinct),
+    ("distillation_weight", distillation_weight_needs_teacher),
+    ("distillation_temperature", distillation_temperature_needs_teacher),
     ("precision", training_supports_precision),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
@@ -200,6 +202,19 @@ fn class_weights_are_as_many_as_classes(spec: &RunSpec) -> Option<String> {
     })
 }
 
+fn distillation_weight_needs_teacher(spec: &RunSpec) -> Option<String> {
+    is_without_teacher(spec, spec.distillation_weight)
+}
+
+fn distillation_temperature_needs_teacher(spec: &RunSpec) -> Option<String> {
+    is_without_teacher(spec, spec.distillation_temperature)
+}
+
+fn is_without_teacher(spec: &RunSpec, setting: Option<f64>) -> Option<String> {
+    (setting.is_some() && spec.teacher.is_none())
+        .then(|| "there is no teacher; set teacher, or remove it".into())
+}
+
 fn training_supports_precision(spec: &RunSpec) -> Option<String> {
     (spec.precision == Precision::Int8).then(|| {
         "int8 is for inference (`--precision int8` of predict, eval and bench); train in f32 or bf16".into()
@@ -230,13 +245,15 @@ mod tests {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 6] = [
+        let changes: [(&str, Change); 8] = [
             ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
             ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
             ("label_smoothing_factor", |spec| {
                 (spec.task, spec.label_smoothing_factor) = ("stsb".parse().unwrap(), 0.1);
             }),
             ("precision", |spec| spec.precision = Precision::Int8),
+            ("distillation_weight", |spec| spec.distillation_weight = Some(0.9)),
+            ("distillation_temperature", |spec| spec.distillation_temperature = Some(4.0)),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
             ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
         ];

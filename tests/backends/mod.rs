@@ -55,6 +55,12 @@ pub(crate) fn has_input_gradients(backend: Backend) -> bool {
     backend != ON_GPU[1]
 }
 
+/// Whether the engine supports frozen parameters and several learning rates.
+#[allow(dead_code, reason = "not used by every test that includes this module")]
+pub(crate) fn has_param_groups(backend: Backend) -> bool {
+    backend != ON_GPU[1]
+}
+
 /// Whether the engine supports models of that name or `model_type`. The fast engine of a GPU has only the parts of BERT and
 /// DistilBERT.
 #[allow(dead_code, reason = "not used by every test that includes this module")]

@@ -3,9 +3,11 @@
 
 #[path = "../backends/mod.rs"]
 mod backends;
+mod distillation;
 mod files;
 mod int8;
 mod numbers;
+mod param_groups;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
@@ -96,6 +98,15 @@ fn batches(golden: &Value) -> Vec<Batch> {
     golden["batches"].as_array().expect("a list").iter().map(batch).collect()
 }
 
+/// Sets of labels from rows with 0 or 1 for each label.
+fn label_sets(rows: &[Value]) -> Vec<Label> {
+    let set = |row: &Value| {
+        let applies = numbers(row).into_iter().zip(0..).filter(|(number, _)| *number == 1.0);
+        Label::set(applies.map(|(_, label)| label))
+    };
+    rows.iter().map(set).collect()
+}
+
 /// Label smoothing; 0 for a regression.
 fn smoothing(golden: &Value) -> f64 {
     golden["label_smoothing"].as_f64().unwrap_or(0.0)
@@ -110,7 +121,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
         weight_decay: number(&adamw["weight_decay"]),
         max_grad_norm: number(&adamw["max_grad_norm"]),
         label_smoothing,
-        class_weights: None,
+        ..OptimizerConfig::default()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::{
     CLASSIFIERS, DEFAULT, TOLERANCE, arrays, assert_all_close, assert_close, backends, batches, build,
-    build_with, cases, golden, has_zero_gradient, number, numbers, optimizer, reference, smoothing,
+    build_with, cases, golden, has_zero_gradient, label_sets, number, numbers, optimizer, reference,
+    smoothing,
 };
 use candle_core::{DType, Device, IndexOp, Tensor};
-use glue_tui::batch::{Encoded, Label};
+use glue_tui::batch::Encoded;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, OptimizerConfig, StepInput};
 use serde_json::Value;
@@ -191,11 +192,7 @@ fn losses_of_sets_and_of_weighted_classes_match_pytorch() {
     {
         let mut batch = batches(&golden).swap_remove(0);
         if let Some(sets) = expected["sets"].as_array() {
-            let set = |row: &Value| {
-                let applies = numbers(row).into_iter().zip(0..).filter(|(number, _)| *number == 1.0);
-                Label::set(applies.map(|(_, label)| label))
-            };
-            batch.labels = sets.iter().map(set).collect();
+            batch.labels = label_sets(sets);
         }
         for tokens in [None, Some(20)] {
             let optimizer = OptimizerConfig {

@@ -80,7 +80,7 @@ fn optimizer() -> OptimizerConfig {
         weight_decay: 0.01,
         max_grad_norm: 1.0,
         label_smoothing: 0.1,
-        class_weights: None,
+        ..OptimizerConfig::default()
     }
 }
 

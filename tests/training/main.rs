@@ -3,6 +3,7 @@
 
 mod predictions;
 mod probes;
+mod techniques;
 
 use glue_tui::catalog::Metric;
 use glue_tui::error::Error;

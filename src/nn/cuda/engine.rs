@@ -8,7 +8,7 @@ use super::model::Model;
 use super::ops::{AdamWHyperparameters, Loss, LossFunction, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
 use super::step_logits::StepLogits;
-use super::supported::check_supported;
+use super::supported::{check_supported, check_training};
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -83,6 +83,7 @@ impl<D: Device> CudaEngine<D> {
     ) -> Result<Self> {
         let EngineConfig { seed, optimizer, limits, precision, .. } = settings;
         check_supported(config)?;
+        check_training(config, specs, &optimizer)?;
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
         let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);

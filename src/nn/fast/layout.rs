@@ -16,6 +16,7 @@
 use crate::nn::architecture::{BiasSite, LayerNames, PositionProjection, PositionTerms};
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
+use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::nn::relative_positions::relative_buckets;
 use crate::nn::rotary::RotaryTable;
@@ -98,6 +99,8 @@ pub(super) struct RelativeBiasRange {
 pub(super) struct Layout {
     /// In the order of the arena.
     pub(super) params: Vec<ParamRange>,
+    /// What is not trained.
+    pub(super) frozen: FrozenPrefix,
     pub(super) words: Range<usize>,
     pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
@@ -158,6 +161,7 @@ impl Layout {
         let words = builder.arena.tensor(&names.words, "weight");
         Layout {
             params: builder.arena.finish(),
+            frozen: FrozenPrefix::of(config, specs),
             words,
             positions,
             segments,
@@ -193,6 +197,17 @@ impl Layout {
     /// Number of elements of the zeros and of the vector parameters, which come first.
     pub(super) fn vectors_len(&self) -> usize {
         self.classifier.bias.end
+    }
+
+    /// The parameter of the word embedding.
+    pub(super) fn words_spec(&self) -> &ParamSpec {
+        &self.params.last().expect("a model has parameters").spec
+    }
+
+    /// Number of elements of an arena without those of parameters that are not trained.
+    pub(super) fn trained_len(&self) -> usize {
+        let frozen = self.params.iter().filter(|param| !param.spec.requires_grad);
+        self.len() - frozen.map(|param| param.range.len()).sum::<usize>()
     }
 
     /// Number of labels of the classifier.

@@ -19,6 +19,7 @@
 mod capabilities;
 mod chunks;
 mod engine;
+mod frozen_outputs;
 mod gradients;
 mod int8;
 mod kernel_rates;

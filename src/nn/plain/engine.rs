@@ -2,19 +2,20 @@
 
 use super::adamw::{self, GradScale, Parameter};
 use super::encoder::Encoder;
-use super::ops::loss;
+use super::ops::{loss, teacher_loss};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::blas_guard::BlasGuard;
-use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
+use crate::nn::check::{check_batch, check_interpolation, check_labels, check_teacher, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
-    StepInput, StepReport, Weights,
+    Array, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig,
+    ParamState, Profile, StepInput, StepReport, Weights,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
 use crate::nn::loss::loss_denominator;
+use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
@@ -88,16 +89,25 @@ impl PlainEngine {
                 first_moment: zeros()?,
                 second_moment: zeros()?,
                 has_weight_decay: spec.has_weight_decay,
+                lr_scale: spec.lr_scale,
+                requires_grad: spec.requires_grad,
             })
         };
         let parameters: Vec<Parameter> =
             specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| device_error(&e))?;
         let find = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
-            &found.expect("`param_specs` lists every parameter of the encoder").value
+            found.expect("`param_specs` lists every parameter of the encoder")
         };
-        let training = Encoder::new(config, device, operand_dtype, |name| find(name).as_tensor().clone());
-        let inference = Encoder::new(config, device, operand_dtype, |name| find(name).as_detached_tensor());
+        // What is not trained is outside the graph, so no gradients are computed for it, nor for what comes before.
+        let detached = |name: &str| find(name).value.as_detached_tensor();
+        let trained = |name: &str| {
+            let parameter = find(name);
+            if parameter.requires_grad { parameter.value.as_tensor().clone() } else { detached(name) }
+        };
+        let frozen = FrozenPrefix::of(config, specs);
+        let training = Encoder::new(config, device, (operand_dtype, frozen), trained);
+        let inference = Encoder::new(config, device, (operand_dtype, frozen), detached);
         let labels = specs.last().map_or(0, |classifier| classifier.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
@@ -137,7 +147,7 @@ impl PlainEngine {
     /// adds the time on the host to `by_phase`.
     fn backward(&self, input: StepInput<'_>, by_phase: &mut ByPhase) -> candle_core::Result<Backward> {
         let dropout = Dropout::new(self.seed, input.step);
-        let OptimizerConfig { label_smoothing, class_weights, .. } = &self.optimizer;
+        let OptimizerConfig { label_smoothing, class_weights, distillation, .. } = &self.optimizer;
         let class_weights = class_weights.as_deref();
         let scale = 1.0 / loss_denominator(input.batch, self.labels, class_weights);
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
@@ -148,7 +158,11 @@ impl PlainEngine {
             let logits = self.training.logits(&micro_batch, Some(dropout))?;
             by_phase.forward += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
+            let mut loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
+            if let Some(Distillation { weight, temperature }) = *distillation {
+                let distance = teacher_loss(&logits, &micro_batch, temperature)?;
+                loss = ((loss * (1.0 - weight))? + (distance * (weight / input.batch.len() as f64))?)?;
+            }
             all_logits.push(logits.detach());
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
@@ -223,11 +237,16 @@ impl PlainEngine {
         Ok(result)
     }
 
-    /// Sets the tensor `which` of every parameter.
+    /// The parameter `name`, which must be one of [`Engine::shapes`].
+    fn parameter(&self, name: &str) -> &Parameter {
+        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
+        parameter.expect("the name is one of `shapes`")
+    }
+
+    /// Sets the tensor `which` of every parameter in `weights`.
     fn set_tensors(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
-        check_weights(&self.config.model, &self.specs.iter(), weights)?;
         for parameter in &self.parameters {
-            let (array, var) = (&weights[&parameter.name], which(parameter));
+            let (Some(array), var) = (weights.get(&parameter.name), which(parameter)) else { continue };
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
                 .and_then(|tensor| var.set(&tensor))
                 .map_err(|e| device_error(&e))?;
@@ -311,6 +330,7 @@ impl Engine for PlainEngine {
     fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
+        check_teacher(self.labels, input.batch, self.optimizer.distillation)?;
         let runner = self.runner.clone();
         runner.run(|| self.run_step(input)).map_err(|e| device_error(&e))?;
         Ok(None)
@@ -323,6 +343,7 @@ impl Engine for PlainEngine {
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
+        check_teacher(self.labels, input.batch, self.optimizer.distillation)?;
         let gather = || {
             let Backward { loss, gradients, .. } = self.backward(input, &mut ByPhase::default())?;
             let named = self.parameters.iter().zip(gradients);
@@ -349,9 +370,12 @@ impl Engine for PlainEngine {
         self.parameters.iter().map(shape).collect()
     }
 
+    fn requires_grad(&self, name: &str) -> bool {
+        self.parameter(name).requires_grad
+    }
+
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
-        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-        let parameter = parameter.expect("the name is one of `shapes`");
+        let parameter = self.parameter(name);
         let tensor = match state {
             ParamState::Weight => &parameter.value,
             ParamState::FirstMoment => &parameter.first_moment,
@@ -365,6 +389,7 @@ impl Engine for PlainEngine {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
+        check_weights(&self.config.model, &self.specs.iter(), weights)?;
         self.set_tensors(weights, |parameter| &parameter.value)
     }
 
@@ -383,7 +408,11 @@ impl Engine for PlainEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.set_tensors(&state.weights, |parameter| &parameter.value)?;
+        let trained = self.specs.iter().filter(|spec| spec.requires_grad);
+        for moments in [&state.first_moments, &state.second_moments] {
+            check_weights(&self.config.model, &trained.clone(), moments)?;
+        }
+        self.set_weights(&state.weights)?;
         self.set_tensors(&state.first_moments, |parameter| &parameter.first_moment)?;
         self.set_tensors(&state.second_moments, |parameter| &parameter.second_moment)?;
         self.updates = state.updates;
