@@ -72,6 +72,7 @@ impl<'a> BuildOptions<'a> {
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
                 class_weights: None,
+                ema_decay: spec.ema_decay,
             },
             device: spec.device,
             precision: spec.precision,

@@ -1,7 +1,9 @@
 //! One sentence for each event, for `log.txt`, the log on the screen, printed lines and screen readers.
 
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings};
+use crate::event::{
+    AverageEval, Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
+};
 use crate::format;
 
 /// Characters of a probe that are quoted.
@@ -26,6 +28,10 @@ pub fn describe(event: &Event) -> Option<(LogKind, String)> {
         Event::Eval(eval) => {
             let kind = if eval.best { LogKind::Best } else { LogKind::Note };
             Some((kind, describe_eval(eval)))
+        }
+        Event::AverageEval(AverageEval { averaging, eval }) => {
+            let kind = if eval.best { LogKind::Best } else { LogKind::Note };
+            Some((kind, format!("{}, {}", averaging.phrase(), describe_eval(eval))))
         }
         Event::Probe(probe) => note(describe_flip(probe)?),
         Event::Saved(saved) => note(describe_saved(saved)),

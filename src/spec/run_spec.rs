@@ -108,6 +108,12 @@ pub struct RunSpec {
     /// Dropout before the classification layer; the model's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
+    /// Decay of an exponential moving average of the weights; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// Number of the last checkpoints whose weights are averaged at the end; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_checkpoints: Option<usize>,
     /// When to evaluate the validation split.
     pub eval_steps: IntervalStrategy,
     /// When to save a checkpoint.
@@ -186,6 +192,8 @@ pub fn built_in(experiment: &str) -> RunSpec {
         label_smoothing_factor: 0.0,
         class_weights: None,
         classifier_dropout: None,
+        ema_decay: None,
+        average_checkpoints: None,
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
         logging_steps: IntervalStrategy::Steps(1),

@@ -1,5 +1,6 @@
 //! [`FastEngine`]: shards, gradients and AdamW behind the [`Engine`] trait.
 
+use super::average::Average;
 use super::chunks::{Chunk, chunks};
 use super::gradients::Gradients;
 use super::int8::{self, QuantizedWeights};
@@ -17,7 +18,7 @@ use crate::nn::check::{check_batch, check_interpolation, check_labels, check_wei
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig,
-    ParamState, Profile, StepInput, StepReport, Weights,
+    ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
@@ -50,6 +51,8 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
+    /// The moving average of the weights, if there is one.
+    average: Option<Average>,
     /// The matrices of the layers with precision int8.
     quantized: Option<QuantizedWeights>,
     gradients: Gradients,
@@ -86,6 +89,7 @@ impl FastEngine {
             int8::check_supported(config)?;
         }
         let length = layout.len();
+        let average = optimizer.ema_decay.map(|decay| Average::new(decay, length));
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
@@ -98,6 +102,7 @@ impl FastEngine {
             // Most rows of the word embedding never get moments.
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
+            average,
             quantized: (precision == Precision::Int8).then(QuantizedWeights::default),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
             word_grad: SparseEmbeddingGrad::new(
@@ -111,6 +116,9 @@ impl FastEngine {
             layout,
         };
         engine.set_weights(weights)?;
+        if let Some(average) = &mut engine.average {
+            average.values.copy_from_slice(&engine.weights);
+        }
         Ok(engine)
     }
 
@@ -322,6 +330,9 @@ impl Engine for FastEngine {
         let (loss, logits) = self.forward_backward(input);
         let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
+        if let Some(average) = &mut self.average {
+            self.pool.install(|| average.update(self.cpu, &self.weights));
+        }
         self.by_phase.optimizer += start.elapsed().as_secs_f64();
         Ok(StepReport { loss, grad_norm, logits })
     }
@@ -404,12 +415,23 @@ impl Engine for FastEngine {
             ParamState::Weight => &self.weights,
             ParamState::FirstMoment => &self.first_moments,
             ParamState::SecondMoment => &self.second_moments,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average").values,
         };
         Ok(param.to_array(arena))
     }
 
     fn updates(&self) -> u64 {
         self.updates
+    }
+
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_mut().ok_or_else(no_average)?;
+        std::mem::swap(&mut average.values, &mut self.weights);
+        Ok(())
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
@@ -420,8 +442,14 @@ impl Engine for FastEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        for weights in [&state.weights, &state.first_moments, &state.second_moments] {
+        let average = self.average.is_some().then_some(&state.average);
+        for weights in
+            [&state.weights, &state.first_moments, &state.second_moments].into_iter().chain(average)
+        {
             check_weights(&self.config.model, &self.specs(), weights)?;
+        }
+        if let Some(average) = &mut self.average {
+            copy_to_arena(&self.layout, &state.average, &mut average.values);
         }
         copy_to_arena(&self.layout, &state.weights, &mut self.weights);
         copy_to_arena(&self.layout, &state.first_moments, &mut self.first_moments);
@@ -435,7 +463,9 @@ impl Engine for FastEngine {
 
     fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let limits = MicroBatchLimits { max_tokens, ..self.limits };
-        Some(memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits))
+        let average = self.average.as_ref().map_or(0, Average::bytes);
+        let plan = memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits);
+        Some(MemoryPlan { average, ..plan })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

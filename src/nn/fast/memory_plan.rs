@@ -31,6 +31,7 @@ pub(super) fn memory_plan(
     MemoryPlan {
         weights: bytes(layout.len()),
         moments: bytes(2 * layout.len()),
+        average: 0,
         gradients: bytes(layout.len() + shards * layout.vectors_len()),
         activations: bytes(micro_batches.iter().map(elements).max().unwrap_or(0)),
     }

@@ -10,7 +10,7 @@ use crate::nn::check::{check_batch, check_interpolation, check_labels, check_wei
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
-    StepInput, StepReport, Weights,
+    StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
@@ -35,6 +35,8 @@ pub(crate) struct PlainEngine {
     runner: Runner,
     specs: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
+    /// The moving average of each parameter, if there is one.
+    average: Option<Vec<Var>>,
     /// Over the variables, for training.
     training: Encoder,
     /// Over the same storage without a graph, for inference.
@@ -92,6 +94,9 @@ impl PlainEngine {
         };
         let parameters: Vec<Parameter> =
             specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| device_error(&e))?;
+        let copy = |parameter: &Parameter| Var::from_tensor(&parameter.value.as_detached_tensor().copy()?);
+        let average = optimizer.ema_decay.map(|_| parameters.iter().map(copy).collect());
+        let average = average.transpose().map_err(|e: candle_core::Error| device_error(&e))?;
         let find = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
             &found.expect("`param_specs` lists every parameter of the encoder").value
@@ -110,6 +115,7 @@ impl PlainEngine {
             runner,
             specs: specs.to_vec(),
             parameters,
+            average,
             training,
             inference,
             updates: 0,
@@ -172,6 +178,7 @@ impl PlainEngine {
         let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, &self.optimizer, update)?;
+        self.update_average()?;
         by_phase.optimizer += start.elapsed().as_secs_f64();
         self.by_phase = by_phase;
         self.updates += 1;
@@ -182,6 +189,27 @@ impl PlainEngine {
         self.pending.loss_and_norm = Some((loss_sum, norm));
         self.pending.steps += 1;
         self.pending.logits.extend(logits);
+        Ok(())
+    }
+
+    /// Moves the average towards the weights: average ← average + (1 − decay)(weights − average).
+    fn update_average(&self) -> candle_core::Result<()> {
+        let (Some(decay), Some(average)) = (self.optimizer.ema_decay, &self.average) else { return Ok(()) };
+        for (average, parameter) in average.iter().zip(&self.parameters) {
+            let weight = parameter.value.as_detached_tensor();
+            let old = average.as_detached_tensor();
+            average.set(&(&old + ((weight - &old)? * (1.0 - decay))?)?)?;
+        }
+        Ok(())
+    }
+
+    /// Exchanges the values of the parameters and their averages.
+    fn exchange(parameters: &[Parameter], average: &[Var]) -> candle_core::Result<()> {
+        for (average, parameter) in average.iter().zip(parameters) {
+            let weight = parameter.value.as_detached_tensor().copy()?;
+            parameter.value.set(&average.as_detached_tensor())?;
+            average.set(&weight)?;
+        }
         Ok(())
     }
 
@@ -223,11 +251,16 @@ impl PlainEngine {
         Ok(result)
     }
 
-    /// Sets the tensor `which` of every parameter.
-    fn set_tensors(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
+    /// The value of every parameter.
+    fn values(&self) -> Vec<&Var> {
+        self.parameters.iter().map(|parameter| &parameter.value).collect()
+    }
+
+    /// Sets `vars`, one for each parameter.
+    fn set_tensors(&self, weights: &Weights, vars: &[&Var]) -> Result<()> {
         check_weights(&self.config.model, &self.specs.iter(), weights)?;
-        for parameter in &self.parameters {
-            let (array, var) = (&weights[&parameter.name], which(parameter));
+        for (parameter, var) in self.parameters.iter().zip(vars) {
+            let array = &weights[&parameter.name];
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
                 .and_then(|tensor| var.set(&tensor))
                 .map_err(|e| device_error(&e))?;
@@ -350,12 +383,14 @@ impl Engine for PlainEngine {
     }
 
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
-        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-        let parameter = parameter.expect("the name is one of `shapes`");
+        let index = self.parameters.iter().position(|parameter| parameter.name == name);
+        let index = index.expect("the name is one of `shapes`");
+        let parameter = &self.parameters[index];
         let tensor = match state {
             ParamState::Weight => &parameter.value,
             ParamState::FirstMoment => &parameter.first_moment,
             ParamState::SecondMoment => &parameter.second_moment,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average")[index],
         };
         to_array(tensor).map_err(|e| device_error(&e))
     }
@@ -364,8 +399,17 @@ impl Engine for PlainEngine {
         self.updates
     }
 
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_ref().ok_or_else(no_average)?;
+        self.runner.run(|| Self::exchange(&self.parameters, average)).map_err(|e| device_error(&e))
+    }
+
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        self.set_tensors(weights, |parameter| &parameter.value)
+        self.set_tensors(weights, &self.values())
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -383,9 +427,17 @@ impl Engine for PlainEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.set_tensors(&state.weights, |parameter| &parameter.value)?;
-        self.set_tensors(&state.first_moments, |parameter| &parameter.first_moment)?;
-        self.set_tensors(&state.second_moments, |parameter| &parameter.second_moment)?;
+        let (first, second): (Vec<&Var>, Vec<&Var>) = self
+            .parameters
+            .iter()
+            .map(|parameter| (&parameter.first_moment, &parameter.second_moment))
+            .unzip();
+        self.set_tensors(&state.weights, &self.values())?;
+        self.set_tensors(&state.first_moments, &first)?;
+        self.set_tensors(&state.second_moments, &second)?;
+        if let Some(average) = &self.average {
+            self.set_tensors(&state.average, &average.iter().collect::<Vec<_>>())?;
+        }
         self.updates = state.updates;
         Ok(())
     }
