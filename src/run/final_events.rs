@@ -52,3 +52,29 @@ fn step(event: &Event) -> Option<u64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Scores;
+
+    #[test]
+    fn the_last_evaluation_of_the_same_weights_stays() {
+        let eval = |step: u64, loss: f64| Eval {
+            step,
+            epoch: 1.0,
+            split: SplitName::Validation,
+            scores: Scores { loss, ..Scores::default() },
+            best: false,
+            seconds: 0.1,
+        };
+        let weights = |step, loss| Event::Eval(eval(step, loss));
+        let average = |step, loss| {
+            Event::AverageEval(AverageEval { averaging: Averaging::Ema, eval: eval(step, loss) })
+        };
+        let events =
+            vec![weights(4, 0.5), average(4, 0.4), weights(8, 0.3), average(8, 0.2), average(8, 0.1)];
+        let expected = vec![weights(4, 0.5), average(4, 0.4), weights(8, 0.3), average(8, 0.1)];
+        assert_eq!(final_events(events), expected);
+    }
+}

@@ -140,7 +140,7 @@ fn describe_command(step: u64, command: Command, settings: Option<TrainingSettin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ProbePrediction, SplitName};
+    use crate::event::{Averaging, ProbePrediction, SplitName};
     use crate::probes::Probe;
     use std::collections::BTreeMap;
 
@@ -159,6 +159,10 @@ mod tests {
         let text = "validation at step 1,268: accuracy 81.23 %, loss 0.4322";
         assert_eq!(describe(&eval(false)), Some((LogKind::Note, text.into())));
         assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{text}, new best"))));
+        let Event::Eval(best) = eval(true) else { unreachable!() };
+        let average = Event::AverageEval(AverageEval { averaging: Averaging::Ema, eval: best });
+        let expected = format!("averaged weights (EMA), {text}, new best");
+        assert_eq!(describe(&average), Some((LogKind::Best, expected)));
         let settings = TrainingSettings { learning_rate: 1e-5, total_steps: 1250 };
         let halve = Event::Command {
             step: 40,

@@ -111,6 +111,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
         max_grad_norm: number(&adamw["max_grad_norm"]),
         label_smoothing,
         class_weights: None,
+        ema_decay: None,
     }
 }
 

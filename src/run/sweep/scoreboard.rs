@@ -267,6 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn best_scores_are_those_of_averaged_weights_if_these_are_the_best() {
+        let home = tempfile::tempdir().unwrap();
+        let accuracy = |value| scores(&[(Metric::Accuracy, Some(value))], 100);
+        let (own, other) = (SplitName::Validation, SplitName::ValidationMismatched);
+        let averaged = |split, best, scores| {
+            let eval = Eval { step: 4, epoch: 1.0, split, scores, best, seconds: 0.1 };
+            let average = AverageEval { averaging: Averaging::Ema, eval };
+            serde_json::to_string(&Event::AverageEval(average)).unwrap() + "\n"
+        };
+        let log = [
+            eval(4, other, false, accuracy(0.55)),
+            averaged(other, false, accuracy(0.75)),
+            eval(4, own, false, accuracy(0.6)),
+            averaged(own, true, accuracy(0.7)),
+        ];
+        std::fs::write(home.path().join("events.jsonl"), log.concat()).unwrap();
+        let best = BestScores::read(home.path()).unwrap();
+        assert_eq!(best.validation, accuracy(0.7));
+        assert_eq!(best.others, BTreeMap::from([(other, accuracy(0.75))]));
+    }
+
+    #[test]
     fn seeds_give_a_mean_with_a_wider_interval() {
         let seed = |value| BestScores {
             validation: scores(&[(Metric::Accuracy, Some(value))], 400),
