@@ -75,6 +75,7 @@ impl<'a> BuildOptions<'a> {
                 class_weights: None,
                 distillation: Distillation::from_spec(spec),
                 param_groups: ParamGroups::from_spec(spec),
+                ema_decay: spec.ema_decay,
             },
             device: spec.device,
             precision: spec.precision,

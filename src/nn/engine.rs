@@ -2,7 +2,7 @@
 
 use super::param_groups::ParamGroups;
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machine::{self, MemoryInfo};
 use crate::spec::RunSpec;
 use kernels::op_cost::OpCost;
@@ -40,6 +40,10 @@ pub struct OptimizerConfig {
     /// A weight for each output: `weight` of `torch.nn.CrossEntropyLoss` for classes, `pos_weight` of
     /// `torch.nn.BCEWithLogitsLoss` for sets of labels. Regressions ignore it. `None` is 1 for each.
     pub class_weights: Option<Arc<[f32]>>,
+    /// Decay of an exponential moving average of all weights, which starts as a copy of the initial weights. After each
+    /// step, average ← decay · average + (1 − decay) · weights, as `torch.optim.swa_utils.get_ema_multi_avg_fn`. `None`
+    /// keeps no average.
+    pub ema_decay: Option<f64>,
     /// How much the loss follows a teacher whose logits the batches have.
     pub distillation: Option<Distillation>,
     /// Which parameters are trained, and at which learning rate.
@@ -73,8 +77,8 @@ impl Distillation {
 }
 
 impl Default for OptimizerConfig {
-    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping, label smoothing and class weights, for all
-    /// parameters.
+    /// The defaults of `torch.optim.AdamW` for all parameters, without weight decay, clipping, label smoothing, class weights,
+    /// average and teacher.
     fn default() -> Self {
         OptimizerConfig {
             beta1: 0.9,
@@ -86,6 +90,7 @@ impl Default for OptimizerConfig {
             class_weights: None,
             distillation: None,
             param_groups: ParamGroups::default(),
+            ema_decay: None,
         }
     }
 }
@@ -240,6 +245,8 @@ pub struct MemoryPlan {
     pub weights: u64,
     /// AdamW moments.
     pub moments: u64,
+    /// The moving average of the weights, if there is one.
+    pub average: u64,
     /// Gradients, including the copies of the vector gradients that shards accumulate.
     pub gradients: u64,
     /// What the forward pass saves for the backward pass. Grows with the tokens of a micro-batch.
@@ -249,7 +256,7 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// The sum.
     pub fn total(&self) -> u64 {
-        self.weights + self.moments + self.gradients + self.activations
+        self.weights + self.moments + self.average + self.gradients + self.activations
     }
 }
 
@@ -262,6 +269,8 @@ pub enum ParamState {
     FirstMoment,
     /// AdamW's second moment (`exp_avg_sq` in PyTorch).
     SecondMoment,
+    /// The exponential moving average of the parameter, for engines with [`OptimizerConfig::ema_decay`].
+    Average,
 }
 
 /// Everything that training changes in an engine.
@@ -273,14 +282,21 @@ pub struct EngineState {
     pub first_moments: Weights,
     /// AdamW's second moments of the trained parameters, by name.
     pub second_moments: Weights,
+    /// The moving average of every parameter; empty without [`OptimizerConfig::ema_decay`].
+    pub average: Weights,
     /// Number of AdamW updates done.
     pub updates: u64,
+}
+
+/// The error of [`Engine::swap_average`].
+pub(crate) fn no_average() -> Error {
+    Error::Usage("this engine keeps no average of the weights".into())
 }
 
 /// Computes logits and trains the model. Implementations differ in device and speed, not in results (up to
 /// rounding).
 pub trait Engine: Send {
-    /// Runs one optimizer step with dropout: forward, loss, backward, clipping, AdamW.
+    /// Runs one optimizer step with dropout: forward, loss, backward, clipping, AdamW, moving average.
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport>;
 
     /// Starts what [`Engine::step`] does. On an asynchronous device the step may still be running when this
@@ -353,12 +369,27 @@ pub trait Engine: Send {
     /// Names or shapes that differ from the engine's.
     fn set_weights(&mut self, weights: &Weights) -> Result<()>;
 
+    /// Whether the engine keeps a moving average of the weights: those with [`OptimizerConfig::ema_decay`] do.
+    fn has_average(&self) -> bool {
+        false
+    }
+
+    /// Exchanges the weights and their moving average: [`Engine::logits`] then uses the average. A second call exchanges
+    /// them back, which must happen before the next step.
+    ///
+    /// # Errors
+    /// An engine without an average.
+    fn swap_average(&mut self) -> Result<()> {
+        Err(no_average())
+    }
+
     /// Copies everything that training changes.
     fn state(&self) -> Result<EngineState> {
         Ok(EngineState {
             weights: self.tensors(ParamState::Weight)?,
             first_moments: self.tensors(ParamState::FirstMoment)?,
             second_moments: self.tensors(ParamState::SecondMoment)?,
+            average: if self.has_average() { self.tensors(ParamState::Average)? } else { Weights::new() },
             updates: self.updates(),
         })
     }

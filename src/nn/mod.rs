@@ -62,4 +62,6 @@ pub use matmul_rate::{cached_matmul_rate, gemm_crate_rate, kernel_rates, matmul_
 pub use onnx::{MAX_ONNX_BYTES, ONNX_DATA, ONNX_MODEL, OnnxInputs, OnnxPrecision, write_onnx};
 pub use param_groups::{FrozenPrefix, ParamGroups};
 pub use params::{Init, ModelPart, ParamSpec, param_specs};
-pub use save::{TensorSource, read_arrays, save_config, save_model, write_arrays, write_tensors};
+pub use save::{
+    TensorSource, read_arrays, read_arrays_with_prefix, save_config, save_model, write_arrays, write_tensors,
+};

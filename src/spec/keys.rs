@@ -334,6 +334,21 @@ static KEYS: &[Key] = &[
         "Divides the logits of teacher and model; a higher one passes on more of what the teacher holds possible.",
     )
     .without_effect_on_speed(),
+    Key::optional(
+        "averaging",
+        field!(ema_decay),
+        real(0.0, BELOW_ONE),
+        "off",
+        "Decay of an exponential moving average of the weights, such as 0.999; best/ gets the better of average and weights.",
+    ),
+    Key::optional(
+        "averaging",
+        field!(average_checkpoints),
+        count(2, 1_000),
+        "off",
+        "Average the weights of the last N checkpoints at the end; best/ gets the average if it is better.",
+    )
+    .without_effect_on_speed(),
     Key::required(
         "evaluation",
         field!(eval_steps),
@@ -493,6 +508,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("decay", "weight_decay"),
     ("accumulation", "gradient_accumulation_steps"),
     ("seeds", "repeats"),
+    ("ema", "ema_decay"),
+    ("swa", "average_checkpoints"),
     ("dtype", "precision"),
 ];
 

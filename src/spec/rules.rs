@@ -22,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 17] = [
+const RULES: [(&str, Rule); 18] = [
     ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
@@ -37,6 +37,7 @@ const RULES: [(&str, Rule); 17] = [
     ("label_column", label_columns_are_distinct),
     ("distillation_weight", distillation_weight_needs_teacher),
     ("distillation_temperature", distillation_temperature_needs_teacher),
+    ("average_checkpoints", one_average_is_enough),
     ("precision", training_supports_precision),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
@@ -215,6 +216,11 @@ fn is_without_teacher(spec: &RunSpec, setting: Option<f64>) -> Option<String> {
         .then(|| "there is no teacher; set teacher, or remove it".into())
 }
 
+fn one_average_is_enough(spec: &RunSpec) -> Option<String> {
+    (spec.ema_decay.is_some() && spec.average_checkpoints.is_some())
+        .then(|| "ema_decay averages the weights too; remove one of the two keys".into())
+}
+
 fn training_supports_precision(spec: &RunSpec) -> Option<String> {
     (spec.precision == Precision::Int8).then(|| {
         "int8 is for inference (`--precision int8` of predict, eval and bench); train in f32 or bf16".into()
@@ -245,7 +251,10 @@ mod tests {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
+            ("average_checkpoints", |spec| {
+                (spec.ema_decay, spec.average_checkpoints) = (Some(0.999), Some(3));
+            }),
             ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
             ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
             ("label_smoothing_factor", |spec| {

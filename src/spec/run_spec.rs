@@ -129,6 +129,12 @@ pub struct RunSpec {
     /// Divides the logits of teacher and model; 2 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation_temperature: Option<f64>,
+    /// Decay of an exponential moving average of the weights; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// Number of the last checkpoints whose weights are averaged at the end; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_checkpoints: Option<usize>,
     /// When to evaluate the validation split.
     pub eval_steps: IntervalStrategy,
     /// When to save a checkpoint.
@@ -214,6 +220,8 @@ pub fn built_in(experiment: &str) -> RunSpec {
         teacher: None,
         distillation_weight: None,
         distillation_temperature: None,
+        ema_decay: None,
+        average_checkpoints: None,
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
         logging_steps: IntervalStrategy::Steps(1),

@@ -89,7 +89,8 @@ pub(super) fn prepare(
         emit(Event::warning(warning.clone()));
     }
     let mut planned_memory = None;
-    if let Some((note, bytes)) = memory_plan::plan(spec, built.engine.as_mut(), &train)? {
+    if let Some((note, bytes)) = memory_plan::plan(spec, (built.engine.as_mut(), built.device_kind), &train)?
+    {
         emit(Event::note(note));
         planned_memory = Some(bytes);
     }

@@ -1,5 +1,6 @@
 //! [`FastEngine`]: shards, gradients and AdamW behind the [`Engine`] trait.
 
+use super::average::Average;
 use super::frozen_outputs::FrozenOutputs;
 use super::gradients::Gradients;
 use super::int8::{self, QuantizedWeights};
@@ -17,7 +18,7 @@ use crate::nn::check::{check_batch, check_interpolation, check_labels, check_tea
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByOp, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, MemoryPlan,
-    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
+    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
@@ -49,6 +50,8 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
+    /// The moving average of the weights, if there is one.
+    average: Option<Average>,
     /// The matrices of the layers with precision int8.
     quantized: Option<QuantizedWeights>,
     gradients: Gradients,
@@ -87,6 +90,7 @@ impl FastEngine {
             int8::check_supported(config)?;
         }
         let length = layout.len();
+        let average = optimizer.ema_decay.map(|decay| Average::new(decay, length));
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
@@ -99,6 +103,7 @@ impl FastEngine {
             // Most rows of the word embedding never get moments.
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
+            average,
             quantized: (precision == Precision::Int8).then(QuantizedWeights::default),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
             word_grad: SparseEmbeddingGrad::new(
@@ -113,6 +118,9 @@ impl FastEngine {
             layout,
         };
         engine.set_weights(weights)?;
+        if let Some(average) = &mut engine.average {
+            average.values.copy_from_slice(&engine.weights);
+        }
         Ok(engine)
     }
 
@@ -284,6 +292,9 @@ impl Engine for FastEngine {
         let (loss, logits) = self.forward_backward(input);
         let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
+        if let Some(average) = &mut self.average {
+            self.pool.install(|| average.update(self.cpu, &self.weights));
+        }
         self.by_phase.optimizer += start.elapsed().as_secs_f64();
         Ok(StepReport { loss, grad_norm, logits })
     }
@@ -374,12 +385,23 @@ impl Engine for FastEngine {
             ParamState::Weight => &self.weights,
             ParamState::FirstMoment => &self.first_moments,
             ParamState::SecondMoment => &self.second_moments,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average").values,
         };
         Ok(param.to_array(arena))
     }
 
     fn updates(&self) -> u64 {
         self.updates
+    }
+
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_mut().ok_or_else(no_average)?;
+        std::mem::swap(&mut average.values, &mut self.weights);
+        Ok(())
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
@@ -393,6 +415,11 @@ impl Engine for FastEngine {
         for moments in [&state.first_moments, &state.second_moments] {
             check_weights(&self.config.model, &self.specs().filter(|spec| spec.requires_grad), moments)?;
         }
+        if let Some(average) = &mut self.average {
+            let specs = self.layout.params.iter().map(|param| &param.spec);
+            check_weights(&self.config.model, &specs, &state.average)?;
+            copy_to_arena(&self.layout, &state.average, &mut average.values);
+        }
         self.replace_weights(&state.weights);
         copy_to_arena(&self.layout, &state.first_moments, &mut self.first_moments);
         copy_to_arena(&self.layout, &state.second_moments, &mut self.second_moments);
@@ -404,7 +431,9 @@ impl Engine for FastEngine {
 
     fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let limits = MicroBatchLimits { max_tokens, ..self.limits };
-        Some(memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits))
+        let average = self.average.as_ref().map_or(0, Average::bytes);
+        let plan = memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits);
+        Some(MemoryPlan { average, ..plan })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

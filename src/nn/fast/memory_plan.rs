@@ -33,6 +33,7 @@ pub(super) fn memory_plan(
     MemoryPlan {
         weights: bytes(layout.len()),
         moments: bytes(2 * trained),
+        average: 0,
         gradients: bytes(trained + shards * layout.vectors_len()),
         activations: bytes(micro_batches.iter().map(elements).max().unwrap_or(0)),
     }

@@ -10,7 +10,7 @@ use crate::nn::check::{check_batch, check_interpolation, check_labels, check_tea
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig,
-    ParamState, Profile, StepInput, StepReport, Weights,
+    ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
@@ -36,6 +36,8 @@ pub(crate) struct PlainEngine {
     runner: Runner,
     specs: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
+    /// The moving average of each parameter, if there is one.
+    average: Option<Vec<Var>>,
     /// Over the variables, for training.
     training: Encoder,
     /// Over the same storage without a graph, for inference.
@@ -95,6 +97,9 @@ impl PlainEngine {
         };
         let parameters: Vec<Parameter> =
             specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| device_error(&e))?;
+        let copy = |parameter: &Parameter| Var::from_tensor(&parameter.value.as_detached_tensor().copy()?);
+        let average = optimizer.ema_decay.map(|_| parameters.iter().map(copy).collect());
+        let average = average.transpose().map_err(|e: candle_core::Error| device_error(&e))?;
         let find = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
             found.expect("`param_specs` lists every parameter of the encoder")
@@ -120,6 +125,7 @@ impl PlainEngine {
             runner,
             specs: specs.to_vec(),
             parameters,
+            average,
             training,
             inference,
             updates: 0,
@@ -186,6 +192,7 @@ impl PlainEngine {
         let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, &self.optimizer, update)?;
+        self.update_average()?;
         by_phase.optimizer += start.elapsed().as_secs_f64();
         self.by_phase = by_phase;
         self.updates += 1;
@@ -196,6 +203,27 @@ impl PlainEngine {
         self.pending.loss_and_norm = Some((loss_sum, norm));
         self.pending.steps += 1;
         self.pending.logits.extend(logits);
+        Ok(())
+    }
+
+    /// Moves the average towards the weights: average ← average + (1 − decay)(weights − average).
+    fn update_average(&self) -> candle_core::Result<()> {
+        let (Some(decay), Some(average)) = (self.optimizer.ema_decay, &self.average) else { return Ok(()) };
+        for (average, parameter) in average.iter().zip(&self.parameters) {
+            let weight = parameter.value.as_detached_tensor();
+            let old = average.as_detached_tensor();
+            average.set(&(&old + ((weight - &old)? * (1.0 - decay))?)?)?;
+        }
+        Ok(())
+    }
+
+    /// Exchanges the values of the parameters and their averages.
+    fn exchange(parameters: &[Parameter], average: &[Var]) -> candle_core::Result<()> {
+        for (average, parameter) in average.iter().zip(parameters) {
+            let weight = parameter.value.as_detached_tensor().copy()?;
+            parameter.value.set(&average.as_detached_tensor())?;
+            average.set(&weight)?;
+        }
         Ok(())
     }
 
@@ -237,16 +265,21 @@ impl PlainEngine {
         Ok(result)
     }
 
-    /// The parameter `name`, which must be one of [`Engine::shapes`].
-    fn parameter(&self, name: &str) -> &Parameter {
-        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-        parameter.expect("the name is one of `shapes`")
+    /// The index of the parameter `name`, which must be one of [`Engine::shapes`].
+    fn index(&self, name: &str) -> usize {
+        let index = self.parameters.iter().position(|parameter| parameter.name == name);
+        index.expect("the name is one of `shapes`")
     }
 
-    /// Sets the tensor `which` of every parameter in `weights`.
-    fn set_tensors(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
-        for parameter in &self.parameters {
-            let (Some(array), var) = (weights.get(&parameter.name), which(parameter)) else { continue };
+    /// The value of every parameter.
+    fn values(&self) -> Vec<&Var> {
+        self.parameters.iter().map(|parameter| &parameter.value).collect()
+    }
+
+    /// Sets `vars`, one for each parameter, as far as `weights` has them.
+    fn set_tensors(&self, weights: &Weights, vars: &[&Var]) -> Result<()> {
+        for (parameter, var) in self.parameters.iter().zip(vars) {
+            let Some(array) = weights.get(&parameter.name) else { continue };
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
                 .and_then(|tensor| var.set(&tensor))
                 .map_err(|e| device_error(&e))?;
@@ -371,15 +404,17 @@ impl Engine for PlainEngine {
     }
 
     fn requires_grad(&self, name: &str) -> bool {
-        self.parameter(name).requires_grad
+        self.parameters[self.index(name)].requires_grad
     }
 
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
-        let parameter = self.parameter(name);
+        let index = self.index(name);
+        let parameter = &self.parameters[index];
         let tensor = match state {
             ParamState::Weight => &parameter.value,
             ParamState::FirstMoment => &parameter.first_moment,
             ParamState::SecondMoment => &parameter.second_moment,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average")[index],
         };
         to_array(tensor).map_err(|e| device_error(&e))
     }
@@ -388,9 +423,18 @@ impl Engine for PlainEngine {
         self.updates
     }
 
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_ref().ok_or_else(no_average)?;
+        self.runner.run(|| Self::exchange(&self.parameters, average)).map_err(|e| device_error(&e))
+    }
+
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.specs.iter(), weights)?;
-        self.set_tensors(weights, |parameter| &parameter.value)
+        self.set_tensors(weights, &self.values())
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -412,9 +456,18 @@ impl Engine for PlainEngine {
         for moments in [&state.first_moments, &state.second_moments] {
             check_weights(&self.config.model, &trained.clone(), moments)?;
         }
+        let (first, second): (Vec<&Var>, Vec<&Var>) = self
+            .parameters
+            .iter()
+            .map(|parameter| (&parameter.first_moment, &parameter.second_moment))
+            .unzip();
+        self.set_tensors(&state.first_moments, &first)?;
+        self.set_tensors(&state.second_moments, &second)?;
+        if let Some(average) = &self.average {
+            check_weights(&self.config.model, &self.specs.iter(), &state.average)?;
+            self.set_tensors(&state.average, &average.iter().collect::<Vec<_>>())?;
+        }
         self.set_weights(&state.weights)?;
-        self.set_tensors(&state.first_moments, |parameter| &parameter.first_moment)?;
-        self.set_tensors(&state.second_moments, |parameter| &parameter.second_moment)?;
         self.updates = state.updates;
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::catalog::{
     GLUE_TASKS, Metric, PublishedAverage, PublishedScore, Task, published_average, published_test,
     published_validation,
 };
-use crate::event::{Eval, Event, Scores, SplitName};
+use crate::event::{AverageEval, Averaging, Eval, Event, Scores, SplitName};
 use crate::files::open_regular;
 use crate::run::dir::{RunDir, seed_dirs};
 use crate::run::log_tail::{for_each_line, parse_event};
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// The status of a trial that counts in the average.
 const FINISHED: &str = "finished";
-/// What the line of an evaluation in a log has.
-const EVALUATION: &str = "\"kind\":\"eval\"";
+/// What the line of an evaluation in a log has, of weights or of averaged weights.
+const EVALUATION: &str = "eval\",";
 
 /// The scores of a sweep of tasks on their validation splits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -187,18 +187,21 @@ impl BestScores {
             // Most lines of a long log are steps.
             let is_evaluation =
                 line.windows(EVALUATION.len()).take(64).any(|part| part == EVALUATION.as_bytes());
-            match is_evaluation.then(|| parse_event(line)).flatten() {
-                Some(Event::Eval(eval @ Eval { split: SplitName::Validation, best: true, .. })) => {
-                    best = Some(eval);
-                }
-                Some(Event::Eval(eval)) => drop(others.insert((eval.step, eval.split), eval.scores)),
-                _ => {}
+            let (eval, averaging) = match is_evaluation.then(|| parse_event(line)).flatten() {
+                Some(Event::Eval(eval)) => (eval, None),
+                Some(Event::AverageEval(AverageEval { averaging, eval })) => (eval, Some(averaging)),
+                _ => return,
+            };
+            if eval.split == SplitName::Validation && eval.best {
+                best = Some((eval, averaging));
+            } else {
+                others.insert((eval.step, averaging, eval.split), eval.scores);
             }
         };
         for_each_line(&mut file, &mut take).ok()?;
-        let best: Eval = best?;
-        let of_step = others.into_iter().filter(|((step, _), _)| *step == best.step);
-        let others = of_step.map(|((_, split), scores)| (split, scores)).collect();
+        let (best, averaging): (Eval, Option<Averaging>) = best?;
+        let of_best = others.into_iter().filter(|((step, of, _), _)| (*step, *of) == (best.step, averaging));
+        let others = of_best.map(|((.., split), scores)| (split, scores)).collect();
         Some(BestScores { validation: best.scores, others })
     }
 
@@ -261,6 +264,28 @@ mod tests {
         let both = mean(&[matched, mismatched]).unwrap();
         assert!((both - 0.675).abs() < 1e-12);
         assert!(BestScores::read(&home.path().join("none")).is_none());
+    }
+
+    #[test]
+    fn best_scores_are_those_of_averaged_weights_if_these_are_the_best() {
+        let home = tempfile::tempdir().unwrap();
+        let accuracy = |value| scores(&[(Metric::Accuracy, Some(value))], 100);
+        let (own, other) = (SplitName::Validation, SplitName::ValidationMismatched);
+        let averaged = |split, best, scores| {
+            let eval = Eval { step: 4, epoch: 1.0, split, scores, best, seconds: 0.1 };
+            let average = AverageEval { averaging: Averaging::Ema, eval };
+            serde_json::to_string(&Event::AverageEval(average)).unwrap() + "\n"
+        };
+        let log = [
+            eval(4, other, false, accuracy(0.55)),
+            averaged(other, false, accuracy(0.75)),
+            eval(4, own, false, accuracy(0.6)),
+            averaged(own, true, accuracy(0.7)),
+        ];
+        std::fs::write(home.path().join("events.jsonl"), log.concat()).unwrap();
+        let best = BestScores::read(home.path()).unwrap();
+        assert_eq!(best.validation, accuracy(0.7));
+        assert_eq!(best.others, BTreeMap::from([(other, accuracy(0.75))]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::run_text::interval_text;
 use crate::catalog::{Metric, SplitRole};
-use crate::event::{Scores, SplitName, Status};
+use crate::event::{AverageEval, Scores, SplitName, Status};
 use crate::format;
 use crate::run::Repeats;
 use crate::run::history::{History, Phase};
@@ -148,8 +148,13 @@ fn note_lines(history: &History, available: usize, theme: Theme) -> Vec<String> 
     let metric = history.metric();
     let interval = history.best_eval.as_ref().and_then(|eval| score_interval(&eval.scores, metric));
     let interval = interval.map(|interval| format!("best {}", interval_text(metric, interval, theme)));
+    let average = history.average.as_ref().map(|AverageEval { averaging, eval }| {
+        let value = eval.scores.get(metric).map_or_else(String::new, |value| format::score(metric, value));
+        let best = if history.best.is_some_and(|best| best.averaging.is_some()) { ", best" } else { "" };
+        format!("{}: {value} at step {}{best}", averaging.phrase(), format::count(eval.step))
+    });
     let mean = history.has_running_scores().then(|| "train: running mean over the epoch".to_owned());
-    let notes: Vec<String> = interval.into_iter().chain(mean).collect();
+    let notes: Vec<String> = interval.into_iter().chain(average).chain(mean).collect();
     let line = notes.join("; ");
     if notes.len() > 1 && width(&line) <= available { vec![line] } else { notes }
 }

@@ -51,6 +51,25 @@ fn batch(examples: u32) -> Batch {
 }
 
 #[test]
+fn memory_plan_counts_the_average() {
+    let config = ModelConfig::parse("m", CONFIG).expect("a valid configuration");
+    let specs = param_specs(&config, 2);
+    let engine_config = EngineConfig {
+        seed: 1,
+        optimizer: OptimizerConfig { ema_decay: Some(0.9), ..OptimizerConfig::default() },
+        limits: MicroBatchLimits { max_examples: 100, max_tokens: usize::MAX },
+        precision: Precision::F32,
+        threads: Some(2),
+    };
+    let averaged = FastEngine::new(&config, &specs, &init_weights(&config, &specs, 1), engine_config);
+    let batch = batch(12);
+    let plan = |engine: &FastEngine| engine.memory_plan(&batch, usize::MAX).expect("a plan");
+    let (plan, without) = (plan(&averaged.expect("an engine")), plan(&engine(usize::MAX)));
+    assert_eq!((plan.average, without.average), (plan.weights, 0));
+    assert_eq!(plan.total(), without.total() + plan.weights);
+}
+
+#[test]
 fn memory_plan_matches_buffer_sizes() {
     for config in [CONFIG, DEBERTA, MODERNBERT] {
         check_memory_plan(engine_of(config, usize::MAX));
