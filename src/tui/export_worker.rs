@@ -11,6 +11,7 @@ use crate::event::{Progress, SplitName};
 use crate::export::chart::svg::svg;
 use crate::export::chart::table::{TableRun, write_csv};
 use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
+use crate::export::glue::{StandIns, SubmissionPredictor, export_run as export_submission_files, export_submission};
 use crate::export::{
     ExportOptions, ExportSource, MetricsFormat, ModelFormat, export_model, tensorboard, write_metrics,
     write_predictions,
@@ -23,6 +24,7 @@ use crate::predict::split::predict_split;
 use crate::predict::table::predict_table;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
+use crate::run::sweep::SweepDir;
 use crate::run::{HistoryTail, RunDir, run_labels, seed_dirs};
 use crate::spec::{Experiments, train_command};
 use crate::terminal_caps::Clipboard;
@@ -77,6 +79,10 @@ pub(super) fn export(
     let path = match request {
         ExportRequest::Model { run, format } => return export_run(options, (&run, format), on_progress),
         ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, on_progress),
+        ExportRequest::Submission { sweep, stand_ins } => {
+            return submission(options, &sweep, stand_ins, on_progress);
+        }
+        ExportRequest::SubmissionFiles(run) => return submission_files(options, &run, on_progress),
         ExportRequest::Metrics(dir, format) => export_metrics(options, &dir, format)?,
         ExportRequest::TensorBoard(dir) => {
             let folder = free_path(&exports(options)?, &format!("{}-tensorboard", RunDir::at(&dir).name()));
@@ -90,7 +96,7 @@ pub(super) fn export(
         ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
         ExportRequest::CommandLine(dir) => return command_line(options, &dir),
     };
-    Ok(Msg::Exported { path: absolute(&path), verified: None })
+    Ok(Msg::Exported { path: absolute(&path), note: None })
 }
 
 /// Exports the best weights of a run to a folder `NAME-hf`, `NAME-onnx` or `NAME-onnx-int8`.
@@ -106,7 +112,7 @@ fn export_run(
     let folder = free_path(&exports(options)?, &format!("{}-{suffix}", RunDir::at(run).name()));
     let source = ExportSource::of_run(run)?;
     let report = export_model(&source, &folder, &ExportOptions::of(format), &Hub::cache_only(), on_progress)?;
-    Ok(Msg::Exported { path: absolute(&folder), verified: Some(report.sentence()) })
+    Ok(Msg::Exported { path: absolute(&folder), note: Some(report.sentence()) })
 }
 
 /// The folder of exported files, which is created.
@@ -266,6 +272,51 @@ fn export_predictions(
     Ok(path)
 }
 
+/// Exports the submission of a sweep of tasks to a folder `NAME-submission`.
+fn submission(
+    options: &Options,
+    sweep: &str,
+    stand_ins: StandIns,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Msg> {
+    let folder = free_path(&exports(options)?, &format!("{sweep}-submission"));
+    let dir = SweepDir::at(&options.runs_dir, sweep);
+    let written = with_predictor(options, on_progress, |predictor| {
+        export_submission(&dir, &folder, stand_ins, predictor)
+    })?;
+    let problems = written.problems.iter().map(|problem| format!("the leaderboard would reject {problem}"));
+    let stand_ins =
+        written.stand_ins.iter().map(|(file, why)| format!("{file} has the same label for each row: {why}"));
+    let path = absolute(&written.path);
+    Ok(Msg::Exported { path, note: lines(problems.chain(stand_ins)) })
+}
+
+/// Exports the files of a submission that a run predicts to a folder `NAME-submission`.
+fn submission_files(options: &Options, run: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<Msg> {
+    let run = RunDir::at(run);
+    let folder = free_path(&exports(options)?, &format!("{}-submission", run.name()));
+    let written =
+        with_predictor(options, on_progress, |predictor| export_submission_files(&run, &folder, predictor))?;
+    let missing = written.missing.iter().map(|(file, reason)| format!("no predictions for {file}: {reason}"));
+    Ok(Msg::Exported { path: absolute(&folder), note: lines(missing) })
+}
+
+/// A line for each item; `None` without any.
+fn lines(items: impl Iterator<Item = String>) -> Option<String> {
+    let lines: Vec<String> = items.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn with_predictor<T>(
+    options: &Options,
+    on_progress: &mut dyn FnMut(Progress),
+    work: impl FnOnce(&mut SubmissionPredictor<'_>) -> Result<T>,
+) -> Result<T> {
+    let (hub, device) = (Hub::from_env(), options.device.unwrap_or_default());
+    let cancelled = AtomicBool::new(false);
+    work(&mut SubmissionPredictor { hub: &hub, device, cancelled: &cancelled, watch: on_progress })
+}
+
 /// Writes a file that is complete or absent.
 fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
     write_atomic_with(path, |created| {
@@ -302,4 +353,41 @@ fn command_line(options: &Options, dir: &Path) -> Result<Msg> {
         String::new()
     };
     Ok(Msg::CommandLine { command, note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{SUBMISSION, TaskId};
+    use crate::export::glue::{ARCHIVE, check_submission};
+    use crate::spec::Sweep;
+
+    /// A GLUE run of which no task was trained, in a runs directory.
+    fn untrained(runs_dir: &Path) -> String {
+        let tasks = ["rte", "wnli"].map(|name| name.parse::<TaskId>().unwrap());
+        let sweep: Sweep = Experiments::shipped().sweep_of_tasks("glue-demo", &tasks, None, &[]).unwrap();
+        SweepDir::create(runs_dir, &sweep).unwrap().name().to_owned()
+    }
+
+    #[test]
+    fn submission_names_the_files_without_predictions() {
+        let home = tempfile::tempdir().unwrap();
+        let options = Options { runs_dir: home.path().into(), ..Options::default() };
+        let sweep = untrained(home.path());
+        let submission = |stand_ins| {
+            let request = ExportRequest::Submission { sweep: sweep.clone(), stand_ins };
+            export(&options, request, &mut |_| {})
+        };
+        let error = submission(StandIns::None).unwrap_err().to_string();
+        assert!(error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"), "{error}");
+        let Ok(Msg::Exported { path, note }) = submission(StandIns::Constant) else { panic!() };
+        assert_eq!(path, home.path().join("exports").join(format!("{sweep}-submission")).join(ARCHIVE));
+        assert!(check_submission(&path).unwrap().problems.is_empty());
+        let note = note.unwrap();
+        assert_eq!(note.lines().count(), SUBMISSION.len(), "{note}");
+        assert!(note.contains("RTE.tsv has the same label for each row: its task is"), "{note}");
+        // Another export keeps the first one.
+        let Ok(Msg::Exported { path: second, .. }) = submission(StandIns::Constant) else { panic!() };
+        assert!(second != path && path.is_file(), "{}", second.display());
+    }
 }

@@ -223,8 +223,8 @@ pub enum Msg {
     Exported {
         /// The file or folder.
         path: PathBuf,
-        /// How an exported model was verified.
-        verified: Option<String>,
+        /// How an exported model was verified, or what a submission lacks.
+        note: Option<String>,
     },
     /// Progress of an export.
     ExportProgress(Progress),

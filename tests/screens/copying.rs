@@ -107,7 +107,7 @@ fn export_menu_offers_what_the_run_has() {
     let effects = press_keys(&mut app, "Epredictions<enter>my file.csv<enter>");
     let request = ExportRequest::Predictions { run: dir(), file: "my file.csv".into() };
     assert_eq!(effects.last(), Some(&Effect::Export(Box::new(request))));
-    update(&mut app, Msg::Exported { path: "/x/runs/exports/a.csv".into(), verified: None });
+    update(&mut app, Msg::Exported { path: "/x/runs/exports/a.csv".into(), note: None });
     assert!(matches!(app.popup, Some(Popup::Message { .. })));
     assert_shows(&app, "/x/runs/exports/a.csv");
     // A failed run without weights.
@@ -129,6 +129,7 @@ fn metrics_and_predictions_of_a_split_are_exported() {
     };
     assert_eq!(exported("Etensorboard<enter>"), ExportRequest::TensorBoard(dir()));
     assert_eq!(exported("Emetrics<enter>json<enter>"), ExportRequest::Metrics(dir(), MetricsFormat::Jsonl));
+    assert_eq!(exported("Esubmission<enter>"), ExportRequest::SubmissionFiles(dir()));
     let (split, format) = (SplitName::Test, FileFormat::Parquet);
     assert_eq!(
         exported("Esplit<enter>test as parquet<enter>"),

@@ -10,7 +10,7 @@ use super::open::OpenState;
 use super::popup::Popup;
 use super::quitting::Quitting;
 use super::run::{RunState, status_of};
-use super::runs::{RunsState, can_resume};
+use super::runs::{ListLine, RunsState, can_resume};
 use super::sweep::SweepState;
 use crate::event::Status;
 use crate::run::history::{History, Phase};
@@ -225,6 +225,21 @@ impl App {
             Screen::Sweep => self.sweep.is_changing(),
             Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
             Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
+        }
+    }
+
+    /// The name of the sweep of tasks that is shown, or under the cursor.
+    pub fn sweep_of_tasks(&self) -> Option<String> {
+        match self.screen {
+            Screen::Runs => match self.runs.line()? {
+                ListLine::Sweep(row) => row.has_tasks.then(|| row.name.clone()),
+                _ => None,
+            },
+            Screen::Sweep => {
+                let report = &self.sweep.loaded()?.report;
+                report.scoreboard.is_some().then(|| report.dir.name().to_owned())
+            }
+            _ => None,
         }
     }
 

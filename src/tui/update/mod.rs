@@ -128,7 +128,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::PredictionsLoaded { subject, result } => insight::predictions_loaded(app, &subject, result),
 
         Msg::Copied { what, file } => return export::copied(app, what, file),
-        Msg::Exported { path, verified } => return export::exported(app, &path, verified.as_deref()),
+        Msg::Exported { path, note } => return export::exported(app, &path, note.as_deref()),
         Msg::ExportProgress(progress) => export::progress(app, &progress),
         Msg::Pushed(pushed) => export::pushed(app, &pushed),
         Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
