@@ -63,6 +63,8 @@ pub enum GlobalAction {
     Copy,
     /// Offer what can be exported of the run or of the chart.
     Export,
+    /// Cancel the exports and uploads that are in progress.
+    CancelExports,
 }
 
 /// A move of the cursor in a list.

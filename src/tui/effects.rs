@@ -79,6 +79,8 @@ pub(super) struct EffectRunner {
     profile_cancelled: Arc<AtomicBool>,
     /// Cancels the preview that is being read.
     preview_cancelled: Arc<AtomicBool>,
+    /// Cancels the exports that are in progress.
+    exports_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
     scheduler_poll: SchedulerPoll,
     options: Options,
@@ -136,6 +138,7 @@ impl EffectRunner {
             discarded: None,
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
+            exports_cancelled: Arc::default(),
             signal_state,
             scheduler_poll: SchedulerPoll::start(&options.runs_dir)?,
             options,
@@ -252,6 +255,10 @@ impl EffectRunner {
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
             Effect::Export(request) => return self.export(request),
+            Effect::CancelExports => {
+                self.exports_cancelled.store(true, Ordering::Relaxed);
+                self.exports_cancelled = Arc::default();
+            }
             Effect::Copy(Copied { what, content }) => {
                 let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
                 return self.work("copying", "Cannot copy", move |options| {
@@ -297,11 +304,24 @@ impl EffectRunner {
     }
 
     fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
-        let messages = self.messages.clone();
+        let (messages, cancelled) = (self.messages.clone(), self.exports_cancelled.clone());
+        let can_be_cancelled = request.can_be_cancelled();
         self.work("exporting", "Cannot export", move |options| {
+            if can_be_cancelled {
+                messages.send(Msg::ExportStarted).ok();
+            }
             // Progress that the interface has no time for is replaced by the next.
             let mut report = |progress| drop(messages.try_send(Msg::ExportProgress(progress)));
-            export_worker::export(&options, *request, &mut report)
+            let exported = catch_panic("exporting", || {
+                export_worker::export(&options, *request, &mut report, &cancelled)
+            });
+            if can_be_cancelled {
+                messages.send(Msg::ExportEnded).ok();
+            }
+            match exported {
+                Err(Error::Interrupted(text)) => Ok(Msg::ExportCancelled(text)),
+                exported => exported,
+            }
         })
     }
 

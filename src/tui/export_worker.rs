@@ -39,6 +39,9 @@ const FOLDER: &str = "exports";
 /// The file for text that cannot be copied.
 const COPIED: &str = "copied.txt";
 
+/// What receives the progress of an export, and the flag that cancels it.
+type Watch<'a> = (&'a mut dyn FnMut(Progress), &'a AtomicBool);
+
 /// Copies `text` where the terminal takes no OSC 52: with tmux, or to a file. `what` names the text.
 ///
 /// # Errors
@@ -70,19 +73,22 @@ fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
 /// Exports what `request` says. `on_progress` is called for work that takes long.
 ///
 /// # Errors
-/// Those of reading the run and of writing the files.
+/// Those of reading the run and of writing the files, and [`Error::Interrupted`] soon after `cancelled` is set, if
+/// [`ExportRequest::can_be_cancelled`].
 pub(super) fn export(
     options: &Options,
     request: ExportRequest,
     on_progress: &mut dyn FnMut(Progress),
+    cancelled: &AtomicBool,
 ) -> Result<Msg> {
+    let watch = (on_progress, cancelled);
     let path = match request {
-        ExportRequest::Model { run, format } => return export_run(options, (&run, format), on_progress),
-        ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, on_progress),
+        ExportRequest::Model { run, format } => return export_run(options, (&run, format), watch.0),
+        ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, watch),
         ExportRequest::Submission { sweep, stand_ins } => {
-            return submission(options, &sweep, stand_ins, on_progress);
+            return submission(options, &sweep, stand_ins, watch);
         }
-        ExportRequest::SubmissionFiles(run) => return submission_files(options, &run, on_progress),
+        ExportRequest::SubmissionFiles(run) => return submission_files(options, &run, watch),
         ExportRequest::Metrics(dir, format) => export_metrics(options, &dir, format)?,
         ExportRequest::TensorBoard(dir) => {
             let folder = free_path(&exports(options)?, &format!("{}-tensorboard", RunDir::at(&dir).name()));
@@ -90,7 +96,7 @@ pub(super) fn export(
             folder
         }
         ExportRequest::SplitPredictions { run, split, format } => {
-            export_predictions(options, &run, (split, format), on_progress)?
+            export_predictions(options, &run, (split, format), watch)?
         }
         ExportRequest::Chart(request) => export_chart(options, &request)?,
         ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
@@ -232,11 +238,11 @@ fn chart_svg(request: &ChartRequest) -> Result<String> {
     }
 }
 
-fn push(run: &Path, repo: &str, private: bool, on_progress: &mut dyn FnMut(Progress)) -> Result<Msg> {
+fn push(run: &Path, repo: &str, private: bool, (on_progress, cancelled): Watch<'_>) -> Result<Msg> {
     let message = format!("Upload {} with glue-tui", RunDir::at(run).name());
     let options = PushOptions { private, revision: None, message };
     let target = (repo.trim(), &options);
-    let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, &AtomicBool::new(false))?;
+    let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, cancelled)?;
     Ok(Msg::Pushed(pushed))
 }
 
@@ -254,13 +260,13 @@ fn export_predictions(
     options: &Options,
     run: &Path,
     (split, format): (SplitName, FileFormat),
-    on_progress: &mut dyn FnMut(Progress),
+    (on_progress, cancelled): Watch<'_>,
 ) -> Result<PathBuf> {
     let (dir, hub) = (RunDir::at(run), Hub::from_env());
     let labels = run_labels(&dir, &dir.spec()?);
     let device = options.device.unwrap_or_default();
     let mut predictor = Predictor::open(&run.display().to_string(), &options.runs_dir, &hub, device)?;
-    let rows = predict_split(&mut predictor, split, &hub, on_progress, &AtomicBool::new(false))?;
+    let rows = predict_split(&mut predictor, split, &hub, on_progress, cancelled)?;
     let extension = match format {
         FileFormat::Csv => "csv",
         FileFormat::Tsv => "tsv",
@@ -277,11 +283,11 @@ fn submission(
     options: &Options,
     sweep: &str,
     stand_ins: StandIns,
-    on_progress: &mut dyn FnMut(Progress),
+    watch: Watch<'_>,
 ) -> Result<Msg> {
     let folder = free_path(&exports(options)?, &format!("{sweep}-submission"));
     let dir = SweepDir::at(&options.runs_dir, sweep);
-    let written = with_predictor(options, on_progress, |predictor| {
+    let written = with_predictor(options, watch, |predictor| {
         export_submission(&dir, &folder, stand_ins, predictor)
     })?;
     let problems = written.problems.iter().map(|problem| format!("the leaderboard would reject {problem}"));
@@ -292,11 +298,11 @@ fn submission(
 }
 
 /// Exports the files of a submission that a run predicts to a folder `NAME-submission`.
-fn submission_files(options: &Options, run: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<Msg> {
+fn submission_files(options: &Options, run: &Path, watch: Watch<'_>) -> Result<Msg> {
     let run = RunDir::at(run);
     let folder = free_path(&exports(options)?, &format!("{}-submission", run.name()));
     let written =
-        with_predictor(options, on_progress, |predictor| export_submission_files(&run, &folder, predictor))?;
+        with_predictor(options, watch, |predictor| export_submission_files(&run, &folder, predictor))?;
     let missing = written.missing.iter().map(|(file, reason)| format!("no predictions for {file}: {reason}"));
     Ok(Msg::Exported { path: absolute(&folder), note: lines(missing) })
 }
@@ -309,12 +315,11 @@ fn lines(items: impl Iterator<Item = String>) -> Option<String> {
 
 fn with_predictor<T>(
     options: &Options,
-    on_progress: &mut dyn FnMut(Progress),
+    (watch, cancelled): Watch<'_>,
     work: impl FnOnce(&mut SubmissionPredictor<'_>) -> Result<T>,
 ) -> Result<T> {
     let (hub, device) = (Hub::from_env(), options.device.unwrap_or_default());
-    let cancelled = AtomicBool::new(false);
-    work(&mut SubmissionPredictor { hub: &hub, device, cancelled: &cancelled, watch: on_progress })
+    work(&mut SubmissionPredictor { hub: &hub, device, cancelled, watch })
 }
 
 /// Writes a file that is complete or absent.
@@ -376,7 +381,7 @@ mod tests {
         let sweep = untrained(home.path());
         let submission = |stand_ins| {
             let request = ExportRequest::Submission { sweep: sweep.clone(), stand_ins };
-            export(&options, request, &mut |_| {})
+            export(&options, request, &mut |_| {}, &AtomicBool::new(false))
         };
         let error = submission(StandIns::None).unwrap_err().to_string();
         assert!(error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"), "{error}");

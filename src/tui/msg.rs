@@ -226,6 +226,12 @@ pub enum Msg {
         /// How an exported model was verified, or what a submission lacks.
         note: Option<String>,
     },
+    /// An export that can be cancelled has started.
+    ExportStarted,
+    /// An export that can be cancelled has ended; its result follows.
+    ExportEnded,
+    /// An export was cancelled, with a sentence about it.
+    ExportCancelled(String),
     /// Progress of an export.
     ExportProgress(Progress),
     /// A run was uploaded to the hub.
@@ -394,6 +400,8 @@ pub enum Effect {
     Copy(Copied),
     /// Export to a file.
     Export(Box<ExportRequest>),
+    /// Cancel the exports that can be cancelled.
+    CancelExports,
     /// Suspend the program.
     Suspend,
     /// Redraw the whole terminal.

@@ -189,3 +189,22 @@ fn command_line_is_shown_and_copied() {
     assert_shows(&app, &command);
     assert_shows(&app, "It was changed.");
 }
+
+#[test]
+fn upload_is_cancelled_while_it_is_in_progress() {
+    let mut app = app(120, 40);
+    assert_eq!(press_keys(&mut app, "<^x>"), []);
+    assert_shows(&app, "No upload or export of predictions is in progress.");
+    update(&mut app, Msg::ExportStarted);
+    let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
+    update(&mut app, Msg::ExportProgress(Progress { what, done: 30, total: Some(120), unit }));
+    assert_shows(&app, "uploading model.safetensors, 25 %; ^X cancels");
+    // Also where text is typed.
+    press_keys(&mut app, "3");
+    assert_eq!(press_keys(&mut app, "<^x>"), [Effect::CancelExports]);
+    assert_shows(&app, "cancelling the export");
+    update(&mut app, Msg::ExportEnded);
+    update(&mut app, Msg::ExportCancelled("the upload was stopped".into()));
+    assert_shows(&app, "the upload was stopped");
+    assert_eq!(press_keys(&mut app, "<^x>"), []);
+}

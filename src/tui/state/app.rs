@@ -79,6 +79,8 @@ pub struct App {
     pub mouse: bool,
     /// A short notice, shown until the next key.
     pub notice: Option<String>,
+    /// The number of exports in progress that can be cancelled.
+    pub exports: usize,
     /// Whether the run that the user started has not begun yet.
     pub is_starting: bool,
     /// How far the end of the program is.
@@ -125,6 +127,7 @@ impl App {
             themes: BUILT_IN.to_vec(),
             mouse: false,
             notice: None,
+            exports: 0,
             is_starting: false,
             quitting: Quitting::No,
             has_several_devices: false,

@@ -63,6 +63,24 @@ pub enum ExportRequest {
     CommandLine(PathBuf),
 }
 
+impl ExportRequest {
+    /// Whether the export ends soon after it is cancelled.
+    pub(in crate::tui) fn can_be_cancelled(&self) -> bool {
+        match self {
+            ExportRequest::Push { .. }
+            | ExportRequest::SplitPredictions { .. }
+            | ExportRequest::Submission { .. }
+            | ExportRequest::SubmissionFiles(_) => true,
+            ExportRequest::Model { .. }
+            | ExportRequest::Metrics(..)
+            | ExportRequest::TensorBoard(_)
+            | ExportRequest::Chart(_)
+            | ExportRequest::Predictions { .. }
+            | ExportRequest::CommandLine(_) => false,
+        }
+    }
+}
+
 /// The format of an exported chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChartFormat {

@@ -10,6 +10,7 @@ use crate::hub::Pushed;
 use crate::nn::OnnxPrecision;
 use crate::run::run_chart::RunChart;
 use crate::text::plural;
+use crate::tui::action::{Action, GlobalAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
@@ -270,7 +271,17 @@ pub(super) fn progress(app: &mut App, progress: &Progress) {
         let percent = 100 * progress.done.min(total) / total;
         format!(", {percent} %")
     });
-    app.notice = Some(format!("{}{}", progress.what, share.unwrap_or_default()));
+    let key = (app.exports > 0)
+        .then(|| app.key(app.context(), Action::Global(GlobalAction::CancelExports)))
+        .map(|key| format!("; {key} cancels"));
+    app.notice =
+        Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
+}
+
+/// Cancels the exports that are in progress.
+pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
+    app.notice = Some("cancelling the export".into());
+    vec![Effect::CancelExports]
 }
 
 /// Shows where a run was uploaded to.

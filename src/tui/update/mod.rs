@@ -129,6 +129,9 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
 
         Msg::Copied { what, file } => return export::copied(app, what, file),
         Msg::Exported { path, note } => return export::exported(app, &path, note.as_deref()),
+        Msg::ExportStarted => app.exports += 1,
+        Msg::ExportEnded => app.exports = app.exports.saturating_sub(1),
+        Msg::ExportCancelled(text) => app.notice = Some(text),
         Msg::ExportProgress(progress) => export::progress(app, &progress),
         Msg::Pushed(pushed) => export::pushed(app, &pushed),
         Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
@@ -230,6 +233,7 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             export::open(app);
             Vec::new()
         }
+        GlobalAction::CancelExports => export::cancel(app),
         GlobalAction::Help => {
             popup::toggle_help(app);
             Vec::new()
