@@ -17,6 +17,7 @@
 
 mod asha;
 mod best;
+mod best_scores;
 mod decisions;
 mod dir;
 mod importance;
@@ -34,6 +35,7 @@ mod trial_row;
 
 pub use asha::{Rung, is_promoted, last_promotion, promotable};
 pub use best::best_so_far;
+pub use best_scores::ScoreLogs;
 pub use decisions::{Decision, DecisionKind, first_deviation};
 pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};
 pub use importance::{Importance, importance};
