@@ -20,7 +20,7 @@ use crate::run::executor::Subject;
 use crate::run::executor::slurm::SlurmExecutor;
 use crate::run::sweep::{
     SweepDir, SweepReport, TaskData, TrialRow, find_sweep, glue_sweep, newest_of_tasks, remaining_trials,
-    same_sweep, tasks_named,
+    tasks_named,
 };
 use crate::run::{self, RunDir, RunRow};
 use crate::spec::{Experiments, Sweep};
@@ -157,13 +157,7 @@ fn open_with(global: &GlobalArgs, args: &GlueArgs, data: &mut TaskData<'_>) -> R
         return Ok(dir);
     }
     let sweep = sweep(global, args, model, data.cancelled)?;
-    match same_sweep(&global.runs_dir, &sweep)?.filter(|_| !args.new) {
-        Some(dir) => {
-            data.retry(&dir)?;
-            Ok(dir)
-        }
-        None => data.create(&global.runs_dir, &sweep),
-    }
+    if args.new { data.create(&global.runs_dir, &sweep) } else { data.open(&global.runs_dir, &sweep) }
 }
 
 /// The tasks and settings that the arguments ask for.

@@ -63,8 +63,8 @@ pub enum GlobalAction {
     Copy,
     /// Offer what can be exported of the run or of the chart.
     Export,
-    /// Cancel the exports and uploads that are in progress.
-    CancelExports,
+    /// Cancel the uploads, downloads and exports that are in progress.
+    CancelWork,
 }
 
 /// A move of the cursor in a list.

@@ -4,6 +4,7 @@ use super::msg::Msg;
 use super::options::Options;
 use super::state::compare::Quantity;
 use super::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
+use super::worker::Watch;
 use crate::catalog::{FileFormat, Metric};
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
@@ -32,15 +33,11 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicBool;
 
 /// The folder of exported files in the runs directory.
 const FOLDER: &str = "exports";
 /// The file for text that cannot be copied.
 const COPIED: &str = "copied.txt";
-
-/// What receives the progress of an export, and the flag that cancels it.
-type Watch<'a> = (&'a mut dyn FnMut(Progress), &'a AtomicBool);
 
 /// Copies `text` where the terminal takes no OSC 52: with tmux, or to a file. `what` names the text.
 ///
@@ -70,18 +67,12 @@ fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
     Ok(tmux.wait()?.success())
 }
 
-/// Exports what `request` says. `on_progress` is called for work that takes long.
+/// Exports what `request` says.
 ///
 /// # Errors
-/// Those of reading the run and of writing the files, and [`Error::Interrupted`] soon after `cancelled` is set, if
+/// Those of reading the run and of writing the files, and [`Error::Interrupted`] soon after it is cancelled, if
 /// [`ExportRequest::can_be_cancelled`].
-pub(super) fn export(
-    options: &Options,
-    request: ExportRequest,
-    on_progress: &mut dyn FnMut(Progress),
-    cancelled: &AtomicBool,
-) -> Result<Msg> {
-    let watch = (on_progress, cancelled);
+pub(super) fn export(options: &Options, request: ExportRequest, watch: Watch<'_>) -> Result<Msg> {
     let path = match request {
         ExportRequest::Model { run, format } => return export_run(options, (&run, format), watch.0),
         ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, watch),
@@ -366,6 +357,7 @@ mod tests {
     use crate::catalog::{SUBMISSION, TaskId};
     use crate::export::glue::{ARCHIVE, check_submission};
     use crate::spec::Sweep;
+    use std::sync::atomic::AtomicBool;
 
     /// A GLUE run of which no task was trained, in a runs directory.
     fn untrained(runs_dir: &Path) -> String {
@@ -381,7 +373,7 @@ mod tests {
         let sweep = untrained(home.path());
         let submission = |stand_ins| {
             let request = ExportRequest::Submission { sweep: sweep.clone(), stand_ins };
-            export(&options, request, &mut |_| {}, &AtomicBool::new(false))
+            export(&options, request, (&mut |_| {}, &AtomicBool::new(false)))
         };
         let error = submission(StandIns::None).unwrap_err().to_string();
         assert!(error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"), "{error}");

@@ -149,7 +149,7 @@ fn run_is_pushed_after_a_question() {
     let request = ExportRequest::Push { run: dir(), repo: "me/my-model".into(), private: true };
     assert_eq!(effects, [Effect::Export(Box::new(request))]);
     let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
-    update(&mut app, Msg::ExportProgress(Progress { what, done: 30, total: Some(120), unit }));
+    update(&mut app, Msg::WorkProgress(Progress { what, done: 30, total: Some(120), unit }));
     assert_shows(&app, "uploading model.safetensors, 25 %");
     let url = "https://huggingface.co/me/my-model".to_string();
     let pushed = Pushed { url, commit: Some("9f8e7d".into()), files: 7 };
@@ -194,17 +194,17 @@ fn command_line_is_shown_and_copied() {
 fn upload_is_cancelled_while_it_is_in_progress() {
     let mut app = app(120, 40);
     assert_eq!(press_keys(&mut app, "<^x>"), []);
-    assert_shows(&app, "No upload or export of predictions is in progress.");
-    update(&mut app, Msg::ExportStarted);
+    assert_shows(&app, "No upload, download or export of predictions is in progress.");
+    update(&mut app, Msg::WorkStarted);
     let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
-    update(&mut app, Msg::ExportProgress(Progress { what, done: 30, total: Some(120), unit }));
+    update(&mut app, Msg::WorkProgress(Progress { what, done: 30, total: Some(120), unit }));
     assert_shows(&app, "uploading model.safetensors, 25 %; ^X cancels");
     // Also where text is typed.
     press_keys(&mut app, "3");
-    assert_eq!(press_keys(&mut app, "<^x>"), [Effect::CancelExports]);
-    assert_shows(&app, "cancelling the export");
-    update(&mut app, Msg::ExportEnded);
-    update(&mut app, Msg::ExportCancelled("the upload was stopped".into()));
+    assert_eq!(press_keys(&mut app, "<^x>"), [Effect::CancelWork]);
+    assert_shows(&app, "cancelling");
+    update(&mut app, Msg::WorkEnded);
+    update(&mut app, Msg::WorkCancelled("the upload was stopped".into()));
     assert_shows(&app, "the upload was stopped");
     assert_eq!(press_keys(&mut app, "<^x>"), []);
 }

@@ -48,6 +48,6 @@ pub use name::sweep_of_name;
 pub use report::{SweepReport, SweepRow};
 pub use scheduler::SweepScheduler;
 pub use scoreboard::{GlueAverage, MetricScore, Scoreboard, TaskScores};
-pub use tasks::{TaskData, glue_sweep, newest_of_tasks, same_sweep, tasks_named};
+pub use tasks::{TaskData, glue_sweep, newest_of_tasks, tasks_named};
 pub use trial::Trial;
 pub use trial_row::TrialRow;

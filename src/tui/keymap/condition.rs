@@ -110,8 +110,8 @@ pub enum Condition {
     HasFreeColumns,
     /// The list to choose from has paths.
     HasPaths,
-    /// An export that can be cancelled is in progress.
-    IsExporting,
+    /// An upload, a download or an export that can be cancelled is in progress.
+    IsWorking,
     /// The help is open.
     IsHelp,
 }
@@ -178,7 +178,7 @@ impl Condition {
             | Condition::HasOneDataPane
             | Condition::HasFreeColumns
             | Condition::HasPaths
-            | Condition::IsExporting
+            | Condition::IsWorking
             | Condition::IsHelp => None,
         }
     }
@@ -241,7 +241,7 @@ impl Condition {
             Condition::HasOneDataPane => Sentence("Lengths and rows are both visible already."),
             Condition::HasFreeColumns => Sentence("The columns of these data have fixed roles."),
             Condition::HasPaths => Sentence("The list has no paths."),
-            Condition::IsExporting => Sentence("No upload or export of predictions is in progress."),
+            Condition::IsWorking => Sentence("No upload, download or export of predictions is in progress."),
             Condition::IsHelp => Sentence("Only the help can be searched."),
         }
     }

@@ -79,8 +79,8 @@ pub struct App {
     pub mouse: bool,
     /// A short notice, shown until the next key.
     pub notice: Option<String>,
-    /// The number of exports in progress that can be cancelled.
-    pub exports: usize,
+    /// The number of uploads, downloads and exports in progress that can be cancelled.
+    pub cancellable_work: usize,
     /// Whether the run that the user started has not begun yet.
     pub is_starting: bool,
     /// How far the end of the program is.
@@ -127,7 +127,7 @@ impl App {
             themes: BUILT_IN.to_vec(),
             mouse: false,
             notice: None,
-            exports: 0,
+            cancellable_work: 0,
             is_starting: false,
             quitting: Quitting::No,
             has_several_devices: false,

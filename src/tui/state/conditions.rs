@@ -93,7 +93,7 @@ impl App {
             Condition::HasPaths => {
                 matches!(&self.popup, Some(Popup::Choice(choice)) if choice.paths.is_some())
             }
-            Condition::IsExporting => self.exports > 0,
+            Condition::IsWorking => self.cancellable_work > 0,
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }
     }

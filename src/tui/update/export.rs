@@ -265,23 +265,23 @@ pub(super) fn choose_repo(app: &mut App, repo: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows how far an export is.
+/// Shows how far an upload, a download or an export is.
 pub(super) fn progress(app: &mut App, progress: &Progress) {
     let share = progress.total.filter(|total| *total > 0).map(|total| {
         let percent = 100 * progress.done.min(total) / total;
         format!(", {percent} %")
     });
-    let key = (app.exports > 0)
-        .then(|| app.key(app.context(), Action::Global(GlobalAction::CancelExports)))
+    let key = (app.cancellable_work > 0)
+        .then(|| app.key(app.context(), Action::Global(GlobalAction::CancelWork)))
         .map(|key| format!("; {key} cancels"));
     app.notice =
         Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
 }
 
-/// Cancels the exports that are in progress.
+/// Cancels the uploads, downloads and exports that are in progress.
 pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
-    app.notice = Some("cancelling the export".into());
-    vec![Effect::CancelExports]
+    app.notice = Some("cancelling".into());
+    vec![Effect::CancelWork]
 }
 
 /// Shows where a run was uploaded to.

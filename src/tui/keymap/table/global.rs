@@ -82,13 +82,13 @@ pub(super) static GLOBAL: &[Row] = &[
         "copy the selection: path, values at the cursor, text or prediction (^Y also while typing)",
     ),
     bind(
-        "cancel_export",
+        "cancel_work",
         &[ctrl('x')],
-        Action::Global(GlobalAction::CancelExports),
+        Action::Global(GlobalAction::CancelWork),
         "cancel",
-        "cancel the upload to the hub, or the export of predictions, that is in progress",
+        "cancel the upload, the download of GLUE or the export of predictions that is in progress",
     )
-    .when(Condition::IsExporting),
+    .when(Condition::IsWorking),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
         "suspend",
