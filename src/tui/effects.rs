@@ -309,8 +309,7 @@ impl EffectRunner {
 
     fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
         let can_be_cancelled = request.can_be_cancelled();
-        let export =
-            |options: &Options, watch: Watch<'_>| export_worker::export(options, *request, watch);
+        let export = |options: &Options, watch: Watch<'_>| export_worker::export(options, *request, watch);
         if can_be_cancelled {
             return self.cancellable_work("exporting", "Cannot export", export);
         }

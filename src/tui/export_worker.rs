@@ -12,7 +12,9 @@ use crate::event::{Progress, SplitName};
 use crate::export::chart::svg::svg;
 use crate::export::chart::table::{TableRun, write_csv};
 use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
-use crate::export::glue::{StandIns, SubmissionPredictor, export_run as export_submission_files, export_submission};
+use crate::export::glue::{
+    StandIns, SubmissionPredictor, export_run as export_submission_files, export_submission,
+};
 use crate::export::{
     ExportOptions, ExportSource, MetricsFormat, ModelFormat, export_model, tensorboard, write_metrics,
     write_predictions,
@@ -270,17 +272,11 @@ fn export_predictions(
 }
 
 /// Exports the submission of a sweep of tasks to a folder `NAME-submission`.
-fn submission(
-    options: &Options,
-    sweep: &str,
-    stand_ins: StandIns,
-    watch: Watch<'_>,
-) -> Result<Msg> {
+fn submission(options: &Options, sweep: &str, stand_ins: StandIns, watch: Watch<'_>) -> Result<Msg> {
     let folder = free_path(&exports(options)?, &format!("{sweep}-submission"));
     let dir = SweepDir::at(&options.runs_dir, sweep);
-    let written = with_predictor(options, watch, |predictor| {
-        export_submission(&dir, &folder, stand_ins, predictor)
-    })?;
+    let written =
+        with_predictor(options, watch, |predictor| export_submission(&dir, &folder, stand_ins, predictor))?;
     let problems = written.problems.iter().map(|problem| format!("the leaderboard would reject {problem}"));
     let stand_ins =
         written.stand_ins.iter().map(|(file, why)| format!("{file} has the same label for each row: {why}"));
@@ -376,7 +372,10 @@ mod tests {
             export(&options, request, (&mut |_| {}, &AtomicBool::new(false)))
         };
         let error = submission(StandIns::None).unwrap_err().to_string();
-        assert!(error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"), "{error}");
+        assert!(
+            error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"),
+            "{error}"
+        );
         let Ok(Msg::Exported { path, note }) = submission(StandIns::Constant) else { panic!() };
         assert_eq!(path, home.path().join("exports").join(format!("{sweep}-submission")).join(ARCHIVE));
         assert!(check_submission(&path).unwrap().problems.is_empty());

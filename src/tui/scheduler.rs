@@ -59,8 +59,7 @@ pub(super) fn submit(
     let subject = subject_of(options, request, &mut TaskData { cancelled, emit: &mut emit })?;
     let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);
     let runs_dir = options.runs_dir.as_path();
-    let submitted =
-        Submission { runs_dir, cancelled, emit: &mut emit }.submit(&[subject], &executor)?;
+    let submitted = Submission { runs_dir, cancelled, emit: &mut emit }.submit(&[subject], &executor)?;
     Ok(Msg::SchedulerDone(sentence(&submitted)))
 }
 

@@ -108,20 +108,10 @@ fn training_and_other_engines_and_devices_are_refused() {
     let folder = ModelFolder::on_disk(reference("bert"));
     let labels = ["low", "middle", "high"].map(String::from);
     let options = BuildOptions {
-        folder: &folder,
-        labels: &labels,
-        problem_type: ProblemType::SingleLabelClassification,
-        label_map: None,
         seed: 1,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::Int8,
-        engine: EngineChoice::Auto,
         max_examples_per_pass: 64,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(&folder, (&labels, ProblemType::SingleLabelClassification))
     };
     assert!(usage_error(nn::build(&options)).contains("for inference"));
     let plain = BuildOptions { engine: EngineChoice::Plain, ..options };

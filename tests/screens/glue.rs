@@ -143,9 +143,8 @@ fn model_of_an_experiment_is_trained_on_all_tasks_after_a_question() {
 
 #[test]
 fn submission_is_exported_from_the_scoreboard_and_from_the_list() {
-    let request = |stand_ins| {
-        Effect::Export(Box::new(ExportRequest::Submission { sweep: NAME.into(), stand_ins }))
-    };
+    let request =
+        |stand_ins| Effect::Export(Box::new(ExportRequest::Submission { sweep: NAME.into(), stand_ins }));
     let mut app = scoreboard(120, 40);
     assert_eq!(press_keys(&mut app, "E"), []);
     assert_eq!(press_keys(&mut app, "<enter>"), [request(StandIns::None)]);

@@ -274,8 +274,7 @@ pub(super) fn progress(app: &mut App, progress: &Progress) {
     let key = (app.cancellable_work > 0)
         .then(|| app.key(app.context(), Action::Global(GlobalAction::CancelWork)))
         .map(|key| format!("; {key} cancels"));
-    app.notice =
-        Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
+    app.notice = Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
 }
 
 /// Cancels the uploads, downloads and exports that are in progress.
