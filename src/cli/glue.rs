@@ -10,7 +10,8 @@ use super::args::{ExecutorArg, GlobalArgs, GlueArgs};
 use super::foreground_trainer::ForegroundTrainer;
 use super::output;
 use super::progress::ProgressDisplay;
-use super::submit::{cancelled_by_signals, report as report_submitted, submit_subjects};
+use super::signals::cancelled_by_signals;
+use super::submit::{report as report_submitted, submit_subjects};
 use super::train_sweep::{train_trials, trial_line};
 use crate::assets::DEMO;
 use crate::catalog::GLUE_TASKS;
@@ -126,11 +127,7 @@ fn submit(global: &GlobalArgs, args: &GlueArgs, executor: ExecutorArg) -> Result
 /// The GLUE run to train: that of the same settings, or a new one. Tasks whose data are missing are skipped.
 fn open(global: &GlobalArgs, args: &GlueArgs, cancelled: &AtomicBool) -> Result<SweepDir> {
     let mut progress = ProgressDisplay::new(args.plain);
-    let mut emit = |event: Event| {
-        if let Event::Progress(step) = event {
-            progress.show(&step);
-        }
-    };
+    let mut emit = |event: Event| progress.show_of(&event);
     let mut data = TaskData { cancelled, emit: &mut emit };
     let opened = open_with(global, args, &mut data);
     progress.clear();

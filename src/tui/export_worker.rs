@@ -16,23 +16,21 @@ use crate::export::glue::{
     StandIns, SubmissionPredictor, export_run as export_submission_files, export_submission,
 };
 use crate::export::{
-    ExportOptions, ExportSource, MetricsFormat, ModelFormat, export_model, tensorboard, write_metrics,
-    write_predictions,
+    ExportOptions, ExportSource, MetricsFormat, ModelFormat, SplitPredictions, export_model, tensorboard,
+    write_metrics,
 };
-use crate::files::{write_atomic, write_atomic_with};
+use crate::files::{write_atomic, write_atomic_buffered};
 use crate::hub::{Hub, PushOptions};
 use crate::nn::OnnxPrecision;
 use crate::predict::Predictor;
-use crate::predict::split::predict_split;
 use crate::predict::table::predict_table;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
 use crate::run::sweep::SweepDir;
-use crate::run::{HistoryTail, RunDir, run_labels, seed_dirs};
+use crate::run::{HistoryTail, RunDir, seed_dirs};
 use crate::spec::{Experiments, train_command};
 use crate::terminal_caps::Clipboard;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -148,10 +146,7 @@ fn export_chart(options: &Options, request: &ChartRequest) -> Result<PathBuf> {
         ChartFormat::Csv => {
             let runs = request.runs.iter().map(|(dir, _)| table_run(dir)).collect::<Result<Vec<_>>>()?;
             let curves = |history: &History| columns(request.content, history);
-            write_atomic_with(&path, |created| {
-                let mut file = File::create(created).map_err(Error::writing(&path))?;
-                write_csv(&runs, &curves, &path, &mut file)
-            })?;
+            write_atomic_buffered(&path, |out| write_csv(&runs, &curves, &path, out))?;
         }
     }
     Ok(path)
@@ -232,8 +227,7 @@ fn chart_svg(request: &ChartRequest) -> Result<String> {
 }
 
 fn push(run: &Path, repo: &str, private: bool, (on_progress, cancelled): Watch<'_>) -> Result<Msg> {
-    let message = format!("Upload {} with glue-tui", RunDir::at(run).name());
-    let options = PushOptions { private, revision: None, message };
+    let options = PushOptions { private, ..PushOptions::of(&RunDir::at(run).name()) };
     let target = (repo.trim(), &options);
     let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, cancelled)?;
     Ok(Msg::Pushed(pushed))
@@ -245,7 +239,7 @@ fn export_metrics(options: &Options, dir: &Path, format: MetricsFormat) -> Resul
         MetricsFormat::Jsonl => "jsonl",
     };
     let path = exports(options)?.join(format!("{}-metrics.{extension}", RunDir::at(dir).name()));
-    write_file(&path, &mut |out| write_metrics(dir, format, &path, out))?;
+    write_atomic_buffered(&path, |out| write_metrics(dir, format, &path, out))?;
     Ok(path)
 }
 
@@ -253,13 +247,12 @@ fn export_predictions(
     options: &Options,
     run: &Path,
     (split, format): (SplitName, FileFormat),
-    (on_progress, cancelled): Watch<'_>,
+    watch: Watch<'_>,
 ) -> Result<PathBuf> {
     let (dir, hub) = (RunDir::at(run), Hub::from_env());
-    let labels = run_labels(&dir, &dir.spec()?);
     let device = options.device.unwrap_or_default();
     let mut predictor = Predictor::open(&run.display().to_string(), &options.runs_dir, &hub, device)?;
-    let rows = predict_split(&mut predictor, split, &hub, on_progress, cancelled)?;
+    let predictions = SplitPredictions::of_run(&dir, split, &mut predictor, &hub, watch)?;
     let extension = match format {
         FileFormat::Csv => "csv",
         FileFormat::Tsv => "tsv",
@@ -267,7 +260,7 @@ fn export_predictions(
         FileFormat::Parquet => "parquet",
     };
     let path = exports(options)?.join(format!("{}-{}.{extension}", dir.name(), split.name()));
-    write_file(&path, &mut |out| write_predictions(&rows, &labels, format, &path, out))?;
+    write_atomic_buffered(&path, |out| predictions.write(format, &path, out))?;
     Ok(path)
 }
 
@@ -307,15 +300,6 @@ fn with_predictor<T>(
 ) -> Result<T> {
     let (hub, device) = (Hub::from_env(), options.device.unwrap_or_default());
     work(&mut SubmissionPredictor { hub: &hub, device, cancelled, watch })
-}
-
-/// Writes a file that is complete or absent.
-fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
-    write_atomic_with(path, |created| {
-        let mut out = BufWriter::new(File::create(created).map_err(Error::writing(path))?);
-        write(&mut out)?;
-        out.flush().map_err(Error::writing(path))
-    })
 }
 
 fn predict_file(options: &Options, run: &Path, file: &str) -> Result<PathBuf> {
