@@ -61,7 +61,7 @@ def table(rows):
     cells = [("result", [row["row"] for row in rows])] + [(title, texts) for title, texts in cells if any(texts)]
     lines = [[title for title, _ in cells], ["---"] * len(cells)]
     lines += [[texts[index] for _, texts in cells] for index in range(len(rows))]
-    return ["| " + " | ".join(line).replace("|  |", "| |") + " |" for line in lines]
+    return ["|" + "".join(f" {cell} |" if cell else " |" for cell in line) for line in lines]
 
 
 def tables(rows):

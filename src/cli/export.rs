@@ -137,9 +137,7 @@ fn export_predictions(
     let predictions = SplitPredictions::of_run(&RunDir::at(run), split, &mut predictor, &hub, watch);
     display.clear();
     let predictions = predictions?;
-    write_file(&args.to, format == FileFormat::Parquet, &mut |name, out| {
-        predictions.write(format, name, out)
-    })
+    write_file(&args.to, format == FileFormat::Parquet, &mut |name, out| predictions.write(format, name, out))
 }
 
 /// Writes a file that is complete or absent and prints its path; `-` is standard output.

@@ -6,7 +6,7 @@
 
 mod content;
 
-pub(crate) use content::{Experiment, ExperimentsFile, SweptKeys, TableValue, TableValues};
+pub(crate) use content::{Experiment, ExperimentsFile, TableValue, TableValues};
 
 use super::key::Key;
 use super::keys::{key_named, similar_key, unknown_key};

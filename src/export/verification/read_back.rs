@@ -9,8 +9,8 @@ use crate::event::{Progress, Unit};
 use crate::export::onnx::{OnnxSession, Unavailable};
 use crate::export::options::ModelFormat;
 use crate::files::ModelFolder;
-use crate::nn::{self, BuildOptions, Engine, ModelConfig, OptimizerConfig};
-use crate::spec::{DeviceSpec, EngineChoice, Precision};
+use crate::nn::{self, BuildOptions, Engine, ModelConfig};
+use crate::spec::{EngineChoice, Precision};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 

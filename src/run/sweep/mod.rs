@@ -40,8 +40,8 @@ pub use decisions::{Decision, DecisionKind, first_deviation};
 pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};
 pub use importance::{Importance, importance};
 pub use job::{
-    ClaimedTrial, NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, is_trial_open,
-    next_trial, remaining_trials, retry_trials, trial_specs,
+    ClaimedTrial, NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials,
+    is_trial_open, next_trial, remaining_trials, retry_trials, trial_specs,
 };
 pub use list::SweepList;
 pub use name::sweep_of_name;

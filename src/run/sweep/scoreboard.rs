@@ -85,19 +85,19 @@ impl Scoreboard {
     /// Reads the scores of the trials of `sweep`; of `logs`, only what is new.
     pub(super) fn read(sweep: &Sweep, trials: &[TrialRow], logs: &mut ScoreLogs) -> Scoreboard {
         let model = sweep.base.model.clone();
-        let of_trial = |trial: &TrialRow| {
-            let spec = sweep.trial(trial.number)?;
+        let (mut specs, mut dirs) = (Vec::new(), Vec::new());
+        for trial in trials {
+            let Some(spec) = sweep.trial(trial.number) else { continue };
             let seeds = trial.dir.as_deref().map_or(Vec::new(), |dir| seed_dirs(dir, &spec));
-            Some((trial, spec, seeds))
-        };
-        let trials: Vec<(&TrialRow, RunSpec, Vec<PathBuf>)> = trials.iter().filter_map(of_trial).collect();
-        let seeds: Vec<PathBuf> = trials.iter().flat_map(|(_, _, seeds)| seeds).cloned().collect();
-        logs.update(&seeds);
-        let scores_of = |(trial, spec, seeds): &(&TrialRow, RunSpec, Vec<PathBuf>)| {
+            dirs.extend(seeds.iter().cloned());
+            specs.push((trial, spec, seeds));
+        }
+        logs.update(&dirs);
+        let mut tasks = Vec::new();
+        for (trial, spec, seeds) in specs {
             let seeds: Vec<BestScores> = seeds.iter().filter_map(|seed| logs.best_of(seed)).collect();
-            TaskScores::of(spec, trial, &seeds)
-        };
-        let tasks: Vec<TaskScores> = trials.iter().map(scores_of).collect();
+            tasks.push(TaskScores::of(&spec, trial, &seeds));
+        }
         let published_average = published_average(&model);
         Scoreboard { average: GlueAverage::of(&tasks), model, tasks, published_average }
     }
