@@ -12,7 +12,7 @@ mod tokenizer;
 
 pub use atomic::{
     is_leftover, remove_dir_atomic, remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic,
-    write_atomic_with, write_dir_atomic,
+    write_atomic_buffered, write_atomic_with, write_dir_atomic,
 };
 pub use digest::{DIGESTS, check_digests, check_model_folder, sha256, write_digests};
 pub use folder::{FolderLocation, OpenFolder, is_at};

@@ -109,12 +109,7 @@ impl Shape {
             ..OptimizerConfig::default()
         };
         let built = nn::from_config(&BuildOptions {
-            folder: &ModelFolder::on_disk(folder),
-            labels,
-            problem_type: self.problem_type,
-            label_map: None,
             seed: 3,
-            classifier_dropout: None,
             optimizer,
             device,
             precision,
@@ -122,7 +117,7 @@ impl Shape {
             max_examples_per_pass: 6,
             max_tokens_per_pass: Some(600),
             threads: Some(threads),
-            can_check_engine: false,
+            ..BuildOptions::new(&ModelFolder::on_disk(folder), (labels, self.problem_type))
         });
         built.expect("an engine").engine
     }

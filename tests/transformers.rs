@@ -1,6 +1,10 @@
 //! Transformers loads exported folders with no missing or unexpected tensor and gives the same logits to 1e-4. Needs
 //! a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped with a message without it.
 
+#[path = "common/python.rs"]
+mod python;
+mod reference_models;
+
 use glue_tui::assets;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::catalog::Labels;
@@ -11,9 +15,13 @@ use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, StepInput, T
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
+use python::{python, run_script};
+use reference_models::{CLASSIFIERS, reference};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+/// What is not done without Python.
+const SKIPPED: &str = "no exported folder was loaded in it";
 
 const TEXTS: [(&str, &str); 4] = [
     ("not bad at all", "How do I learn Rust?"),
@@ -21,16 +29,6 @@ const TEXTS: [(&str, &str); 4] = [
     ("It's 3:15 — a naïve “review” of café №5!", "x"),
     ("a", "Why is the sky blue in the morning and why is it red in the evening?"),
 ];
-
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("GLUE_TUI_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!(
-            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no exported folder was loaded in it"
-        );
-    }
-    python
-}
 
 /// Compares our logits of `folder` with those of Transformers.
 fn compare(python: &Path, folder: &Path, pair: bool) {
@@ -52,19 +50,12 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
 fn load(python: &Path, folder: &Path, expected: &serde_json::Value) {
     let file = folder.with_extension("json");
     std::fs::write(&file, expected.to_string()).unwrap();
-    let output = Command::new(python)
-        .arg("tests/transformers_load.py")
-        .args([folder, &file])
-        .env("HF_HUB_OFFLINE", "1")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_script(python, "transformers_load.py", &[folder, &file]);
 }
 
 #[test]
 fn transformers_loads_exported_runs() {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     for task in ["demo", "demo-pairs"] {
         let home = tempfile::tempdir().unwrap();
         let spec = RunSpec {
@@ -88,49 +79,21 @@ fn transformers_loads_a_distilbert() {
     check_distilbert(&vec!["no".to_string(), "maybe".into(), "yes".into()].into());
 }
 
-/// The reference models of all families but those above.
-const NAMES: [&str; 15] = [
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "electra",
-    "electra-base",
-    "albert",
-    "albert-groups",
-    "mpnet",
-    "deberta-v3",
-    "deberta-v2",
-    "deberta-c2p",
-    "deberta-p2c",
-    "deberta-absolute",
-    "modernbert",
-    "modernbert-biases",
-];
-
 /// A trained model of each family.
 #[test]
 fn transformers_loads_every_family() {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     let home = tempfile::tempdir().unwrap();
-    for name in NAMES {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
-        let folder = ModelFolder::on_disk(&source);
+    for name in CLASSIFIERS {
+        let folder = ModelFolder::on_disk(reference(name));
         let labels: Labels = vec!["low".to_string(), "middle".into(), "high".into()].into();
         let mut built = nn::build(&BuildOptions {
-            folder: &folder,
-            labels: &labels.names(),
-            problem_type: labels.problem_type(),
-            label_map: None,
             seed: 3,
             classifier_dropout: Some(0.1),
-            optimizer: OptimizerConfig::default(),
-            device: DeviceSpec::Cpu,
             precision: Precision::F32,
             engine: EngineChoice::Fast,
             max_examples_per_pass: 8,
-            max_tokens_per_pass: None,
-            threads: None,
-            can_check_engine: false,
+            ..BuildOptions::new(&folder, (&labels.names(), labels.problem_type()))
         })
         .unwrap();
         assert!(
@@ -163,7 +126,7 @@ fn transformers_loads_a_regression() {
 }
 
 fn check_distilbert(labels: &Labels) {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("source");
     std::fs::create_dir(&source).unwrap();
@@ -178,20 +141,11 @@ fn check_distilbert(labels: &Labels) {
     std::fs::write(source.join("config.json"), config.to_string()).unwrap();
     let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
     let built = nn::from_config(&BuildOptions {
-        folder: &folder,
-        labels: &labels.names(),
-        problem_type: labels.problem_type(),
-        label_map: None,
         seed: 3,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Plain,
         max_examples_per_pass: 8,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(&folder, (&labels.names(), labels.problem_type()))
     })
     .unwrap();
     let saved = home.path().join("saved");

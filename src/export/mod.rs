@@ -25,7 +25,7 @@ pub use metrics::{MetricsFormat, write_metrics};
 pub use model::{export_model, hf};
 pub use operating_point::{AppliedTemperature, AppliedThresholds};
 pub use options::{ExportOptions, ModelFormat, OnDifference, TemperatureChoice, ThresholdChoice};
-pub use predictions::write_predictions;
+pub use predictions::SplitPredictions;
 pub use push::push;
 pub use report::{EXPORT_REPORT, ExportReport, Verification, VerificationStatus};
 pub use source::ExportSource;

@@ -52,6 +52,27 @@ pub struct BuildOptions<'a> {
 }
 
 impl<'a> BuildOptions<'a> {
+    /// The default settings, for the model in `folder` that predicts the given labels: its head as it is, the seed 0, AdamW as
+    /// in [`OptimizerConfig::default`], passes of any size on all cores of the CPU, and the engine and the precision `auto`.
+    pub fn new(folder: &'a ModelFolder, (labels, problem_type): (&'a [String], ProblemType)) -> Self {
+        BuildOptions {
+            folder,
+            labels,
+            problem_type,
+            label_map: None,
+            seed: 0,
+            classifier_dropout: None,
+            optimizer: OptimizerConfig::default(),
+            device: DeviceSpec::Cpu,
+            precision: Precision::Auto,
+            engine: EngineChoice::Auto,
+            max_examples_per_pass: usize::MAX,
+            max_tokens_per_pass: None,
+            threads: None,
+            can_check_engine: false,
+        }
+    }
+
     /// The settings of `spec`, for the model in `folder` that predicts the given labels.
     pub fn from_spec(
         spec: &'a RunSpec,
@@ -196,20 +217,9 @@ pub fn for_inference(
         Error::model(&folder.name, format!("config.json: {problem}; correct the label names"))
     })?;
     let options = BuildOptions {
-        folder,
-        labels: &labels,
-        problem_type: config.problem_type(outputs)?,
-        label_map: None,
-        seed: 0,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
         device,
         precision: precision.unwrap_or(Precision::Auto),
-        engine: EngineChoice::Auto,
-        max_examples_per_pass: usize::MAX,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(folder, (&labels, config.problem_type(outputs)?))
     };
     validate(&options)?;
     let mut built = load(&options, &config, stored)?;

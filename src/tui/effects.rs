@@ -11,7 +11,7 @@
 //! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `compare`   | compares two runs; one thread for each pair, ends when it is done |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
-//! | `export`    | copies and exports, submits and cancels; one thread for each, ends when it is done |
+//! | `work`      | copies and exports, fetches GLUE, submits and cancels; one thread for each, ends when it is done |
 //! | `scheduler` | asks Slurm about all tasks                                    |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
@@ -33,10 +33,12 @@ use super::state::compare::RunPair;
 use super::state::copied::Copied;
 use super::state::export_request::ExportRequest;
 use super::state::infer::ModelSource;
-use super::worker::{catch_panic, error_msg, serve, spawn};
+use super::state::train_request::TrainRequest;
+use super::train_subject::fetch_glue;
+use super::worker::{Watch, catch_panic, error_msg, serve, spawn};
 use crate::data::Preview;
 use crate::error::{Error, Result};
-use crate::event::Command;
+use crate::event::{Command, Progress};
 use crate::run::comparison::{Comparison, Side};
 use crate::run::profile::DataProfile;
 use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
@@ -79,6 +81,8 @@ pub(super) struct EffectRunner {
     profile_cancelled: Arc<AtomicBool>,
     /// Cancels the preview that is being read.
     preview_cancelled: Arc<AtomicBool>,
+    /// Cancels the uploads, downloads and exports that are in progress.
+    work_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
     scheduler_poll: SchedulerPoll,
     options: Options,
@@ -136,6 +140,7 @@ impl EffectRunner {
             discarded: None,
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
+            work_cancelled: Arc::default(),
             signal_state,
             scheduler_poll: SchedulerPoll::start(&options.runs_dir)?,
             options,
@@ -208,13 +213,15 @@ impl EffectRunner {
             Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
             Effect::StartNext => self.send_start(RunJob::StartNext),
-            Effect::Enqueue(request) => self.send_run_job(RunJob::Enqueue(request)),
+            Effect::Enqueue(request) => return self.enqueue(request),
             Effect::CompareRuns(pair) => return self.compare_runs(pair),
             Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
             Effect::Submit(request) => {
-                return self.work("submitting to Slurm", "Cannot submit to Slurm", |options| {
-                    scheduler::submit(&options, request)
-                });
+                return self.cancellable_work(
+                    "submitting to Slurm",
+                    "Cannot submit to Slurm",
+                    |options, watch| scheduler::submit(options, request, watch),
+                );
             }
             Effect::Cancel(name) => {
                 return self.work("cancelling jobs", "Cannot cancel the jobs", move |options| {
@@ -252,6 +259,10 @@ impl EffectRunner {
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
             Effect::Export(request) => return self.export(request),
+            Effect::CancelWork => {
+                self.work_cancelled.store(true, Ordering::Relaxed);
+                self.work_cancelled = Arc::default();
+            }
             Effect::Copy(Copied { what, content }) => {
                 let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
                 return self.work("copying", "Cannot copy", move |options| {
@@ -297,11 +308,46 @@ impl EffectRunner {
     }
 
     fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
+        let can_be_cancelled = request.can_be_cancelled();
+        let export = |options: &Options, watch: Watch<'_>| export_worker::export(options, *request, watch);
+        if can_be_cancelled {
+            return self.cancellable_work("exporting", "Cannot export", export);
+        }
         let messages = self.messages.clone();
         self.work("exporting", "Cannot export", move |options| {
-            // Progress that the interface has no time for is replaced by the next.
-            let mut report = |progress| drop(messages.try_send(Msg::ExportProgress(progress)));
-            export_worker::export(&options, *request, &mut report)
+            export(&options, (&mut |progress| report(&messages, progress), &AtomicBool::new(false)))
+        })
+    }
+
+    /// Adds a request to the queue. The data of a GLUE run are fetched first.
+    fn enqueue(&self, request: TrainRequest) -> Option<Msg> {
+        let TrainRequest::Glue { model, data_dir } = request else {
+            self.send_run_job(RunJob::Enqueue(request));
+            return None;
+        };
+        self.cancellable_work("fetching data", "Cannot train on all tasks of GLUE", move |options, watch| {
+            fetch_glue(options, &model, data_dir, watch)
+        })
+    }
+
+    /// As [`EffectRunner::work`], with progress, until [`Effect::CancelWork`] cancels it.
+    fn cancellable_work(
+        &self,
+        job: &'static str,
+        title: &'static str,
+        work: impl FnOnce(&Options, Watch<'_>) -> Result<Msg> + Send + 'static,
+    ) -> Option<Msg> {
+        let (messages, cancelled) = (self.messages.clone(), self.work_cancelled.clone());
+        self.work(job, title, move |options| {
+            messages.send(Msg::WorkStarted).ok();
+            let result = catch_panic(job, || {
+                work(&options, (&mut |progress| report(&messages, progress), &cancelled))
+            });
+            messages.send(Msg::WorkEnded).ok();
+            match result {
+                Err(Error::Interrupted(text)) => Ok(Msg::WorkCancelled(text)),
+                result => result,
+            }
         })
     }
 
@@ -313,7 +359,7 @@ impl EffectRunner {
         work: impl FnOnce(Options) -> Result<Msg> + Send + 'static,
     ) -> Option<Msg> {
         let (options, messages) = (self.options.clone(), self.messages.clone());
-        let thread = spawn("export", move || {
+        let thread = spawn("work", move || {
             let msg = catch_panic(job, || work(options)).unwrap_or_else(|error| error_msg(title, &error));
             messages.send(msg).ok();
         });
@@ -458,6 +504,11 @@ impl EffectRunner {
         self.signal_state.set_ending(false);
         ShutDown { stopped, handed_over }
     }
+}
+
+/// Sends progress. What the interface has no time for is replaced by the next.
+fn report(messages: &Sender<Msg>, progress: Progress) {
+    messages.try_send(Msg::WorkProgress(progress)).ok();
 }
 
 /// What has become of the runs of this process.

@@ -45,6 +45,9 @@ fn check_case(family: &str, case: &Value, backend: backends::Backend, tokens: Op
         assert_close(&what, &gradients[parameter].data, &numbers(gradient), 0.0);
     }
     batch.teacher_logits.pop();
-    let error = built.engine.gradients(StepInput { batch: &batch, step: 0, learning_rate: 0.0 }).expect_err("too few logits");
+    let error = built
+        .engine
+        .gradients(StepInput { batch: &batch, step: 0, learning_rate: 0.0 })
+        .expect_err("too few logits");
     assert!(error.to_string().contains("no logits of the teacher"), "{error}");
 }

@@ -8,14 +8,16 @@ mod files;
 mod int8;
 mod numbers;
 mod param_groups;
+#[path = "../reference_models/mod.rs"]
+mod reference_models;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
-use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, Weights};
-use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
+use glue_tui::nn::{self, Array, Built, OptimizerConfig, Weights};
+use glue_tui::spec::{DeviceSpec, EngineChoice};
+use reference_models::{CLASSIFIERS, reference};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f64 = 1e-4;
@@ -28,27 +30,6 @@ const ZERO_FLOOR: f64 = 1e-6;
 fn has_zero_gradient(family: &str, name: &str) -> bool {
     nn::is_key_bias(name) || (family == "deberta-c2p" && name == "deberta.encoder.LayerNorm.bias")
 }
-
-/// The classifiers.
-const CLASSIFIERS: [&str; 17] = [
-    "bert",
-    "distilbert",
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "electra",
-    "electra-base",
-    "albert",
-    "albert-groups",
-    "mpnet",
-    "deberta-v3",
-    "deberta-v2",
-    "deberta-c2p",
-    "deberta-p2c",
-    "deberta-absolute",
-    "modernbert",
-    "modernbert-biases",
-];
 
 /// The classifiers and two regressions.
 fn models() -> impl Iterator<Item = &'static str> {
@@ -63,10 +44,6 @@ fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
         let all = backends::all().into_iter();
         all.filter(move |backend| backends::supports(*backend, family)).map(move |backend| (family, backend))
     })
-}
-
-fn reference(family: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)
 }
 
 fn golden(family: &str) -> Value {
@@ -136,32 +113,8 @@ fn build(
     build_with(backend, folder, optimizer(golden, label_smoothing), tokens)
 }
 
-fn build_with(
-    Backend { engine, device }: Backend,
-    folder: &Path,
-    optimizer: OptimizerConfig,
-    tokens: Option<usize>,
-) -> Built {
-    let folder = ModelFolder::on_disk(folder);
-    let config = nn::ModelConfig::read(&folder).expect("a configuration");
-    let labels = config.id2label.for_outputs(config.id2label.num_labels() as usize).expect("names");
-    nn::build(&BuildOptions {
-        folder: &folder,
-        labels: &labels,
-        problem_type: config.problem_type(labels.len()).expect("a problem type"),
-        label_map: None,
-        seed: 1,
-        classifier_dropout: None,
-        optimizer,
-        device,
-        precision: Precision::F32,
-        engine,
-        max_examples_per_pass: 64,
-        max_tokens_per_pass: tokens,
-        threads: None,
-        can_check_engine: false,
-    })
-    .expect("an engine")
+fn build_with(backend: Backend, folder: &Path, optimizer: OptimizerConfig, tokens: Option<usize>) -> Built {
+    backends::build(backend, folder, 1, optimizer, tokens)
 }
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32], floor: f64) {

@@ -6,7 +6,10 @@ mod datasets;
 mod glue;
 mod limits;
 mod mock;
+#[path = "../terminal/pty.rs"]
+mod pty;
 mod push;
+mod push_cancelled;
 mod starting;
 
 use glue_tui::catalog::STANDARD_SPLITS;
