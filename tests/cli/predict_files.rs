@@ -1,7 +1,6 @@
 //! `predict --input FILE --output FILE`: the same format with columns added.
 
-use super::command_result::CommandResult;
-use super::workspace::{Workspace, read_json, trained};
+use super::workspace::{CommandResult, Workspace, read_json, trained};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;

@@ -1,6 +1,6 @@
 //! A temporary working directory, commands run in it, their results, and a short training.
 
-use super::command_result::CommandResult;
+pub(crate) use super::command_result::CommandResult;
 use super::common::command;
 use serde_json::Value;
 use std::io::Write;

@@ -129,12 +129,23 @@ fn metrics_and_predictions_of_a_split_are_exported() {
     };
     assert_eq!(exported("Etensorboard<enter>"), ExportRequest::TensorBoard(dir()));
     assert_eq!(exported("Emetrics<enter>json<enter>"), ExportRequest::Metrics(dir(), MetricsFormat::Jsonl));
-    assert_eq!(exported("Esubmission<enter>"), ExportRequest::SubmissionFiles(dir()));
     let (split, format) = (SplitName::Test, FileFormat::Parquet);
     assert_eq!(
         exported("Esplit<enter>test as parquet<enter>"),
         ExportRequest::SplitPredictions { run: dir(), split, format }
     );
+}
+
+#[test]
+fn run_of_a_task_of_glue_has_files_of_a_submission() {
+    let mut app = app(120, 40);
+    press_keys(&mut app, "jjjE");
+    assert!(!text(&app).contains("GLUE submission"), "{}", text(&app));
+    press_keys(&mut app, "<esc>");
+    app.runs.runs.iter_mut().for_each(|run| run.task = "sst2".into());
+    let dir = PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    let request = Effect::Export(Box::new(ExportRequest::SubmissionFiles(dir)));
+    assert_eq!(press_keys(&mut app, "Esubmission<enter>"), [request]);
 }
 
 #[test]

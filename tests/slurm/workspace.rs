@@ -1,6 +1,6 @@
 //! A working directory with experiments that train in seconds, and the results of commands in it.
 
-use super::command_result::CommandResult;
+pub(crate) use super::command_result::CommandResult;
 use super::common::command;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use crate::run::run_chart::RunChart;
 use crate::text::plural;
 use crate::tui::action::{Action, GlobalAction};
 use crate::tui::msg::Effect;
-use crate::tui::screen::Screen;
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::copied::{Copied, CopiedContent};
 use crate::tui::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
@@ -76,7 +76,8 @@ pub(super) fn exported(app: &mut App, path: &Path, note: Option<&str>) -> Vec<Ef
     app.notice = None;
     // A popup that is open may be a question.
     if app.popup.is_some() {
-        app.notice = Some(format!("exported to {path}"));
+        let note = note.map_or(String::new(), |note| format!("; {}", note.replace('\n', "; ")));
+        app.notice = Some(format!("exported to {path}{note}"));
     } else {
         let text = note.map_or(path.clone(), |note| format!("{path}\n\n{note}"));
         app.popup = Some(Popup::message("Exported", text));
@@ -272,7 +273,7 @@ pub(super) fn progress(app: &mut App, progress: &Progress) {
         format!(", {percent} %")
     });
     let key = (app.cancellable_work > 0)
-        .then(|| app.key(app.context(), Action::Global(GlobalAction::CancelWork)))
+        .then(|| app.key(Context::Global, Action::Global(GlobalAction::CancelWork)))
         .map(|key| format!("; {key} cancels"));
     app.notice = Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
 }
