@@ -258,8 +258,8 @@ fn refused(workspace: &Workspace, settings: &[&str]) -> String {
 
 #[test]
 fn settings_that_do_not_suit_the_labels_are_refused() {
-    let workspace = workspace("");
-    imbalanced(&workspace);
+    let files = workspace("");
+    imbalanced(&files);
     for (settings, expected) in [
         (
             ["class_weights=[1.0, 2.0, 3.0]"],
@@ -268,7 +268,7 @@ fn settings_that_do_not_suit_the_labels_are_refused() {
         (["metric_for_best_model=pearson"], "has no metric `pearson`"),
         (["metric_for_best_model=f1_micro"], "has no metric `f1_micro`"),
     ] {
-        let error = refused(&workspace, &settings);
+        let error = refused(&files, &settings);
         assert!(error.contains(expected), "{error}");
     }
     let sets = workspace(COLUMNS);

@@ -90,6 +90,7 @@ impl FastEngine {
             int8::check_supported(config)?;
         }
         let length = layout.len();
+        let matmuls = [element_type, ElementType::F32].map(|of| Matmul::new(MatmulBackend::fastest(of)));
         let average = optimizer.ema_decay.map(|decay| Average::new(decay, length));
         let mut engine = FastEngine {
             config: config.clone(),
@@ -110,7 +111,7 @@ impl FastEngine {
                 (config.vocab_size, config.embedding_size),
                 config.padding_id,
             ),
-            frozen_outputs: FrozenOutputs::new(config, layout.frozen),
+            frozen_outputs: FrozenOutputs::new(config, layout.frozen, &matmuls),
             shards: (0..threads.min(MAX_SHARDS)).map(|_| Shard::new(element_type)).collect(),
             updates: 0,
             word_grad_cost: OpCost::default(),

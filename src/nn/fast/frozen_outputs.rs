@@ -5,25 +5,28 @@ use crate::batch::Batch;
 use crate::machine;
 use crate::nn::config::ModelConfig;
 use crate::nn::param_groups::FrozenPrefix;
+use kernels::matmul::Matmul;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The share of the available memory that outputs may take.
 const MEMORY_SHARE: u64 = 2;
 
-/// The outputs of the frozen prefix by example, as long as there is memory for them.
+/// The outputs of the frozen prefix by example, as long as there is memory for them. A training that resumes computes them again,
+/// in other batches, so only what is batch-invariant is stored.
 #[derive(Debug)]
 pub(super) struct FrozenOutputs {
+    /// The layers whose outputs are stored: those of the prefix that compute a state for every token.
+    pub(super) layers: usize,
     hidden: usize,
-    /// Whether an example has one row, that of its first token, instead of a row for each token.
-    has_one_row: bool,
+    /// Tokens of a batch from which on the products are batch-invariant.
+    min_tokens: usize,
     by_example: Mutex<ByExample>,
 }
 
 #[derive(Debug, Default)]
 struct ByExample {
-    /// From the token ids and segments of an example to its rows: (tokens, H) or (1, H)
+    /// From the token ids and segments of an example to its rows: (tokens, H)
     outputs: HashMap<Box<[u32]>, Box<[f32]>>,
     bytes: u64,
     /// Set when the first output is stored.
@@ -31,12 +34,16 @@ struct ByExample {
 }
 
 impl FrozenOutputs {
-    /// An empty store, if `frozen` is a prefix of a model with the configuration `config`.
-    pub(super) fn new(config: &ModelConfig, frozen: FrozenPrefix) -> Option<Self> {
-        let is_whole = frozen == FrozenPrefix::Layers(config.layers);
+    /// An empty store, if `frozen` is a prefix of a model with the configuration `config`, and the products of all
+    /// `matmuls` are batch-invariant.
+    pub(super) fn new(config: &ModelConfig, frozen: FrozenPrefix, matmuls: &[Matmul]) -> Option<Self> {
+        let whole_layers = config.layers - usize::from(RowSelection::has_first_tokens_only(config));
+        let min_rows: Option<Vec<usize>> = matmuls.iter().map(Matmul::min_batch_invariant_rows).collect();
+        let min_tokens = min_rows?.into_iter().max()?;
         frozen.has_embeddings().then(|| FrozenOutputs {
+            layers: frozen.layers().min(whole_layers),
             hidden: config.hidden,
-            has_one_row: is_whole && RowSelection::has_first_tokens_only(config),
+            min_tokens,
             by_example: Mutex::default(),
         })
     }
@@ -48,6 +55,9 @@ impl FrozenOutputs {
 
     /// Fills `state` with the rows of all examples of `batch`; returns false if it does not have all of them.
     pub(super) fn read(&self, batch: &Batch, state: &mut Vec<f32>) -> bool {
+        if batch.tokens() < self.min_tokens {
+            return false;
+        }
         let by_example = self.lock();
         let found: Option<Vec<&[f32]>> = (0..batch.len())
             .map(|example| by_example.outputs.get(&key(batch, example)).map(|rows| &**rows))
@@ -68,13 +78,17 @@ impl FrozenOutputs {
 
     /// Stores the rows of the examples of `batch`.
     pub(super) fn write(&self, batch: &Batch, state: &[f32]) {
+        if batch.tokens() < self.min_tokens {
+            return;
+        }
         let mut by_example = self.lock();
         let max_bytes = *by_example
             .max_bytes
             .get_or_insert_with(|| machine::memory().map_or(0, |memory| memory.available / MEMORY_SHARE));
         for example in 0..batch.len() {
             let key = key(batch, example);
-            let rows = &state[self.rows(batch, example)];
+            let tokens = &batch.offsets[example..example + 2];
+            let rows = &state[tokens[0] * self.hidden..tokens[1] * self.hidden];
             let bytes = (size_of_val(&*key) + size_of_val(rows)) as u64;
             if by_example.bytes + bytes > max_bytes {
                 return;
@@ -83,14 +97,6 @@ impl FrozenOutputs {
                 by_example.bytes += bytes;
             }
         }
-    }
-
-    /// The elements of an example in the output of the prefix.
-    fn rows(&self, batch: &Batch, example: usize) -> Range<usize> {
-        if self.has_one_row {
-            return example * self.hidden..(example + 1) * self.hidden;
-        }
-        batch.offsets[example] * self.hidden..batch.offsets[example + 1] * self.hidden
     }
 
     fn lock(&self) -> MutexGuard<'_, ByExample> {

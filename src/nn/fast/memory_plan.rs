@@ -46,11 +46,12 @@ fn activations(config: &ModelConfig, frozen_layers: usize, shard: &Batch) -> usi
     let rows = RowSelection::of_layers(config, shard);
     let tape = |index: usize| {
         let rows = &rows[usize::from(index + 1 == config.layers)];
-        LayerTape::lengths(rows, t, LayerSizes::of(config, index)).iter().sum::<usize>()
+        LayerTape::lengths(rows, t, LayerSizes::of(config, index))
     };
-    let of_frozen = (0..frozen_layers).map(tape).max().unwrap_or(0);
-    let mut of_trained = (frozen_layers..config.layers).map(tape);
-    let tapes = of_trained.next().unwrap_or(0).max(of_frozen) + of_trained.sum::<usize>();
+    let larger = |a: [usize; 14], b: [usize; 14]| std::array::from_fn(|buffer| a[buffer].max(b[buffer]));
+    let first = (0..config.layers.min(frozen_layers + 1)).map(tape).reduce(larger);
+    let others = (frozen_layers + 1..config.layers).map(tape);
+    let tapes = first.into_iter().chain(others).flatten().sum::<usize>();
     let saved_layers = (config.layers - frozen_layers).max(1);
     // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
     let width = config.embedding_size;

@@ -146,16 +146,17 @@ impl Shard {
         first_saved: usize,
     ) {
         self.start(model, batch, first_saved);
-        let frozen = model.layout.frozen;
-        let prefix_output = self.state(frozen.layers());
-        let stored = model.frozen_outputs;
-        if !stored.is_some_and(|stored| stored.read(batch, &mut self.hidden_states[prefix_output])) {
+        let (frozen, stored) = (model.layout.frozen, model.frozen_outputs);
+        let stored_layers = stored.map_or(0, |stored| stored.layers);
+        let output = self.state(stored_layers);
+        if !stored.is_some_and(|stored| stored.read(batch, &mut self.hidden_states[output])) {
             self.embed(model, batch, None, dropout.filter(|_| !frozen.has_embeddings()));
-            self.encode(model, 0..frozen.layers(), None);
+            self.encode(model, 0..stored_layers, None);
             if let Some(stored) = stored {
-                stored.write(batch, &self.hidden_states[prefix_output]);
+                stored.write(batch, &self.hidden_states[output]);
             }
         }
+        self.encode(model, stored_layers..frozen.layers(), None);
         self.encode(model, frozen.layers()..model.config.layers, dropout);
         self.head(model, batch, dropout);
     }
