@@ -58,6 +58,12 @@ impl<'a> ArenaBuilder<'a> {
         first..self.len()
     }
 
+    /// The range of the parameter `name`, which is in the arena already.
+    pub(crate) fn range(&self, name: &str) -> Range<usize> {
+        let param = self.params.iter().find(|param| param.spec.name == name);
+        param.expect("a parameter of the arena").range.clone()
+    }
+
     /// Appends one parameter; returns its range.
     pub(crate) fn tensor(&mut self, module: &str, kind: &str) -> Range<usize> {
         self.tensors(&[module], kind)

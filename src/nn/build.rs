@@ -7,7 +7,8 @@ use super::engine_config::{EngineConfig, MicroBatchLimits};
 use super::error_text::list_names;
 use super::fast::FastEngine;
 use super::head::{Head, head_for};
-use super::load::{LoadReport, StoredModel, init_weights};
+use super::load::{LoadReport, StoredModel, init_adapters, init_weights};
+use super::lora::Lora;
 use super::param_groups::ParamGroups;
 use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
@@ -97,6 +98,7 @@ impl<'a> BuildOptions<'a> {
                 distillation: Distillation::from_spec(spec),
                 param_groups: ParamGroups::from_spec(spec),
                 ema_decay: spec.ema_decay,
+                lora: Lora::from_spec(spec),
             },
             device: spec.device,
             precision: spec.precision,
@@ -167,16 +169,21 @@ fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_
         None => (Head::Keep, None),
     };
     let specs = trained_specs(options, config)?;
-    let (weights, report) = stored.load(&specs, options.seed, &head)?;
+    let (of_model, adapters) = specs.split_at(param_specs(config, options.labels.len()).len());
+    let (mut weights, report) = stored.load(of_model, options.seed, &head)?;
+    weights.extend(init_adapters(config, adapters, of_model.len(), options.seed));
     let mut built = assemble(options, config.clone(), &specs, &weights, report)?;
     built.notes.extend(note);
     Ok(built)
 }
 
-/// The parameters, with their groups.
+/// The parameters, with their groups and, after those of the model, adapters.
 fn trained_specs(options: &BuildOptions<'_>, config: &ModelConfig) -> Result<Vec<ParamSpec>> {
     let mut specs = param_specs(config, options.labels.len());
     options.optimizer.param_groups.apply(config, &mut specs)?;
+    if let Some(lora) = &options.optimizer.lora {
+        lora.apply(config, &mut specs);
+    }
     Ok(specs)
 }
 

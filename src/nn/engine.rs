@@ -1,5 +1,6 @@
 //! The [`Engine`] trait and the types of its arguments and results.
 
+use super::lora::Lora;
 use super::param_groups::ParamGroups;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -48,6 +49,8 @@ pub struct OptimizerConfig {
     pub distillation: Option<Distillation>,
     /// Which parameters are trained, and at which learning rate.
     pub param_groups: ParamGroups,
+    /// The adapters that are trained in place of the weights of the layers.
+    pub lora: Option<Lora>,
 }
 
 /// A loss that follows the logits t of a teacher as well as the labels (Hinton, Vinyals and Dean 2015,
@@ -90,6 +93,7 @@ impl Default for OptimizerConfig {
             class_weights: None,
             distillation: None,
             param_groups: ParamGroups::default(),
+            lora: None,
             ema_decay: None,
         }
     }
@@ -263,12 +267,14 @@ impl MemoryPlan {
 /// The tensors that an engine stores for each parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamState {
-    /// The parameter itself.
+    /// The parameter itself, with its adapter added.
     Weight,
     /// AdamW's first moment (`exp_avg` in PyTorch).
     FirstMoment,
     /// AdamW's second moment (`exp_avg_sq` in PyTorch).
     SecondMoment,
+    /// A factor of a low-rank adapter, for engines with [`OptimizerConfig::lora`].
+    Adapter,
     /// The exponential moving average of the parameter, for engines with [`OptimizerConfig::ema_decay`].
     Average,
 }
@@ -276,12 +282,14 @@ pub enum ParamState {
 /// Everything that training changes in an engine.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineState {
-    /// Every parameter.
+    /// Every parameter, with its adapter added.
     pub weights: Weights,
     /// AdamW's first moments of the trained parameters, by name.
     pub first_moments: Weights,
     /// AdamW's second moments of the trained parameters, by name.
     pub second_moments: Weights,
+    /// The factors of the adapters; empty without [`OptimizerConfig::lora`].
+    pub adapters: Weights,
     /// The moving average of every parameter; empty without [`OptimizerConfig::ema_decay`].
     pub average: Weights,
     /// Number of AdamW updates done.
@@ -345,10 +353,22 @@ pub trait Engine: Send {
     /// Number of AdamW updates done.
     fn updates(&self) -> u64;
 
+    /// Name and shape of every factor of an adapter.
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        Vec::new()
+    }
+
     /// Name and shape of every parameter that has such a tensor: moments belong to trained parameters only.
     fn shapes_of(&self, state: ParamState) -> Vec<(String, Vec<usize>)> {
         let mut shapes = self.shapes();
-        shapes.retain(|(name, _)| state == ParamState::Weight || self.requires_grad(name));
+        match state {
+            ParamState::Weight | ParamState::Average => {}
+            ParamState::Adapter => return self.adapter_shapes(),
+            ParamState::FirstMoment | ParamState::SecondMoment => {
+                shapes.retain(|(name, _)| self.requires_grad(name));
+                shapes.extend(self.adapter_shapes());
+            }
+        }
         shapes
     }
 
@@ -389,6 +409,7 @@ pub trait Engine: Send {
             weights: self.tensors(ParamState::Weight)?,
             first_moments: self.tensors(ParamState::FirstMoment)?,
             second_moments: self.tensors(ParamState::SecondMoment)?,
+            adapters: self.tensors(ParamState::Adapter)?,
             average: if self.has_average() { self.tensors(ParamState::Average)? } else { Weights::new() },
             updates: self.updates(),
         })

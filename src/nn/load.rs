@@ -256,6 +256,11 @@ fn init_tensor(spec: &ParamSpec, index: usize, config: &ModelConfig, rng: Rng) -
     };
     let data = match spec.init {
         Init::Zeros => vec![0.0; len],
+        Init::Uniform => {
+            let bound = 1.0 / (spec.shape[1] as f64).sqrt();
+            let draw = |element| bound * (2.0 * rng.uniform(0, index as u32, element) - 1.0);
+            (0..len as u64).map(|element| draw(element) as f32).collect()
+        }
         Init::Ones => vec![1.0; len],
         Init::Normal => normal(config.initializer_range),
         Init::ResidualNormal => normal(config.initializer_range / (2.0 * config.layers as f64).sqrt()),
@@ -277,6 +282,15 @@ fn cut_normal(rng: Rng, minor: u32, element: u64, cutoff: f64) -> f64 {
     let accepted =
         (0..1000).find_map(|draw| if cutoff <= UNIFORM_CUTOFF { uniform(draw) } else { normal(draw) });
     accepted.unwrap_or(0.0)
+}
+
+/// Parameters that no file provides, newly initialized; the first has the index `first` in the list of all parameters.
+pub(crate) fn init_adapters(config: &ModelConfig, specs: &[ParamSpec], first: usize, seed: u64) -> Weights {
+    let rng = Rng::new(seed, Stream::Weights);
+    let init = |(index, spec): (usize, &ParamSpec)| {
+        (spec.name.clone(), init_tensor(spec, first + index, config, rng))
+    };
+    specs.iter().enumerate().map(init).collect()
 }
 
 /// All parameters, newly initialized.

@@ -50,7 +50,8 @@ impl FrozenPrefix {
 
     /// The frozen prefix of the parameters `specs` of a model with the configuration `config`.
     pub(crate) fn of(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
-        let is_frozen = |part: ModelPart| specs.iter().any(|spec| spec.part == part && !spec.requires_grad);
+        let is_frozen =
+            |part: ModelPart| specs.iter().filter(|spec| spec.part == part).all(|spec| !spec.requires_grad);
         if !is_frozen(ModelPart::Embeddings) {
             return FrozenPrefix::Nothing;
         }

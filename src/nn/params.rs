@@ -14,6 +14,8 @@ pub enum Init {
     ResidualNormal,
     /// The same with the standard deviation 1 / √hidden_size.
     HiddenNormal,
+    /// Uniform between ± 1 / √inputs, as the weight of `torch.nn.Linear`.
+    Uniform,
     /// Zeros (biases).
     Zeros,
     /// Ones (LayerNorm weights).

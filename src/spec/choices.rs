@@ -102,6 +102,22 @@ choices! {
     }
 }
 
+choices! {
+    /// The linear layers that have low-rank adapters.
+    LoraTargetModules {
+        /// Those of queries and values, the default of PEFT for most encoders.
+        QueryValue = "query-value",
+        /// All of the encoder layers.
+        AllLinear = "all-linear",
+    }
+}
+
+impl Default for LoraTargetModules {
+    fn default() -> Self {
+        LoraTargetModules::QueryValue
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The keys of experiments.toml as one table: the parser, the checks, the form and the help all use it.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
+use super::choices::{EngineChoice, LoraTargetModules, LrSchedulerType, Precision, ReportTo};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 use crate::catalog::{Metric, ProblemType};
@@ -309,6 +309,29 @@ static KEYS: &[Key] = &[
         "Dropout before the classification layer.",
     )
     .without_effect_on_speed(),
+    Key::optional(
+        "lora",
+        field!(lora_r),
+        count(1, 4_096),
+        "off",
+        "Rank of low-rank adapters, such as 8: they and the head are trained in place of all weights; saves memory, and \
+         needs a higher learning rate.",
+    ),
+    Key::optional(
+        "lora",
+        field!(lora_alpha),
+        real(ABOVE_ZERO, 100_000.0),
+        "2 × lora_r",
+        "The adapters count lora_alpha / lora_r times.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "lora",
+        field!(lora_target_modules),
+        ValueKind::Choice(LoraTargetModules::NAMES),
+        "query-value",
+        "The linear layers with adapters: query-value, or all-linear for all of the encoder layers.",
+    ),
     Key::optional(
         "distillation",
         field!(teacher),

@@ -22,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 18] = [
+const RULES: [(&str, Rule); 22] = [
     ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
@@ -35,6 +35,10 @@ const RULES: [(&str, Rule); 18] = [
     ("class_weights", class_weights_need_classes),
     ("class_weights", class_weights_are_as_many_as_classes),
     ("label_column", label_columns_are_distinct),
+    ("lora_alpha", lora_alpha_needs_rank),
+    ("lora_target_modules", lora_target_modules_need_rank),
+    ("ema_decay", averages_have_no_adapters),
+    ("average_checkpoints", mean_of_checkpoints_has_no_adapters),
     ("distillation_weight", distillation_weight_needs_teacher),
     ("distillation_temperature", distillation_temperature_needs_teacher),
     ("average_checkpoints", one_average_is_enough),
@@ -203,6 +207,32 @@ fn class_weights_are_as_many_as_classes(spec: &RunSpec) -> Option<String> {
     })
 }
 
+fn lora_alpha_needs_rank(spec: &RunSpec) -> Option<String> {
+    is_without_rank(spec, spec.lora_alpha.is_some())
+}
+
+fn lora_target_modules_need_rank(spec: &RunSpec) -> Option<String> {
+    is_without_rank(spec, spec.lora_target_modules.is_some())
+}
+
+fn is_without_rank(spec: &RunSpec, is_set: bool) -> Option<String> {
+    (is_set && spec.lora_r.is_none()).then(|| "there are no adapters; set lora_r, or remove it".into())
+}
+
+/// The average of the product of two factors is not the product of their averages.
+fn averages_have_no_adapters(spec: &RunSpec) -> Option<String> {
+    is_average_of_adapters(spec, spec.ema_decay.is_some())
+}
+
+fn mean_of_checkpoints_has_no_adapters(spec: &RunSpec) -> Option<String> {
+    is_average_of_adapters(spec, spec.average_checkpoints.is_some())
+}
+
+fn is_average_of_adapters(spec: &RunSpec, is_averaged: bool) -> Option<String> {
+    (is_averaged && spec.lora_r.is_some())
+        .then(|| "adapters cannot be averaged; remove lora_r or the average".into())
+}
+
 fn distillation_weight_needs_teacher(spec: &RunSpec) -> Option<String> {
     is_without_teacher(spec, spec.distillation_weight)
 }
@@ -244,14 +274,14 @@ fn seeds_are_in_range(spec: &RunSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::built_in;
+    use crate::spec::{LoraTargetModules, built_in};
 
     #[test]
     fn a_violation_names_the_key_to_change() {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 12] = [
             ("average_checkpoints", |spec| {
                 (spec.ema_decay, spec.average_checkpoints) = (Some(0.999), Some(3));
             }),
@@ -261,6 +291,9 @@ mod tests {
                 (spec.task, spec.label_smoothing_factor) = ("stsb".parse().unwrap(), 0.1);
             }),
             ("precision", |spec| spec.precision = Precision::Int8),
+            ("lora_alpha", |spec| spec.lora_alpha = Some(8.0)),
+            ("lora_target_modules", |spec| spec.lora_target_modules = Some(LoraTargetModules::AllLinear)),
+            ("ema_decay", |spec| (spec.ema_decay, spec.lora_r) = (Some(0.9), Some(8))),
             ("distillation_weight", |spec| spec.distillation_weight = Some(0.9)),
             ("distillation_temperature", |spec| spec.distillation_temperature = Some(4.0)),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),

@@ -1,6 +1,6 @@
 //! The specification of one experiment, and its defaults.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
+use super::choices::{EngineChoice, LoraTargetModules, LrSchedulerType, Precision, ReportTo};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::encoding_label::EncodingLabel;
@@ -120,6 +120,15 @@ pub struct RunSpec {
     /// Dropout before the classification layer; the model's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
+    /// Rank of low-rank adapters; no adapters when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_r: Option<usize>,
+    /// The adapters count `lora_alpha / lora_r` times; `2 · lora_r` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_alpha: Option<f64>,
+    /// The linear layers with adapters; those of queries and values when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_target_modules: Option<LoraTargetModules>,
     /// A fine-tuned model whose logits the loss follows too: a folder, a hub id, or a file of logits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<String>,
@@ -217,6 +226,9 @@ pub fn built_in(experiment: &str) -> RunSpec {
         label_smoothing_factor: 0.0,
         class_weights: None,
         classifier_dropout: None,
+        lora_r: None,
+        lora_alpha: None,
+        lora_target_modules: None,
         teacher: None,
         distillation_weight: None,
         distillation_temperature: None,

@@ -26,11 +26,12 @@ const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
 /// The prefix of the tensors of each part of an engine state.
-const PARTS: [(ParamState, &str); 4] = [
+const PARTS: [(ParamState, &str); 5] = [
     (ParamState::Weight, "weights."),
     (ParamState::FirstMoment, "first."),
     (ParamState::SecondMoment, "second."),
     (ParamState::Average, "average."),
+    (ParamState::Adapter, "adapters."),
 ];
 /// Number of checkpoints that are kept, as `save_total_limit` of Transformers.
 const SAVE_TOTAL_LIMIT: usize = 2;
@@ -272,6 +273,7 @@ fn load(folder: &Path, step: u64) -> Result<(LoopState, EngineState)> {
             ParamState::FirstMoment => &mut engine.first_moments,
             ParamState::SecondMoment => &mut engine.second_moments,
             ParamState::Average => &mut engine.average,
+            ParamState::Adapter => &mut engine.adapters,
         };
         tensors.insert(tensor.to_string(), array);
     }

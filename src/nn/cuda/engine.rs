@@ -322,6 +322,7 @@ impl<D: Device> CudaEngine<D> {
             ParamState::Weight => self.parameters.weights,
             ParamState::FirstMoment => self.parameters.first_moments,
             ParamState::SecondMoment => self.parameters.second_moments,
+            ParamState::Adapter => unreachable!("the engine has no adapters"),
             ParamState::Average => self.average.as_ref().expect("the engine has an average").values,
         }
     }

@@ -43,10 +43,10 @@ pub(super) fn check_training(
     optimizer: &OptimizerConfig,
 ) -> Result<()> {
     let has_one_rate = specs.iter().all(|spec| spec.requires_grad && spec.lr_scale == 1.0);
-    if has_one_rate && optimizer.distillation.is_none() {
+    if has_one_rate && optimizer.distillation.is_none() && optimizer.lora.is_none() {
         return Ok(());
     }
-    let problem = "engine = \"fast\" has neither frozen layers, nor several learning rates, nor distillation on a GPU; set \
+    let problem = "engine = \"fast\" has neither frozen layers and adapters, nor several learning rates, nor distillation on a GPU; set \
                    engine to \"plain\"";
     Err(Error::model(&config.model, problem))
 }

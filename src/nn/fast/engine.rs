@@ -1,5 +1,6 @@
 //! [`FastEngine`]: shards, gradients and AdamW behind the [`Engine`] trait.
 
+use super::adapters::Adapters;
 use super::average::Average;
 use super::frozen_outputs::FrozenOutputs;
 use super::gradients::Gradients;
@@ -22,6 +23,7 @@ use crate::nn::engine::{
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
+use crate::nn::lora::is_adapter;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use kernels::Cpu;
@@ -50,6 +52,8 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
+    /// The low-rank adapters of the weights, if there are any.
+    adapters: Option<Adapters>,
     /// The moving average of the weights, if there is one.
     average: Option<Average>,
     /// The matrices of the layers with precision int8.
@@ -104,6 +108,7 @@ impl FastEngine {
             // Most rows of the word embedding never get moments.
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
+            adapters: None,
             average,
             quantized: (precision == Precision::Int8).then(QuantizedWeights::default),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
@@ -118,7 +123,9 @@ impl FastEngine {
             by_phase: ByPhase::default(),
             layout,
         };
-        engine.set_weights(weights)?;
+        check_weights(&config.model, &specs.iter(), weights)?;
+        engine.replace_weights(weights);
+        engine.adapters = engine.new_adapters();
         if let Some(average) = &mut engine.average {
             average.values.copy_from_slice(&engine.weights);
         }
@@ -155,6 +162,20 @@ impl FastEngine {
             return Ok(());
         }
         Err(Error::Usage(format!("precision int8 has no gradients, which {what} need; use f32 or bf16")))
+    }
+
+    /// Adapters that add nothing to the weights yet.
+    fn new_adapters(&self) -> Option<Adapters> {
+        let lora = self.optimizer.lora.as_ref()?;
+        Some(Adapters::new(lora, &self.layout, &self.weights))
+    }
+
+    /// Adds the adapters to the weights.
+    fn add_adapters(&mut self) {
+        let FastEngine { adapters, pool, layout, weights, .. } = self;
+        if let Some(adapters) = adapters {
+            pool.install(|| adapters.add(layout, weights));
+        }
     }
 
     /// Replaces the weights and what is computed from them.
@@ -231,7 +252,12 @@ impl FastEngine {
                 logits.extend_from_slice(&shard.logits);
             }
         }
-        pool.install(|| gradients.finish_step(*cpu, layout, shards));
+        pool.install(|| {
+            gradients.finish_step(*cpu, layout, shards);
+            if let Some(adapters) = &mut self.adapters {
+                adapters.backward(layout, weights, &mut gradients.arena);
+            }
+        });
         self.by_phase.forward += forward_seconds;
         self.by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
         (shards.iter().map(|shard| shard.loss).sum(), logits)
@@ -293,6 +319,7 @@ impl Engine for FastEngine {
         let (loss, logits) = self.forward_backward(input);
         let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
+        self.add_adapters();
         if let Some(average) = &mut self.average {
             self.pool.install(|| average.update(self.cpu, &self.weights));
         }
@@ -373,7 +400,13 @@ impl Engine for FastEngine {
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.specs().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
+        let specs = self.specs().filter(|spec| !is_adapter(&spec.name));
+        specs.map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
+    }
+
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let specs = self.specs().filter(|spec| is_adapter(&spec.name));
+        specs.map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
     }
 
     fn requires_grad(&self, name: &str) -> bool {
@@ -383,7 +416,7 @@ impl Engine for FastEngine {
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
         let param = self.param(name);
         let arena = match state {
-            ParamState::Weight => &self.weights,
+            ParamState::Weight | ParamState::Adapter => &self.weights,
             ParamState::FirstMoment => &self.first_moments,
             ParamState::SecondMoment => &self.second_moments,
             ParamState::Average => &self.average.as_ref().expect("the engine has an average").values,
@@ -406,15 +439,24 @@ impl Engine for FastEngine {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        check_weights(&self.config.model, &self.specs(), weights)?;
+        check_weights(&self.config.model, &self.specs().filter(|spec| !is_adapter(&spec.name)), weights)?;
         self.replace_weights(weights);
+        // The adapters add nothing to the new weights at first.
+        for adapter in &self.layout.adapters {
+            self.weights[adapter.b.clone()].fill(0.0);
+        }
+        self.adapters = self.new_adapters();
         Ok(())
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        check_weights(&self.config.model, &self.specs(), &state.weights)?;
+        let of_model = self.specs().filter(|spec| !is_adapter(&spec.name));
+        let adapters = self.specs().filter(|spec| is_adapter(&spec.name));
+        let trained = self.specs().filter(|spec| spec.requires_grad);
+        check_weights(&self.config.model, &of_model, &state.weights)?;
+        check_weights(&self.config.model, &adapters, &state.adapters)?;
         for moments in [&state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &self.specs().filter(|spec| spec.requires_grad), moments)?;
+            check_weights(&self.config.model, &trained, moments)?;
         }
         if let Some(average) = &mut self.average {
             let specs = self.layout.params.iter().map(|param| &param.spec);
@@ -422,6 +464,8 @@ impl Engine for FastEngine {
             copy_to_arena(&self.layout, &state.average, &mut average.values);
         }
         self.replace_weights(&state.weights);
+        copy_to_arena(&self.layout, &state.adapters, &mut self.weights);
+        self.add_adapters();
         copy_to_arena(&self.layout, &state.first_moments, &mut self.first_moments);
         copy_to_arena(&self.layout, &state.second_moments, &mut self.second_moments);
         let words = self.layout.words.clone();
@@ -434,7 +478,8 @@ impl Engine for FastEngine {
         let limits = MicroBatchLimits { max_tokens, ..self.limits };
         let average = self.average.as_ref().map_or(0, Average::bytes);
         let plan = memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits);
-        Some(MemoryPlan { average, ..plan })
+        let weights = plan.weights + self.adapters.as_ref().map_or(0, Adapters::bytes);
+        Some(MemoryPlan { weights, average, ..plan })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

@@ -34,7 +34,7 @@ pub(super) fn memory_plan(
         weights: bytes(layout.len()),
         moments: bytes(2 * trained),
         average: 0,
-        gradients: bytes(trained + shards * layout.vectors_len()),
+        gradients: bytes(trained + layout.adapted_len() + shards * layout.vectors_len()),
         activations: bytes(micro_batches.iter().map(elements).max().unwrap_or(0)),
     }
 }

@@ -16,6 +16,7 @@
 //! that all shards compute together, [`engine`] the [`Engine`](super::engine::Engine) that runs them. The numerical
 //! loops are in [`kernels`].
 
+mod adapters;
 mod average;
 mod capabilities;
 mod chunks;
