@@ -81,6 +81,7 @@ fn optimizer() -> OptimizerConfig {
         max_grad_norm: 1.0,
         label_smoothing: 0.1,
         class_weights: None,
+        ema_decay: None,
     }
 }
 
