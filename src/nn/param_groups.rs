@@ -98,7 +98,7 @@ impl ParamGroups {
                 ModelPart::Layer(set) => {
                     let mut of_set = (0..layers).filter(|layer| config.sharing.parameter_set(*layer) == set);
                     let first = of_set.next().expect("a layer of each parameter set");
-                    let last = of_set.last().unwrap_or(first);
+                    let last = of_set.next_back().unwrap_or(first);
                     if first < frozen_layers && last >= frozen_layers {
                         return Err(Error::Usage(format!(
                             "freeze_layers is {frozen_layers}, but layers {} and {} of model {} have the same \

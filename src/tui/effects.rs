@@ -195,18 +195,8 @@ impl EffectRunner {
             Effect::SaveExperiment { name, changes, target } => {
                 self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
-            Effect::DeleteRun(dir) => {
-                if self.discarded.as_ref() == Some(&dir) {
-                    self.discarded = None;
-                }
-                self.send_file_job(FileJob::DeleteRun(dir));
-            }
-            Effect::DiscardTraining(dir) => {
-                // It is neither handed over nor saved.
-                self.signal_state.active_runs.remove(&dir);
-                self.discarded = Some(dir);
-                self.send_command(Command::Stop);
-            }
+            Effect::DeleteRun(dir) => self.delete_run(dir),
+            Effect::DiscardTraining(dir) => self.discard_training(dir),
             Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
             Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
@@ -272,6 +262,20 @@ impl EffectRunner {
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
+    }
+
+    fn delete_run(&mut self, dir: PathBuf) {
+        if self.discarded.as_ref() == Some(&dir) {
+            self.discarded = None;
+        }
+        self.send_file_job(FileJob::DeleteRun(dir));
+    }
+
+    /// Stops a training, which is neither handed over nor saved.
+    fn discard_training(&mut self, dir: PathBuf) {
+        self.signal_state.active_runs.remove(&dir);
+        self.discarded = Some(dir);
+        self.send_command(Command::Stop);
     }
 
     // A worker ends only with the program, so a job is never lost.

@@ -5,6 +5,7 @@ use glue_tui::event::{Command, Event};
 use glue_tui::nn::{Array, Weights, read_arrays, write_arrays};
 use glue_tui::run::Start;
 use glue_tui::spec::RunSpec;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 fn weights(run: &Path) -> Weights {
@@ -77,10 +78,10 @@ fn model_follows_its_teacher() {
         let array = Array { shape: vec![rows, 2], data: vec![0.5; 2 * rows] };
         Weights::from([("logits".to_owned(), array)])
     };
-    write_arrays(&file, &logits(rows), &Default::default()).unwrap();
+    write_arrays(&file, &logits(rows), &BTreeMap::new()).unwrap();
     let uniform = losses(&file.display().to_string());
     assert!(uniform[23] < uniform[0], "{uniform:?}");
-    write_arrays(&file, &logits(rows - 1), &Default::default()).unwrap();
+    write_arrays(&file, &logits(rows - 1), &BTreeMap::new()).unwrap();
     let spec = RunSpec { teacher: Some(file.display().to_string()), ..spec() };
     let error = run(Start::New(spec.clone()), runs.path(), []).0.unwrap_err().to_string();
     assert!(error.contains("tensor logits has the shape [31, 2]; expected [32, 2]"), "{error}");

@@ -15,12 +15,14 @@ use crate::nn::engine::{
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
 use crate::nn::loss::loss_denominator;
+use crate::nn::lora::{Adapter, is_adapter};
 use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
 use kernels::dropout::Dropout;
 use rayon::ThreadPool;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -38,6 +40,7 @@ pub(crate) struct PlainEngine {
     parameters: Vec<Parameter>,
     /// The moving average of each parameter, if there is one.
     average: Option<Vec<Var>>,
+    model: EncoderSource,
     /// Over the variables, for training.
     training: Encoder,
     /// Over the same storage without a graph, for inference.
@@ -100,20 +103,18 @@ impl PlainEngine {
         let copy = |parameter: &Parameter| Var::from_tensor(&parameter.value.as_detached_tensor().copy()?);
         let average = optimizer.ema_decay.map(|_| parameters.iter().map(copy).collect());
         let average = average.transpose().map_err(|e: candle_core::Error| device_error(&e))?;
-        let find = |name: &str| {
-            let found = parameters.iter().find(|parameter| parameter.name == name);
-            found.expect("`param_specs` lists every parameter of the encoder")
+        let model = EncoderSource {
+            config: config.clone(),
+            device: device.clone(),
+            operand_dtype,
+            frozen: FrozenPrefix::of(config, specs),
+            adapters: Adapter::all(specs),
+            scaling: optimizer.lora.map_or(0.0, |lora| lora.scaling()),
         };
-        // What is not trained is outside the graph, so no gradients are computed for it, nor for what comes before.
-        let detached = |name: &str| find(name).value.as_detached_tensor();
-        let trained = |name: &str| {
-            let parameter = find(name);
-            if parameter.requires_grad { parameter.value.as_tensor().clone() } else { detached(name) }
-        };
-        let frozen = FrozenPrefix::of(config, specs);
-        let training = Encoder::new(config, device, (operand_dtype, frozen), trained);
-        let inference = Encoder::new(config, device, (operand_dtype, frozen), detached);
-        let labels = specs.last().map_or(0, |classifier| classifier.shape[0]);
+        let encoders = [true, false].map(|is_training| model.encoder(&parameters, is_training));
+        let [training, inference] = encoders.map(|encoder| encoder.map_err(|e| device_error(&e)));
+        let classifier = format!("{}.weight", config.names().classifier);
+        let labels = specs.iter().find(|spec| spec.name == classifier).map_or(0, |spec| spec.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
             labels,
@@ -126,8 +127,9 @@ impl PlainEngine {
             specs: specs.to_vec(),
             parameters,
             average,
-            training,
-            inference,
+            model,
+            training: training?,
+            inference: inference?,
             updates: 0,
             pending: PendingReport::default(),
             by_phase: ByPhase::default(),
@@ -193,6 +195,7 @@ impl PlainEngine {
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, &self.optimizer, update)?;
         self.update_average()?;
+        self.add_adapters()?;
         by_phase.optimizer += start.elapsed().as_secs_f64();
         self.by_phase = by_phase;
         self.updates += 1;
@@ -223,6 +226,15 @@ impl PlainEngine {
             let weight = parameter.value.as_detached_tensor().copy()?;
             parameter.value.set(&average.as_detached_tensor())?;
             average.set(&weight)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the adapters to the weights that the encoders use.
+    fn add_adapters(&mut self) -> candle_core::Result<()> {
+        if !self.model.adapters.is_empty() {
+            self.training = self.model.encoder(&self.parameters, true)?;
+            self.inference = self.model.encoder(&self.parameters, false)?;
         }
         Ok(())
     }
@@ -265,6 +277,12 @@ impl PlainEngine {
         Ok(result)
     }
 
+    /// Names and shapes of some parameters.
+    fn shapes_where(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<usize>)> {
+        let wanted = self.parameters.iter().filter(|parameter| is_wanted(&parameter.name));
+        wanted.map(|parameter| (parameter.name.clone(), parameter.value.dims().to_vec())).collect()
+    }
+
     /// The index of the parameter `name`, which must be one of [`Engine::shapes`].
     fn index(&self, name: &str) -> usize {
         let index = self.parameters.iter().position(|parameter| parameter.name == name);
@@ -285,6 +303,53 @@ impl PlainEngine {
                 .map_err(|e| device_error(&e))?;
         }
         Ok(())
+    }
+}
+
+/// What the encoders of an engine are made of, beside the parameters.
+struct EncoderSource {
+    config: ModelConfig,
+    device: Device,
+    operand_dtype: DType,
+    frozen: FrozenPrefix,
+    adapters: Vec<Adapter>,
+    /// Factor of the adapters.
+    scaling: f64,
+}
+
+impl EncoderSource {
+    /// The encoder with the current values of `parameters`. For training, those that are trained are in the graph; for
+    /// inference none.
+    fn encoder(&self, parameters: &[Parameter], is_training: bool) -> candle_core::Result<Encoder> {
+        // What is not trained is outside the graph, so no gradients are computed for it, nor for what comes before.
+        let tensor = |name: &str| {
+            let parameter = parameters.iter().find(|parameter| parameter.name == name);
+            let parameter = parameter.expect("`param_specs` lists every parameter of the encoder");
+            let is_in_graph = is_training && parameter.requires_grad;
+            if is_in_graph { parameter.value.as_tensor().clone() } else { parameter.value.as_detached_tensor() }
+        };
+        let sum = |adapter: &Adapter| {
+            let [a, b] = [adapter.a(), adapter.b()].map(|module| tensor(&format!("{module}.weight")));
+            let name = format!("{}.weight", adapter.module);
+            let sum = (tensor(&name) + (b.matmul(&a)? * self.scaling)?)?;
+            Ok((name, sum))
+        };
+        let sums: BTreeMap<String, Tensor> =
+            self.adapters.iter().map(sum).collect::<candle_core::Result<_>>()?;
+        let weight = |name: &str| sums.get(name).cloned().unwrap_or_else(|| tensor(name));
+        Ok(Encoder::new(&self.config, &self.device, (self.operand_dtype, self.frozen), weight))
+    }
+
+    /// The weight of a linear layer with its adapter; `None` without one.
+    fn sum_of(&self, parameters: &[Parameter], name: &str) -> candle_core::Result<Option<Tensor>> {
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let Some(adapter) = self.adapters.iter().find(|adapter| adapter.module == module) else { return Ok(None) };
+        let value = |name: &str| {
+            let found = parameters.iter().find(|parameter| parameter.name == name);
+            found.expect("the factors of an adapter are parameters").value.as_detached_tensor()
+        };
+        let [a, b] = [adapter.a(), adapter.b()].map(|module| value(&format!("{module}.weight")));
+        (value(name) + (b.matmul(&a)? * self.scaling)?).map(Some)
     }
 }
 
@@ -399,8 +464,11 @@ impl Engine for PlainEngine {
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let shape = |parameter: &Parameter| (parameter.name.clone(), parameter.value.dims().to_vec());
-        self.parameters.iter().map(shape).collect()
+        self.shapes_where(|name| !is_adapter(name))
+    }
+
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.shapes_where(is_adapter)
     }
 
     fn requires_grad(&self, name: &str) -> bool {
@@ -410,8 +478,13 @@ impl Engine for PlainEngine {
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
         let index = self.index(name);
         let parameter = &self.parameters[index];
+        if state == ParamState::Weight
+            && let Some(sum) = self.model.sum_of(&self.parameters, name).map_err(|e| device_error(&e))?
+        {
+            return to_array(&sum).map_err(|e| device_error(&e));
+        }
         let tensor = match state {
-            ParamState::Weight => &parameter.value,
+            ParamState::Weight | ParamState::Adapter => &parameter.value,
             ParamState::FirstMoment => &parameter.first_moment,
             ParamState::SecondMoment => &parameter.second_moment,
             ParamState::Average => &self.average.as_ref().expect("the engine has an average")[index],
@@ -433,8 +506,15 @@ impl Engine for PlainEngine {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        check_weights(&self.config.model, &self.specs.iter(), weights)?;
-        self.set_tensors(weights, &self.values())
+        let of_model = self.specs.iter().filter(|spec| !is_adapter(&spec.name));
+        check_weights(&self.config.model, &of_model, weights)?;
+        self.set_tensors(weights, &self.values())?;
+        // The adapters add nothing to the new weights at first.
+        let zeros = self.model.adapters.iter().map(|adapter| {
+            let value = &self.parameters[self.index(&format!("{}.weight", adapter.b()))].value;
+            value.set(&value.zeros_like()?)
+        });
+        zeros.collect::<candle_core::Result<()>>().and_then(|()| self.add_adapters()).map_err(|e| device_error(&e))
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -452,9 +532,13 @@ impl Engine for PlainEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
+        let of_model = self.specs.iter().filter(|spec| !is_adapter(&spec.name));
+        let adapters = self.specs.iter().filter(|spec| is_adapter(&spec.name));
         let trained = self.specs.iter().filter(|spec| spec.requires_grad);
+        check_weights(&self.config.model, &of_model, &state.weights)?;
+        check_weights(&self.config.model, &adapters, &state.adapters)?;
         for moments in [&state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &trained.clone(), moments)?;
+            check_weights(&self.config.model, &trained, moments)?;
         }
         let (first, second): (Vec<&Var>, Vec<&Var>) = self
             .parameters
@@ -467,7 +551,12 @@ impl Engine for PlainEngine {
             check_weights(&self.config.model, &self.specs.iter(), &state.average)?;
             self.set_tensors(&state.average, &average.iter().collect::<Vec<_>>())?;
         }
-        self.set_weights(&state.weights)?;
+        // The weights below adapters stay those of the model that the training starts from.
+        let mut weights = state.weights.clone();
+        weights.retain(|name, _| !self.model.adapters.iter().any(|adapter| *name == format!("{}.weight", adapter.module)));
+        self.set_tensors(&weights, &self.values())?;
+        self.set_tensors(&state.adapters, &self.values())?;
+        self.add_adapters().map_err(|e| device_error(&e))?;
         self.updates = state.updates;
         Ok(())
     }
