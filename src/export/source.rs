@@ -5,7 +5,7 @@ use crate::catalog::{Labels, ProblemType};
 use crate::data::Tokenizer;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::{ModelFolder, Root, check_digests};
+use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::nn::{self, Built};
 use crate::predict::not_a_run;
@@ -64,9 +64,7 @@ impl ExportSource {
         };
         let folder = hub.model(name, "main", watch, &AtomicBool::new(false));
         let folder = folder.map_err(|error| not_a_run(error, &not_found))?;
-        if let Root::Disk(path) = &folder.root {
-            check_digests(path)?;
-        }
+        folder.folders().into_iter().try_for_each(check_digests)?;
         Ok(ExportSource { folder, run: None })
     }
 
@@ -93,10 +91,11 @@ impl ExportSource {
     }
 
     fn digests(&self) -> Result<BTreeMap<String, String>> {
-        match &self.folder.root {
-            Root::Disk(path) => digests(path),
-            Root::Embedded(_) => Ok(BTreeMap::new()),
+        let mut found = BTreeMap::new();
+        for folder in self.folder.folders() {
+            found.extend(digests(folder)?);
         }
+        Ok(found)
     }
 
     /// The tokenizer. `best/` of a run of an older version has the maximum length of the original model.

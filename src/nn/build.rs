@@ -1,5 +1,6 @@
 //! Builds an engine from a model folder and a few settings.
 
+use super::adapter::adapter_outputs;
 use super::config::ModelConfig;
 use super::device::{self, DeviceContext, DeviceKind};
 use super::engine::{Distillation, Engine, OptimizerConfig, Weights};
@@ -210,7 +211,7 @@ pub fn for_inference(
     device: DeviceSpec,
     precision: Option<Precision>,
 ) -> Result<Built> {
-    let config = ModelConfig::read(folder)?;
+    let config = config_of(folder)?;
     let stored = StoredModel::open(folder, &config)?;
     let untrained = |missing: &str| {
         let problem = format!(
@@ -385,9 +386,18 @@ fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String>
     (requested != precision).then(|| format!("precision = \"{requested}\" is not available: {reason}"))
 }
 
+/// The configuration of the model. With an adapter, which has none, it is that of the base model with the head of the adapter.
+fn config_of(folder: &ModelFolder) -> Result<ModelConfig> {
+    let mut config = ModelConfig::read(folder)?;
+    if let Some(outputs) = adapter_outputs(folder, config.architecture.names.classifier)? {
+        config.set_outputs(outputs);
+    }
+    Ok(config)
+}
+
 /// The configuration with the dropout rate of `options`.
 fn read_config(options: &BuildOptions<'_>) -> Result<ModelConfig> {
-    let mut config = ModelConfig::read(options.folder)?;
+    let mut config = config_of(options.folder)?;
     if let Some(rate) = options.classifier_dropout {
         config.classifier_dropout = rate;
     }

@@ -1,17 +1,19 @@
-//! Loads every parameter of a classifier from a model folder, as f32 in host memory.
+//! Loads every parameter of a classifier from a model folder, as f32 in host memory. Adapters are merged with the weights of
+//! their base model on the way.
 //!
 //! Names are normalized before they are matched: the prefix `module.` of data parallelism and the family's prefix are
 //! optional, and the old names `gamma` and `beta` of LayerNorm stand for `weight` and `bias`.
 
+use super::adapter::{ModelTensor, merge_adapter};
 use super::architecture::is_output_parameter;
 use super::config::ModelConfig;
 use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
 use super::head::Head;
 use super::params::{Init, ModelPart, ParamSpec};
-use super::weight_files::{StoredTensor, stored_tensors};
+use super::weight_files::stored_tensors;
 use crate::error::{Error, Result};
-use crate::files::ModelFolder;
+use crate::files::{ADAPTER_WEIGHTS, ModelFolder};
 use crate::format::{bytes, count};
 use crate::machine;
 use crate::text::plural;
@@ -56,7 +58,7 @@ impl LoadReport {
 pub(crate) struct StoredModel<'a> {
     config: &'a ModelConfig,
     prefix: String,
-    tensors: BTreeMap<String, StoredTensor>,
+    tensors: BTreeMap<String, ModelTensor>,
     /// Tensors whose normalized name another tensor has, too.
     duplicates: Vec<String>,
 }
@@ -66,7 +68,7 @@ impl<'a> StoredModel<'a> {
     /// alphabetical order is kept.
     ///
     /// # Errors
-    /// No weights; a damaged file; fewer tensors than `config` has layers.
+    /// No weights; a damaged file; fewer tensors than `config` has layers; an adapter that does not match its base model.
     pub(crate) fn open(folder: &ModelFolder, config: &'a ModelConfig) -> Result<Self> {
         let prefix = format!("{}.", config.architecture.names.prefix);
         let (mut tensors, mut duplicates) = (BTreeMap::new(), Vec::new());
@@ -75,10 +77,12 @@ impl<'a> StoredModel<'a> {
             if name.ends_with("position_ids") {
                 continue;
             }
-            if let Some(duplicate) = tensors.insert(normalized_name(&name, &prefix), tensor) {
+            if let Some(duplicate) = tensors.insert(normalized_name(&name, &prefix), ModelTensor::new(tensor))
+            {
                 duplicates.push(duplicate.name().to_owned());
             }
         }
+        merge_adapter(folder, &mut tensors, &|name| normalized_name(name, &prefix))?;
         // The list of parameters is as long as the number of layers, so that is checked first.
         let layers = config.sharing.parameter_sets();
         if layers > tensors.len() {
@@ -118,9 +122,13 @@ impl<'a> StoredModel<'a> {
                 None => missing.push((index, spec)),
             }
         }
+        if let Some(name) = self.tensors.values().find_map(ModelTensor::adapter_tensor) {
+            let problem = format!("tensor {name} of {ADAPTER_WEIGHTS} matches no parameter of the model");
+            return Err(Error::model(&self.config.model, problem));
+        }
         let parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
         check_memory(&self.config.model, parameters)?;
-        let read = |(spec, tensor): (&ParamSpec, StoredTensor)| {
+        let read = |(spec, tensor): (&ParamSpec, ModelTensor)| {
             let mut array = tensor.read(&self.config.model)?;
             if let Head::Permute(outputs) = head
                 && is_output_parameter(&spec.name)
@@ -146,7 +154,7 @@ impl<'a> StoredModel<'a> {
         spec: &ParamSpec,
         head: &Head,
         report: &mut LoadReport,
-    ) -> Result<Option<StoredTensor>> {
+    ) -> Result<Option<ModelTensor>> {
         let model = &self.config.model;
         let is_replaced = *head == Head::Replace && is_output_parameter(&spec.name);
         match self.tensors.remove(&normalized_name(&spec.name, &self.prefix)) {

@@ -5,6 +5,7 @@
 //! an engine from a model folder, [`for_inference`] from the folder of a finished classifier, [`from_config`]
 //! from a configuration alone, with random weights.
 
+mod adapter;
 mod architecture;
 mod arena;
 mod blas_guard;
@@ -44,6 +45,7 @@ mod save;
 mod self_check;
 mod weight_files;
 
+pub use adapter::{AdapterConfig, TargetModules};
 pub use architecture::{ARCHITECTURES, Architecture, is_key_bias};
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
 pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
