@@ -11,6 +11,7 @@ use glue_tui::catalog::Labels;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
+use glue_tui::hub::Hub;
 use glue_tui::nn::{self, BuildOptions, ParamState, StepInput, TensorSource};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
@@ -19,6 +20,7 @@ use python::{python, run_script};
 use reference_models::{CLASSIFIERS, reference};
 use serde_json::json;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// What is not done without Python.
 const SKIPPED: &str = "no exported folder was loaded in it";
@@ -30,17 +32,24 @@ const TEXTS: [(&str, &str); 4] = [
     ("a", "Why is the sky blue in the morning and why is it red in the evening?"),
 ];
 
-/// Compares our logits of `folder` with those of Transformers.
-fn compare(python: &Path, folder: &Path, pair: bool) {
-    let model = ModelFolder::on_disk(folder);
-    let tokenizer = Tokenizer::load(&model, 128).unwrap();
+/// The logits of [`TEXTS`] by the model in `folder`.
+fn logits(folder: &Path, pair: bool) -> Vec<Vec<f32>> {
+    logits_of(&ModelFolder::on_disk(folder), pair)
+}
+
+fn logits_of(model: &ModelFolder, pair: bool) -> Vec<Vec<f32>> {
+    let tokenizer = Tokenizer::load(model, 128).unwrap();
     let rows: Vec<Encoded> = TEXTS
         .iter()
         .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
         .map(|row| tokenizer.encode(&row).unwrap().0)
         .collect();
-    let logits =
-        nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
+    nn::for_inference(model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap()
+}
+
+/// Compares our logits of `folder` with those of Transformers.
+fn compare(python: &Path, folder: &Path, pair: bool) {
+    let logits = logits(folder, pair);
     let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
     load(python, folder, &json!({"texts": texts, "logits": logits, "max_length": 128}));
 }
@@ -51,6 +60,49 @@ fn load(python: &Path, folder: &Path, expected: &serde_json::Value) {
     let file = folder.with_extension("json");
     std::fs::write(&file, expected.to_string()).unwrap();
     run_script(python, "transformers_load.py", &[folder, &file]);
+}
+
+/// PEFT loads an exported adapter, and computes the logits of the run with it.
+#[test]
+fn peft_loads_exported_adapters() {
+    let Some(python) = python(SKIPPED) else { return };
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo-model");
+    for target_modules in ["query-value", "all-linear"] {
+        let home = tempfile::tempdir().unwrap();
+        let spec = RunSpec {
+            model: model.display().to_string(),
+            lora_r: Some(3),
+            lora_alpha: Some(12.0),
+            lora_target_modules: Some(target_modules.parse().unwrap()),
+            max_train_samples: Some(64),
+            max_eval_samples: Some(32),
+            max_steps: Some(6),
+            learning_rate: 1e-2,
+            ..built_in("adapters")
+        };
+        let (control, _handle) = control();
+        let outcome = run_blocking(Start::New(spec), home.path(), &control, &mut |_| {}).unwrap();
+        let (folder, best) = (home.path().join("adapter"), outcome.dir.join("best"));
+        let options = export::ExportOptions::of(export::ModelFormat::Peft);
+        let source = export::ExportSource::of_run(&outcome.dir).unwrap();
+        export::export_model(&source, &folder, &options, &Hub::cache_only(), &mut |_| {}).unwrap();
+        let texts: Vec<_> = TEXTS.iter().map(|(text, _)| *text).collect();
+        let expected = json!({"texts": texts, "logits": logits(&best, false)});
+        let file = folder.with_extension("json");
+        std::fs::write(&file, expected.to_string()).unwrap();
+        run_script(&python, "peft_load.py", &[&folder, &file]);
+        // So does glue-tui.
+        let adapter = Hub::cache_only().model(
+            &folder.display().to_string(),
+            "main",
+            &mut |_| {},
+            &AtomicBool::new(false),
+        );
+        let rows = logits_of(&adapter.unwrap(), false);
+        for (a, b) in rows.concat().iter().zip(logits(&best, false).concat()) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
 }
 
 #[test]

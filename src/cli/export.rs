@@ -72,6 +72,7 @@ fn output_of(
     };
     Ok(match (format, split) {
         (ExportFormat::Hf, None) => Output::Model(ModelFormat::Hf),
+        (ExportFormat::Peft, None) => Output::Model(ModelFormat::Peft),
         (ExportFormat::Onnx, None) => Output::Model(ModelFormat::Onnx(onnx)),
         (ExportFormat::Glue, None) => Output::Submission,
         (ExportFormat::Tensorboard, None) => Output::TensorBoard,
@@ -87,7 +88,14 @@ fn output_of(
                     .into(),
             ));
         }
-        (ExportFormat::Hf | ExportFormat::Onnx | ExportFormat::Glue | ExportFormat::Tensorboard, Some(_)) => {
+        (
+            ExportFormat::Hf
+            | ExportFormat::Peft
+            | ExportFormat::Onnx
+            | ExportFormat::Glue
+            | ExportFormat::Tensorboard,
+            Some(_),
+        ) => {
             return Err(Error::Usage("--predictions needs --format csv, tsv, jsonl or parquet".into()));
         }
     })

@@ -12,6 +12,7 @@ mod model_card;
 mod onnx;
 mod operating_point;
 mod options;
+mod peft;
 mod predictions;
 mod push;
 mod report;

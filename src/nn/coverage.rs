@@ -53,7 +53,8 @@ fn check_batch(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage
 
 fn is_valid(name: &str, gradient: &Array) -> bool {
     let is_finite = gradient.data.iter().all(|x| x.is_finite());
-    is_finite && (is_key_bias(name) || is_without_first_gradient(name) || gradient.data.iter().any(|x| *x != 0.0))
+    is_finite
+        && (is_key_bias(name) || is_without_first_gradient(name) || gradient.data.iter().any(|x| *x != 0.0))
 }
 
 /// # Errors

@@ -4,7 +4,7 @@
 //! The engines compute with the sum. The gradients of the factors follow from that of the sum:
 //! d_A = α/r · Bᵀ d_W and d_B = α/r · d_W Aᵀ, which is exact because the adapters have no dropout of their own.
 
-use super::architecture::{LayerNames, Names};
+use super::architecture::LayerNames;
 use super::config::ModelConfig;
 use super::params::{Init, ModelPart, ParamSpec};
 use crate::spec::{LoraTargetModules, RunSpec};
@@ -35,12 +35,18 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
+    /// The module whose first factor is the parameter `name`, if it is one.
+    pub(crate) fn module_of(name: &str) -> Option<&str> {
+        name.strip_suffix(&format!(".{A}.weight"))
+    }
+
     /// The adapters that `specs` have.
     pub(crate) fn all(specs: &[ParamSpec]) -> Vec<Adapter> {
         let of = |spec: &ParamSpec| {
-            let module = spec.name.strip_suffix(&format!(".{A}.weight"))?;
+            let module = Self::module_of(&spec.name)?;
             let weight = format!("{module}.weight");
-            let linear = specs.iter().find(|spec| spec.name == weight).expect("an adapter has a linear layer");
+            let linear =
+                specs.iter().find(|spec| spec.name == weight).expect("an adapter has a linear layer");
             Some(Adapter { module: module.to_owned(), shape: [linear.shape[0], linear.shape[1]] })
         };
         specs.iter().filter_map(of).collect()
@@ -59,17 +65,17 @@ impl Adapter {
 
 /// Whether a parameter belongs to an adapter.
 pub(crate) fn is_adapter(name: &str) -> bool {
-    name.ends_with(&format!(".{A}.weight")) || name.ends_with(&format!(".{B}.weight"))
+    Adapter::module_of(name).is_some() || name.ends_with(&format!(".{B}.weight"))
 }
 
 /// Whether a parameter has a gradient of zeros as long as its adapter adds nothing: A, since B is zero at first.
 pub(crate) fn is_without_first_gradient(name: &str) -> bool {
-    name.ends_with(&format!(".{A}.weight"))
+    Adapter::module_of(name).is_some()
 }
 
 impl Lora {
     /// That of a specification, if it has a rank.
-    pub(crate) fn from_spec(spec: &RunSpec) -> Option<Self> {
+    pub fn from_spec(spec: &RunSpec) -> Option<Self> {
         let rank = spec.lora_r?;
         Some(Lora {
             rank,
@@ -125,12 +131,6 @@ impl Lora {
     }
 }
 
-/// The modules of the head, which PEFT saves whole.
-pub fn head_modules(names: &Names) -> Vec<String> {
-    let all = [Some(&names.pooler), names.pooler_norm.as_ref(), Some(&names.classifier)];
-    all.into_iter().flatten().cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +161,8 @@ mod tests {
             ["query.lora_A", "query.lora_B", "value.lora_A", "value.lora_B"]
                 .map(|module| format!("bert.encoder.layer.{layer}.attention.self.{module}.weight"))
         };
-        let head = ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"];
+        let head =
+            ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"];
         let expected: Vec<String> =
             head.map(String::from).into_iter().chain(adapters(0)).chain(adapters(1)).collect();
         assert_eq!(trained, expected);

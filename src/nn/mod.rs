@@ -42,6 +42,7 @@ pub(crate) mod random_architectures;
 mod relative_positions;
 mod rotary;
 mod save;
+mod save_adapters;
 mod self_check;
 mod weight_files;
 
@@ -69,3 +70,4 @@ pub use params::{Init, ModelPart, ParamSpec, param_specs};
 pub use save::{
     TensorSource, read_arrays, read_arrays_with_prefix, save_config, save_model, write_arrays, write_tensors,
 };
+pub use save_adapters::{export_adapters, save_adapters};

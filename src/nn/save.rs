@@ -137,6 +137,11 @@ pub struct TensorSource<'a> {
 }
 
 impl<'a> TensorSource<'a> {
+    /// Its name in the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// All of `weights`, with `prefix` before each name.
     pub fn from_weights(weights: &'a Weights, prefix: &str) -> Vec<Self> {
         let source = |(name, array): (&String, &'a Array)| TensorSource {

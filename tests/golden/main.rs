@@ -6,6 +6,7 @@ mod backends;
 mod distillation;
 mod files;
 mod int8;
+mod lora;
 mod numbers;
 mod param_groups;
 #[path = "../reference_models/mod.rs"]

@@ -2,6 +2,8 @@
 
 use super::{bytes, run, spec};
 use glue_tui::event::{Command, Event};
+use glue_tui::export::{ExportOptions, ExportSource, ModelFormat, export_model};
+use glue_tui::hub::Hub;
 use glue_tui::nn::{Array, Weights, read_arrays, write_arrays};
 use glue_tui::run::Start;
 use glue_tui::spec::RunSpec;
@@ -93,6 +95,35 @@ fn distillation_resumes_bit_for_bit() {
     let (teacher, _) = run(Start::New(spec()), runs.path(), []);
     let teacher = teacher.unwrap().dir.display().to_string();
     train_and_resume(&RunSpec { teacher: Some(teacher), ..spec() }, runs.path());
+}
+
+/// `best/` has the weights with the adapters added, and an export the adapters and the head alone.
+#[test]
+fn adapters_are_trained_and_exported() {
+    let runs = tempfile::tempdir().unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo-model");
+    let spec = RunSpec { model: model.display().to_string(), lora_r: Some(4), learning_rate: 1e-2, ..spec() };
+    let run = train_and_resume(&spec, runs.path());
+    let all =
+        RunSpec { lora_target_modules: Some("all-linear".parse().unwrap()), freeze_layers: Some(1), ..spec };
+    train_and_resume(&all, runs.path());
+    let names: Vec<String> = weights(&run).into_keys().collect();
+    assert!(names.iter().all(|name| !name.contains("lora_")), "{names:?}");
+
+    let folder = runs.path().join("adapter");
+    let source = ExportSource::of_run(&run).unwrap();
+    let options = ExportOptions::of(ModelFormat::Peft);
+    let report = export_model(&source, &folder, &options, &Hub::cache_only(), &mut |_| {}).unwrap();
+    assert!(report.sentence().contains("verified"), "{}", report.sentence());
+    let size = |folder: &Path, file: &str| std::fs::metadata(folder.join(file)).unwrap().len();
+    let [whole, adapter] =
+        [size(&run.join("best"), "model.safetensors"), size(&folder, "adapter_model.safetensors")];
+    assert!(4 * adapter < whole, "{adapter} of {whole} bytes");
+    // Without adapters there is nothing to export.
+    let (plain, _) = super::run(Start::New(super::spec()), runs.path(), []);
+    let source = ExportSource::of_run(&plain.unwrap().dir).unwrap();
+    let error = export_model(&source, &runs.path().join("b"), &options, &Hub::cache_only(), &mut |_| {});
+    assert!(error.unwrap_err().to_string().contains("has no adapters"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::event::{Progress, Unit};
 use crate::export::onnx::{OnnxSession, Unavailable};
 use crate::export::options::ModelFormat;
 use crate::files::ModelFolder;
+use crate::hub::Hub;
 use crate::nn::{self, BuildOptions, Engine, ModelConfig};
 use crate::spec::{EngineChoice, Precision};
 use std::path::Path;
@@ -40,11 +41,18 @@ impl ReadBack {
         format: ModelFormat,
         outputs: usize,
     ) -> Result<Result<Self, Unavailable>> {
-        let model = ModelFolder::on_disk(folder);
+        let model = match format {
+            // An adapter is read together with its base model.
+            ModelFormat::Peft => {
+                let name = folder.display().to_string();
+                Hub::cache_only().model(&name, "main", &mut |_| {}, &AtomicBool::new(false))?
+            }
+            ModelFormat::Hf | ModelFormat::Onnx(_) => ModelFolder::on_disk(folder),
+        };
         let config = ModelConfig::read(&model)?;
         let tokenizer = Tokenizer::from_pretrained(&model)?;
         let backend = match format {
-            ModelFormat::Hf => Backend::Plain(plain_engine(&model, &config, outputs)?),
+            ModelFormat::Hf | ModelFormat::Peft => Backend::Plain(plain_engine(&model, &config, outputs)?),
             ModelFormat::Onnx(_) => match OnnxSession::open(folder) {
                 Ok(session) => Backend::OnnxRuntime(session?),
                 Err(unavailable) => return Ok(Err(unavailable)),

@@ -50,12 +50,14 @@ impl Adapters {
         matmul.threads = rayon::current_num_threads();
         for adapter in &layout.adapters {
             let AdapterRanges { a, b, weight, inputs } = adapter;
-            let [d_weight, d_a, d_b] =
-                gradients.get_disjoint_mut([weight.clone(), a.clone(), b.clone()]).expect("ranges of different parameters");
+            let [d_weight, d_a, d_b] = gradients
+                .get_disjoint_mut([weight.clone(), a.clone(), b.clone()])
+                .expect("ranges of different parameters");
             scale(&weights[a.clone()], *scaling, scaled);
             matmul.forward(d_b, d_weight, WeightMatrix::new(scaled, *inputs));
             scale(&weights[b.clone()], *scaling, scaled);
-            let gradient = WeightGrad { d_w: d_a, d_y: vec![scaled], x: vec![d_weight], outputs: adapter.rank() };
+            let gradient =
+                WeightGrad { d_w: d_a, d_y: vec![scaled], x: vec![d_weight], outputs: adapter.rank() };
             matmul.backward_weights(vec![gradient], false);
         }
     }

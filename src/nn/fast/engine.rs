@@ -15,15 +15,17 @@ use super::threads::{MAX_SHARDS, thread_count, threads_per_shard};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::arena::ParamRange;
-use crate::nn::check::{check_batch, check_interpolation, check_labels, check_teacher, check_weights};
+use crate::nn::check::{
+    check_batch, check_interpolation, check_labels, check_state, check_teacher, check_weights,
+};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByOp, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, MemoryPlan,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
-use crate::nn::loss::loss_denominator;
 use crate::nn::lora::is_adapter;
+use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use kernels::Cpu;
@@ -450,17 +452,8 @@ impl Engine for FastEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        let of_model = self.specs().filter(|spec| !is_adapter(&spec.name));
-        let adapters = self.specs().filter(|spec| is_adapter(&spec.name));
-        let trained = self.specs().filter(|spec| spec.requires_grad);
-        check_weights(&self.config.model, &of_model, &state.weights)?;
-        check_weights(&self.config.model, &adapters, &state.adapters)?;
-        for moments in [&state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &trained, moments)?;
-        }
+        check_state(&self.config.model, &self.specs(), state, self.average.is_some())?;
         if let Some(average) = &mut self.average {
-            let specs = self.layout.params.iter().map(|param| &param.spec);
-            check_weights(&self.config.model, &specs, &state.average)?;
             copy_to_arena(&self.layout, &state.average, &mut average.values);
         }
         self.replace_weights(&state.weights);

@@ -59,13 +59,7 @@ impl Gradients {
 
     /// As [`Gradients::add_layer`], for the projections of relative positions. Those of queries and keys have a gradient of
     /// the tokens already.
-    fn add_positions(
-        &mut self,
-        model: Model<'_>,
-        index: usize,
-        accumulate: bool,
-        shards: &[Shard],
-    ) {
+    fn add_positions(&mut self, model: Model<'_>, index: usize, accumulate: bool, shards: &[Shard]) {
         let set = model.config.sharing.parameter_set(index);
         let PositionRanges { key, query } = &model.layout.layers[set].positions;
         let operands: Vec<_> =

@@ -111,7 +111,12 @@ impl AdapterRanges {
     fn append(arena: &mut ArenaBuilder<'_>, adapter: &Adapter) -> Self {
         let [_, inputs] = adapter.shape;
         let weight = arena.range(&format!("{}.weight", adapter.module));
-        AdapterRanges { a: arena.tensor(&adapter.a(), "weight"), b: arena.tensor(&adapter.b(), "weight"), weight, inputs }
+        AdapterRanges {
+            a: arena.tensor(&adapter.a(), "weight"),
+            b: arena.tensor(&adapter.b(), "weight"),
+            weight,
+            inputs,
+        }
     }
 
     /// The rank.
@@ -187,7 +192,8 @@ impl Layout {
         let layers =
             names.layers.iter().zip(vectors).map(|(names, v)| v.with_matrices(&mut builder, names)).collect();
         let adapters = Adapter::all(specs);
-        let adapters = adapters.iter().map(|adapter| AdapterRanges::append(&mut builder.arena, adapter)).collect();
+        let adapters =
+            adapters.iter().map(|adapter| AdapterRanges::append(&mut builder.arena, adapter)).collect();
         let words = builder.arena.tensor(&names.words, "weight");
         Layout {
             params: builder.arena.finish(),

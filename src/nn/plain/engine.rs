@@ -6,7 +6,9 @@ use super::ops::{loss, teacher_loss};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::blas_guard::BlasGuard;
-use crate::nn::check::{check_batch, check_interpolation, check_labels, check_teacher, check_weights};
+use crate::nn::check::{
+    check_batch, check_interpolation, check_labels, check_state, check_teacher, check_weights,
+};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig,
@@ -14,8 +16,8 @@ use crate::nn::engine::{
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
-use crate::nn::loss::loss_denominator;
 use crate::nn::lora::{Adapter, is_adapter};
+use crate::nn::loss::loss_denominator;
 use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
@@ -326,7 +328,11 @@ impl EncoderSource {
             let parameter = parameters.iter().find(|parameter| parameter.name == name);
             let parameter = parameter.expect("`param_specs` lists every parameter of the encoder");
             let is_in_graph = is_training && parameter.requires_grad;
-            if is_in_graph { parameter.value.as_tensor().clone() } else { parameter.value.as_detached_tensor() }
+            if is_in_graph {
+                parameter.value.as_tensor().clone()
+            } else {
+                parameter.value.as_detached_tensor()
+            }
         };
         let sum = |adapter: &Adapter| {
             let [a, b] = [adapter.a(), adapter.b()].map(|module| tensor(&format!("{module}.weight")));
@@ -343,7 +349,9 @@ impl EncoderSource {
     /// The weight of a linear layer with its adapter; `None` without one.
     fn sum_of(&self, parameters: &[Parameter], name: &str) -> candle_core::Result<Option<Tensor>> {
         let module = name.strip_suffix(".weight").unwrap_or(name);
-        let Some(adapter) = self.adapters.iter().find(|adapter| adapter.module == module) else { return Ok(None) };
+        let Some(adapter) = self.adapters.iter().find(|adapter| adapter.module == module) else {
+            return Ok(None);
+        };
         let value = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
             found.expect("the factors of an adapter are parameters").value.as_detached_tensor()
@@ -514,7 +522,10 @@ impl Engine for PlainEngine {
             let value = &self.parameters[self.index(&format!("{}.weight", adapter.b()))].value;
             value.set(&value.zeros_like()?)
         });
-        zeros.collect::<candle_core::Result<()>>().and_then(|()| self.add_adapters()).map_err(|e| device_error(&e))
+        zeros
+            .collect::<candle_core::Result<()>>()
+            .and_then(|()| self.add_adapters())
+            .map_err(|e| device_error(&e))
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -532,14 +543,7 @@ impl Engine for PlainEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        let of_model = self.specs.iter().filter(|spec| !is_adapter(&spec.name));
-        let adapters = self.specs.iter().filter(|spec| is_adapter(&spec.name));
-        let trained = self.specs.iter().filter(|spec| spec.requires_grad);
-        check_weights(&self.config.model, &of_model, &state.weights)?;
-        check_weights(&self.config.model, &adapters, &state.adapters)?;
-        for moments in [&state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &trained, moments)?;
-        }
+        check_state(&self.config.model, &self.specs.iter(), state, self.average.is_some())?;
         let (first, second): (Vec<&Var>, Vec<&Var>) = self
             .parameters
             .iter()
@@ -548,12 +552,13 @@ impl Engine for PlainEngine {
         self.set_tensors(&state.first_moments, &first)?;
         self.set_tensors(&state.second_moments, &second)?;
         if let Some(average) = &self.average {
-            check_weights(&self.config.model, &self.specs.iter(), &state.average)?;
             self.set_tensors(&state.average, &average.iter().collect::<Vec<_>>())?;
         }
         // The weights below adapters stay those of the model that the training starts from.
         let mut weights = state.weights.clone();
-        weights.retain(|name, _| !self.model.adapters.iter().any(|adapter| *name == format!("{}.weight", adapter.module)));
+        weights.retain(|name, _| {
+            !self.model.adapters.iter().any(|adapter| *name == format!("{}.weight", adapter.module))
+        });
         self.set_tensors(&weights, &self.values())?;
         self.set_tensors(&state.adapters, &self.values())?;
         self.add_adapters().map_err(|e| device_error(&e))?;

@@ -47,7 +47,7 @@ impl Trainer<'_> {
         let write = |folder: &Path| {
             let weights = TensorSource::from_engine(setup.built.engine.as_ref(), state, "");
             nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
-            nn::save_adapters(folder, setup.built.engine.as_ref(), &setup.built.config)?;
+            nn::save_adapters(folder, setup.built.engine.as_ref())?;
             setup.tokenizer.save(folder)?;
             write_digests(folder)
         };
