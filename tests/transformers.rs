@@ -11,14 +11,14 @@ use glue_tui::catalog::Labels;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, StepInput, TensorSource};
+use glue_tui::nn::{self, BuildOptions, ParamState, StepInput, TensorSource};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
 use python::{python, run_script};
 use reference_models::{CLASSIFIERS, reference};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is not done without Python.
 const SKIPPED: &str = "no exported folder was loaded in it";

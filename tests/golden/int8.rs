@@ -5,7 +5,7 @@ use glue_tui::batch::Batch;
 use glue_tui::catalog::ProblemType;
 use glue_tui::error::{Error, Result};
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, BuildOptions, Built, Engine, Interpolation, OptimizerConfig, StepInput};
+use glue_tui::nn::{self, BuildOptions, Built, Engine, Interpolation, StepInput};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 
 /// Largest difference of a logit from f32, relative to the largest logit of the model. A row of these tiny models has few

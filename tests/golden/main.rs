@@ -11,12 +11,11 @@ mod reference_models;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
-use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, Weights};
-use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
+use glue_tui::nn::{self, Array, Built, OptimizerConfig, Weights};
+use glue_tui::spec::{DeviceSpec, EngineChoice};
 use reference_models::{CLASSIFIERS, reference};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f64 = 1e-4;

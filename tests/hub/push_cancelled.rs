@@ -86,7 +86,8 @@ fn interrupted_command_ends_at_once_and_continues_later() {
 #[test]
 fn upload_of_the_interface_is_cancelled_by_a_key_and_continues_later() {
     let (home, mock) = (trained(), stalled());
-    let variables = [("HF_ENDPOINT", mock.endpoint.as_str()), ("HF_TOKEN", "hf_KlW9xQ"), ("HF_HUB_OFFLINE", "0")];
+    let variables =
+        [("HF_ENDPOINT", mock.endpoint.as_str()), ("HF_TOKEN", "hf_KlW9xQ"), ("HF_HUB_OFFLINE", "0")];
     let program = env!("CARGO_BIN_EXE_glue-tui");
     let mut terminal = Terminal::start(program, &[], home.path(), &variables, (110, 30));
     let upload = |terminal: &mut Terminal| {

@@ -5,7 +5,7 @@ use common::command;
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::catalog::ProblemType;
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
+use glue_tui::nn::{self, Array, BuildOptions, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use glue_tui::train::argmax;
 use serde_json::{Map, Value, json};
