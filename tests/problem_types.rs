@@ -15,7 +15,7 @@ use workspace::Workspace;
 const TRAINING: &str = "train_file = \"train.csv\"\nvalidation_file = \"validation.csv\"\n\
     learning_rate = 1e-3\nnum_train_epochs = 10\nper_device_train_batch_size = 8\nmax_seq_length = 32\nthreads = 1\n";
 
-fn workspace(settings: &str) -> Workspace {
+fn trainable(settings: &str) -> Workspace {
     Workspace::new(&format!("{TRAINING}{settings}"))
 }
 
@@ -97,7 +97,7 @@ const COLUMNS: &str = "label_column = [\"film\", \"food\", \"travel\"]\n";
 
 #[test]
 fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
-    let workspace = workspace(COLUMNS);
+    let workspace = trainable(COLUMNS);
     write_columns(&workspace);
     let (dir, summary, _) = workspace.train(&["num_train_epochs=60"]);
     let scores = &summary["validation"];
@@ -140,7 +140,7 @@ type Writer<'a> = dyn Fn(&[(String, usize)]) -> String + 'a;
 #[test]
 fn every_notation_of_a_set_gives_the_same_training() {
     let train = |settings: &str, extension: &str, write: &Writer<'_>| {
-        let workspace = workspace(settings);
+        let workspace = trainable(settings);
         workspace.write(&format!("train{extension}"), &write(&topic_rows(1)));
         workspace.write(&format!("validation{extension}"), &write(&topic_rows(1)));
         let files = ["train_file=train", "validation_file=validation"].map(|key| format!("{key}{extension}"));
@@ -174,7 +174,7 @@ fn every_notation_of_a_set_gives_the_same_training() {
 /// Numbers with fractions: the text has a word for its number.
 #[test]
 fn numbers_are_learned_predicted_evaluated_and_exported() {
-    let workspace = workspace("");
+    let workspace = trainable("");
     let words = [("bad", 0.5), ("poor", 1.25), ("fine", 2.5), ("good", 3.75), ("great", 4.5)];
     let file = |times: usize| {
         let mut text = "text,label\n".to_owned();
@@ -222,7 +222,7 @@ fn imbalanced(workspace: &Workspace) {
 
 #[test]
 fn a_model_that_says_one_class_is_reported_and_weights_are_applied() {
-    let workspace = workspace("");
+    let workspace = trainable("");
     imbalanced(&workspace);
     let (_, summary, stderr) = workspace.train(&["max_steps=12"]);
     assert_eq!(summary["constant_prediction"], "bulk");
@@ -258,7 +258,7 @@ fn refused(workspace: &Workspace, settings: &[&str]) -> String {
 
 #[test]
 fn settings_that_do_not_suit_the_labels_are_refused() {
-    let files = workspace("");
+    let files = trainable("");
     imbalanced(&files);
     for (settings, expected) in [
         (
@@ -271,7 +271,7 @@ fn settings_that_do_not_suit_the_labels_are_refused() {
         let error = refused(&files, &settings);
         assert!(error.contains(expected), "{error}");
     }
-    let sets = workspace(COLUMNS);
+    let sets = trainable(COLUMNS);
     write_columns(&sets);
     for (settings, expected) in [
         (["label_smoothing_factor=0.1"], "multi-label classification, and label smoothing needs classes"),

@@ -19,31 +19,27 @@
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+mod work;
+
 use super::active_runs::{Ending, HandedOver};
-use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::lookup_worker::{LookupJob, LookupWorker};
 use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
-use super::scheduler::{self, SchedulerPoll};
+use super::scheduler::SchedulerPoll;
 use super::signals::SignalState;
 use super::state::compare::RunPair;
-use super::state::copied::Copied;
-use super::state::export_request::ExportRequest;
 use super::state::infer::ModelSource;
-use super::state::train_request::TrainRequest;
-use super::train_subject::fetch_glue;
-use super::worker::{Watch, catch_panic, error_msg, serve, spawn};
+use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::data::Preview;
 use crate::error::{Error, Result};
-use crate::event::{Command, Progress};
+use crate::event::Command;
 use crate::run::comparison::{Comparison, Side};
 use crate::run::profile::DataProfile;
 use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
-use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -206,18 +202,8 @@ impl EffectRunner {
             Effect::Enqueue(request) => return self.enqueue(request),
             Effect::CompareRuns(pair) => return self.compare_runs(pair),
             Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
-            Effect::Submit(request) => {
-                return self.cancellable_work(
-                    "submitting to Slurm",
-                    "Cannot submit to Slurm",
-                    |options, watch| scheduler::submit(options, request, watch),
-                );
-            }
-            Effect::Cancel(name) => {
-                return self.work("cancelling jobs", "Cannot cancel the jobs", move |options| {
-                    scheduler::cancel(&options, &name)
-                });
-            }
+            Effect::Submit(request) => return self.submit(request),
+            Effect::Cancel(name) => return self.cancel_jobs(name),
             Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),
@@ -249,16 +235,8 @@ impl EffectRunner {
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
             Effect::Export(request) => return self.export(request),
-            Effect::CancelWork => {
-                self.work_cancelled.store(true, Ordering::Relaxed);
-                self.work_cancelled = Arc::default();
-            }
-            Effect::Copy(Copied { what, content }) => {
-                let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
-                return self.work("copying", "Cannot copy", move |options| {
-                    export_worker::copy(&options, clipboard, what, &text)
-                });
-            }
+            Effect::CancelWork => self.cancel_work(),
+            Effect::Copy(copied) => return self.copy(copied),
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
@@ -309,65 +287,6 @@ impl EffectRunner {
         if !self.flags.is_poll_pending.swap(true, Ordering::Relaxed) {
             self.send_run_job(RunJob::PollQueue);
         }
-    }
-
-    fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
-        let can_be_cancelled = request.can_be_cancelled();
-        let export = |options: &Options, watch: Watch<'_>| export_worker::export(options, *request, watch);
-        if can_be_cancelled {
-            return self.cancellable_work("exporting", "Cannot export", export);
-        }
-        let messages = self.messages.clone();
-        self.work("exporting", "Cannot export", move |options| {
-            export(&options, (&mut |progress| report(&messages, progress), &AtomicBool::new(false)))
-        })
-    }
-
-    /// Adds a request to the queue. The data of a GLUE run are fetched first.
-    fn enqueue(&self, request: TrainRequest) -> Option<Msg> {
-        let TrainRequest::Glue { model, data_dir } = request else {
-            self.send_run_job(RunJob::Enqueue(request));
-            return None;
-        };
-        self.cancellable_work("fetching data", "Cannot train on all tasks of GLUE", move |options, watch| {
-            fetch_glue(options, &model, data_dir, watch)
-        })
-    }
-
-    /// As [`EffectRunner::work`], with progress, until [`Effect::CancelWork`] cancels it.
-    fn cancellable_work(
-        &self,
-        job: &'static str,
-        title: &'static str,
-        work: impl FnOnce(&Options, Watch<'_>) -> Result<Msg> + Send + 'static,
-    ) -> Option<Msg> {
-        let (messages, cancelled) = (self.messages.clone(), self.work_cancelled.clone());
-        self.work(job, title, move |options| {
-            messages.send(Msg::WorkStarted).ok();
-            let result = catch_panic(job, || {
-                work(&options, (&mut |progress| report(&messages, progress), &cancelled))
-            });
-            messages.send(Msg::WorkEnded).ok();
-            match result {
-                Err(Error::Interrupted(text)) => Ok(Msg::WorkCancelled(text)),
-                result => result,
-            }
-        })
-    }
-
-    /// Does `work` on a thread of its own, which sends its message or its error. `job` and `title` are for errors.
-    fn work(
-        &self,
-        job: &'static str,
-        title: &'static str,
-        work: impl FnOnce(Options) -> Result<Msg> + Send + 'static,
-    ) -> Option<Msg> {
-        let (options, messages) = (self.options.clone(), self.messages.clone());
-        let thread = spawn("work", move || {
-            let msg = catch_panic(job, || work(options)).unwrap_or_else(|error| error_msg(title, &error));
-            messages.send(msg).ok();
-        });
-        thread.err().map(|error| error_msg(title, &error))
     }
 
     /// Profiles data on a thread of its own, because a large data set takes seconds.
@@ -508,11 +427,6 @@ impl EffectRunner {
         self.signal_state.set_ending(false);
         ShutDown { stopped, handed_over }
     }
-}
-
-/// Sends progress. What the interface has no time for is replaced by the next.
-fn report(messages: &Sender<Msg>, progress: Progress) {
-    messages.try_send(Msg::WorkProgress(progress)).ok();
 }
 
 /// What has become of the runs of this process.
