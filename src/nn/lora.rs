@@ -80,7 +80,7 @@ impl Lora {
         Some(Lora {
             rank,
             alpha: spec.lora_alpha.unwrap_or(2.0 * rank as f64),
-            target_modules: spec.lora_target_modules.unwrap_or_default(),
+            target_modules: spec.lora_target_modules.unwrap_or(LoraTargetModules::QueryValue),
         })
     }
 

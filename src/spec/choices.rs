@@ -112,12 +112,6 @@ choices! {
     }
 }
 
-impl Default for LoraTargetModules {
-    fn default() -> Self {
-        LoraTargetModules::QueryValue
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

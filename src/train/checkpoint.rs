@@ -304,6 +304,7 @@ mod tests {
         let arrays =
             |x| Weights::from([("a.weight".to_string(), Array { shape: vec![2], data: vec![x, -x] })]);
         EngineState {
+            adapters: Weights::new(),
             weights: arrays(value),
             first_moments: arrays(value * 0.1),
             second_moments: arrays(f32::MIN_POSITIVE),
