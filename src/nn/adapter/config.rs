@@ -288,6 +288,7 @@ mod tests {
         for bytes in [&b"[]"[..], b"{}", b"{\"peft_type\": null}"] {
             assert!(AdapterConfig::parse("m", bytes).is_err());
         }
-        parse(r#""init_lora_weights": true, "use_dora": false, "arrow_config": null, "bias": "none""#).unwrap();
+        parse(r#""init_lora_weights": true, "use_dora": false, "arrow_config": null, "bias": "none""#)
+            .unwrap();
     }
 }

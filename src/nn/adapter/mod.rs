@@ -121,7 +121,8 @@ impl Adapter {
             } else if let Some(module) = name.strip_suffix(LORA_B) {
                 adapter.pairs.entry(module.to_owned()).or_default().1 = Some(tensor);
             } else if name.contains("lora_embedding_") {
-                let problem = "is of an adapter of an embedding, which is not supported; merge the adapter with peft";
+                let problem =
+                    "is of an adapter of an embedding, which is not supported; merge the adapter with peft";
                 return Err(adapter.wrong(&tensor, problem));
             } else if name.contains(".lora_") {
                 return Err(adapter.wrong(&tensor, "is not supported; merge the adapter with peft"));
@@ -171,7 +172,8 @@ impl Adapter {
     ) -> Result<LowRankUpdate> {
         let module = &shortened(module);
         let &[outputs, inputs] = weight else {
-            let problem = format!("is for {module}.weight, which is no linear layer: its shape is {weight:?}");
+            let problem =
+                format!("is for {module}.weight, which is no linear layer: its shape is {weight:?}");
             return Err(self.wrong(&a, &problem));
         };
         let rank = self.config.rank(module);
