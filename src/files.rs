@@ -82,12 +82,13 @@ impl ModelFolder {
     /// [`Error::Read`] if the file exists and cannot be read.
     pub fn read(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>> {
         match &self.root {
-            Root::Disk(folder) => Ok(read_if_exists(&folder.join(file))?.map(Cow::Owned)),
             Root::Embedded(files) => {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| Cow::Borrowed(*bytes)))
             }
             Root::Adapter { folder, base } if is_of_base(folder, file) => base.read(file),
-            Root::Adapter { folder, .. } => Ok(read_if_exists(&folder.join(file))?.map(Cow::Owned)),
+            Root::Disk(folder) | Root::Adapter { folder, .. } => {
+                Ok(read_if_exists(&folder.join(file))?.map(Cow::Owned))
+            }
         }
     }
 

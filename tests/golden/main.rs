@@ -1,6 +1,7 @@
 //! The engines, on every device of this machine, match Transformers and PyTorch for tiny random models of each family, two
 //! of them also as a regression. `tests/reference/make_golden.py` wrote the reference files.
 
+mod adapters;
 #[path = "../backends/mod.rs"]
 mod backends;
 mod distillation;
