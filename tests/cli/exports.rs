@@ -49,8 +49,9 @@ fn logged(events: &[Value]) -> BTreeMap<String, Vec<(u64, f32)>> {
         };
         if event["kind"] == "started" {
             let first_step = event["first_step"].as_u64().unwrap();
+            // Without a checkpoint, the evaluation before the first step is repeated.
             for values in found.values_mut() {
-                values.retain(|(step, _)| *step <= first_step);
+                values.retain(|(step, _)| *step <= first_step && first_step > 0);
             }
         } else if event["kind"] == "step" {
             for name in ["loss", "grad_norm", "learning_rate", "epoch"] {
