@@ -86,7 +86,10 @@ mod tests {
         assert_eq!(PathBuf::from(base_of(&config.to_string()).unwrap().name), absolute);
 
         for (config, problem) in [
-            (r#"{"base_model_name_or_path": "."}"#, "the base of an adapter has to be a complete model"),
+            (
+                &serde_json::json!({ "base_model_name_or_path": adapter }).to_string(),
+                "of an adapter has to be a complete model",
+            ),
             (r#"{"base_model_name_or_path": null}"#, "has no base_model_name_or_path"),
             ("{", "adapter_config.json is not valid JSON"),
         ] {
