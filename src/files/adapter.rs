@@ -87,7 +87,7 @@ mod tests {
 
         for (config, problem) in [
             (
-                &serde_json::json!({ "base_model_name_or_path": adapter }).to_string(),
+                serde_json::json!({ "base_model_name_or_path": adapter }).to_string().as_str(),
                 "of an adapter has to be a complete model",
             ),
             (r#"{"base_model_name_or_path": null}"#, "has no base_model_name_or_path"),
