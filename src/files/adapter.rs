@@ -71,7 +71,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let adapter = home.path().join("adapter");
         std::fs::create_dir_all(&adapter).unwrap();
-        std::fs::create_dir_all(home.path().join("base")).unwrap();
+        std::fs::create_dir_all(home.path().join("base-of-adapter")).unwrap();
         assert_eq!(BaseModel::of_adapter(&adapter).unwrap(), None);
         let base_of = |config: &str| {
             std::fs::write(adapter.join(ADAPTER_CONFIG), config).unwrap();
@@ -79,14 +79,17 @@ mod tests {
         };
         let base = base_of(r#"{"base_model_name_or_path": "owner/tiny", "revision": "v1"}"#).unwrap();
         assert_eq!((base.name.as_str(), base.revision.as_deref()), ("owner/tiny", Some("v1")));
-        let base = base_of(r#"{"base_model_name_or_path": "../base", "revision": null}"#).unwrap();
-        assert_eq!((PathBuf::from(base.name), base.revision), (adapter.join("../base"), None));
-        let absolute = home.path().join("base");
+        let base = base_of(r#"{"base_model_name_or_path": "../base-of-adapter", "revision": null}"#).unwrap();
+        assert_eq!((PathBuf::from(base.name), base.revision), (adapter.join("../base-of-adapter"), None));
+        let absolute = home.path().join("base-of-adapter");
         let config = serde_json::json!({ "base_model_name_or_path": absolute });
         assert_eq!(PathBuf::from(base_of(&config.to_string()).unwrap().name), absolute);
 
         for (config, problem) in [
-            (r#"{"base_model_name_or_path": "."}"#, "the base of an adapter has to be a complete model"),
+            (
+                serde_json::json!({ "base_model_name_or_path": adapter }).to_string().as_str(),
+                "of an adapter has to be a complete model",
+            ),
             (r#"{"base_model_name_or_path": null}"#, "has no base_model_name_or_path"),
             ("{", "adapter_config.json is not valid JSON"),
         ] {
