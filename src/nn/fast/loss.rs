@@ -12,6 +12,15 @@ pub(super) struct LossConfig<'a> {
     pub(super) teacher: Option<TeacherLoss>,
 }
 
+/// The scalar that the backward pass differentiates.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Objective<'a> {
+    /// The loss.
+    Loss(LossConfig<'a>),
+    /// The logit of a class, summed over the examples.
+    Logit(usize),
+}
+
 /// The part of the loss that follows a teacher, see [`Distillation`](crate::nn::Distillation).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TeacherLoss {

@@ -3,9 +3,8 @@
 mod embed;
 mod head;
 
-pub(super) use head::Objective;
-
 use super::layout::Layout;
+use super::loss::Objective;
 use super::model::Model;
 use super::pooling::PoolState;
 use super::row_selection::RowSelection;

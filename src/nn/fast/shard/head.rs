@@ -6,7 +6,7 @@ use crate::nn::architecture::{DropoutSite, PoolerActivation};
 use crate::nn::config::ModelConfig;
 use crate::nn::fast::layer_sizes::LayerSizes;
 use crate::nn::fast::loss::{
-    LossConfig, TeacherLoss, binary_cross_entropy, cross_entropy, one_hot, squared_error,
+    LossConfig, Objective, TeacherLoss, binary_cross_entropy, cross_entropy, one_hot, squared_error,
     teacher_binary_cross_entropy, teacher_cross_entropy, teacher_squared_error,
 };
 use crate::nn::fast::model::Model;
@@ -15,15 +15,6 @@ use kernels::activation::{Activation, activate};
 use kernels::dropout::{self, Dropout};
 use kernels::norm::{DropoutMask, apply_dropout};
 use std::time::Instant;
-
-/// The scalar that the backward pass differentiates.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::nn::fast) enum Objective<'a> {
-    /// The loss.
-    Loss(LossConfig<'a>),
-    /// The logit of a class, summed over the examples.
-    Logit(usize),
-}
 
 impl Shard {
     /// logits = dropout(norm(f(dropout(x) Wpᵀ + bp))) Wcᵀ + bc for the pooled states x of the last layer's output, where f
