@@ -119,7 +119,7 @@ impl Facts {
             epoch: eval.epoch,
             loss: eval.scores.loss,
             value: eval.scores.get(self.started.best_metric()),
-            train_loss: self.recent_loss(),
+            train_loss: self.mean_loss(),
             is_constant: eval.scores.constant_prediction().is_some(),
         });
         self.scores = eval.scores.clone();
@@ -146,9 +146,15 @@ impl Facts {
 
     /// Mean training loss of the newest steps, once a window after the first one is complete.
     pub(super) fn recent_loss(&self) -> Option<f64> {
-        let steps = self.recent_steps()?;
+        self.recent_steps()?;
+        self.mean_loss()
+    }
+
+    /// Mean training loss of the newest steps, at most a window; at first of all steps so far.
+    fn mean_loss(&self) -> Option<f64> {
+        let steps: u64 = self.recent.iter().map(|sample| sample.steps).sum();
         let sum: f64 = self.recent.iter().map(|sample| sample.loss * sample.steps as f64).sum();
-        Some(sum / steps as f64)
+        (steps > 0).then(|| sum / steps as f64)
     }
 
     /// Median gradient norm of the newest steps, once a window after the first one is complete.
