@@ -4,8 +4,6 @@
 #![cfg(unix)]
 
 mod cluster;
-#[path = "../common/command_result.rs"]
-mod command_result;
 #[path = "../common/mod.rs"]
 mod common;
 mod fake;

@@ -1,6 +1,5 @@
 //! The training loop: evaluate and save when due, execute commands, take one step, log it.
 
-mod averaging;
 mod commands;
 mod evaluation;
 mod job;
@@ -65,14 +64,9 @@ impl Trainer<'_> {
                 saved_at = Some(step);
             }
             let is_over = step >= self.plan.total_steps || self.is_patience_exhausted();
-            if is_over {
-                self.log_steps()?;
-                if self.evaluate_checkpoint_average()?.is_break() {
-                    return self.stop();
-                }
-            }
             let pause_reason = self.report_result(is_over);
             if is_over {
+                self.log_steps()?;
                 return Ok(Status::Finished);
             }
             if let Some(reason) = pause_reason {
