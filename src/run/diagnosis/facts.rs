@@ -40,7 +40,7 @@ pub(super) struct Point {
     pub(super) loss: f64,
     /// The score that selects the best weights.
     pub(super) value: Option<f64>,
-    /// Mean training loss of the window before it.
+    /// Mean training loss of the window before it, at first of all steps before it.
     pub(super) train_loss: Option<f64>,
     /// Whether the model predicts the same for every row.
     pub(super) is_constant: bool,
@@ -98,7 +98,7 @@ impl Facts {
             self.first.grad_norms.push(step.grad_norm);
         }
         self.recent.push_back(StepSample { steps, loss: step.loss, grad_norm: step.grad_norm });
-        let mut total: u64 = self.recent.iter().map(|sample| sample.steps).sum();
+        let mut total = self.recent_count();
         while let Some(oldest) = self.recent.front()
             && total - oldest.steps >= window
         {
@@ -146,28 +146,31 @@ impl Facts {
 
     /// Mean training loss of the newest steps, once a window after the first one is complete.
     pub(super) fn recent_loss(&self) -> Option<f64> {
-        self.recent_steps()?;
-        self.mean_loss()
+        self.mean_loss().filter(|_| self.has_later_window())
     }
 
     /// Mean training loss of the newest steps, at most a window; at first of all steps so far.
     fn mean_loss(&self) -> Option<f64> {
-        let steps: u64 = self.recent.iter().map(|sample| sample.steps).sum();
+        let steps = self.recent_count();
         let sum: f64 = self.recent.iter().map(|sample| sample.loss * sample.steps as f64).sum();
         (steps > 0).then(|| sum / steps as f64)
     }
 
     /// Median gradient norm of the newest steps, once a window after the first one is complete.
     pub(super) fn recent_grad_norm(&self) -> Option<f64> {
-        self.recent_steps()?;
-        median(self.recent.iter().map(|sample| sample.grad_norm).collect())
+        self.has_later_window()
+            .then(|| median(self.recent.iter().map(|sample| sample.grad_norm).collect()))?
     }
 
-    /// Number of the newest steps, if they are a window after the first one.
-    fn recent_steps(&self) -> Option<u64> {
-        let steps: u64 = self.recent.iter().map(|sample| sample.steps).sum();
+    /// Whether the newest steps are a window after the first one.
+    fn has_later_window(&self) -> bool {
         let is_later = self.has_first_loss() && self.step >= self.first.steps + self.window();
-        (is_later && steps >= self.window()).then_some(steps)
+        is_later && self.recent_count() >= self.window()
+    }
+
+    /// Number of the newest steps, at most about a window.
+    fn recent_count(&self) -> u64 {
+        self.recent.iter().map(|sample| sample.steps).sum()
     }
 
     /// Fraction of the steps done.
