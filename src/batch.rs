@@ -72,6 +72,8 @@ pub struct Batch {
     pub offsets: Vec<usize>,
     /// Label of each example: (examples). Empty if any example has no label.
     pub labels: Vec<Label>,
+    /// Logits of a teacher for the same examples: (examples, labels), row by row. Empty without a teacher.
+    pub teacher_logits: Vec<f32>,
     /// If this is a micro-batch, the number of tokens of the whole batch before it; otherwise 0. It numbers the
     /// dropout masks, so that a batch draws the same masks whole and in micro-batches.
     pub first_token: usize,
@@ -165,6 +167,10 @@ impl Batch {
             type_ids: self.type_ids[from..to].to_vec(),
             offsets: self.offsets[first..=end].iter().map(|offset| offset - from).collect(),
             labels: if self.labels.is_empty() { Vec::new() } else { self.labels[first..end].to_vec() },
+            teacher_logits: {
+                let outputs = self.teacher_logits.len() / self.len();
+                self.teacher_logits[first * outputs..end * outputs].to_vec()
+            },
             first_token: self.first_token + from,
             first_example: self.first_example + first,
         }

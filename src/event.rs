@@ -10,6 +10,7 @@
 //! logs of all others of the same format. A change that would make an old reader misread a line (a field with
 //! another meaning or unit, a required field that disappears) gets the next number.
 
+mod averaging;
 mod command;
 mod diagnosis;
 mod payload;
@@ -19,6 +20,7 @@ mod scores;
 mod usage;
 
 pub use crate::catalog::SplitName;
+pub use averaging::{AverageEval, Averaging};
 pub use command::{Change, Command, TrainingSettings};
 pub use diagnosis::{Diagnosis, Problem};
 pub use payload::{Eval, Saved, SplitDigest, Started, Status, Step};
@@ -43,6 +45,8 @@ pub enum Event {
     Step(Step),
     /// A split was evaluated.
     Eval(Eval),
+    /// A split was evaluated with averaged weights.
+    AverageEval(AverageEval),
     /// A probe was evaluated, after the validation split.
     Probe(Box<ProbeResult>),
     /// A checkpoint or the best weights were written.
@@ -172,5 +176,12 @@ mod tests {
         round_trip(
             r#"{"kind":"eval","step":4,"epoch":1.0,"split":"validation_mismatched","scores":{"loss":0.5,"accuracy":1.0,"confusion":[[1]],"per_class":[{"precision":1.0,"recall":1.0,"f1":1.0}],"examples":1},"best":false,"seconds":0.5}"#,
         );
+        let averaged = round_trip(
+            r#"{"kind":"average_eval","averaging":"ema","step":4,"epoch":1.0,"split":"validation","scores":{"loss":0.5,"accuracy":1.0,"examples":1},"best":true,"seconds":0.5}"#,
+        );
+        let Event::AverageEval(AverageEval { averaging: Averaging::Ema, eval }) = averaged else {
+            panic!("{averaged:?}")
+        };
+        assert!(eval.best && eval.step == 4);
     }
 }

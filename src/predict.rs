@@ -24,9 +24,9 @@ use crate::event::{Progress, SplitName};
 use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::machine::start_threads;
-use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
+use crate::nn::{self, BuildOptions, Built, Engine};
 use crate::run::{RunDir, find, run_labels};
-use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
+use crate::spec::{DeviceSpec, Precision, RunSpec};
 use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, score_intervals, sigmoid, softmax};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -159,20 +159,9 @@ impl Predictor {
     /// training and is faster.
     pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
         let Built { engine, notes, precision, .. } = nn::build(&BuildOptions {
-            folder: &snapshot.folder,
-            labels: &snapshot.labels,
-            problem_type: snapshot.problem_type,
-            label_map: None,
-            seed: 0,
-            classifier_dropout: None,
-            optimizer: OptimizerConfig::default(),
             device,
-            precision: Precision::Auto,
-            engine: EngineChoice::Auto,
             max_examples_per_pass: PREDICT_BATCH_SIZE,
-            max_tokens_per_pass: None,
-            threads: None,
-            can_check_engine: false,
+            ..BuildOptions::new(&snapshot.folder, (&snapshot.labels, snapshot.problem_type))
         })?;
         let mut predictor = Predictor {
             engine,

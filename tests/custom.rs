@@ -1,8 +1,9 @@
 //! Task `custom` through the binary: files in every format, from `check` to an exported model.
 
 mod common;
+#[path = "common/workspace.rs"]
+mod workspace;
 
-use common::command;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -12,8 +13,8 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::Arc;
+use workspace::Workspace;
 
 /// The class names in order; one contains a comma.
 const LABELS: [&str; 3] = ["Film", "food, drink", "travel"];
@@ -27,35 +28,10 @@ const TEMPLATES: [&str; 5] = [
     "and then there was another #",
 ];
 
-/// A working folder with an empty cache and without the network.
-struct Workspace {
-    folder: tempfile::TempDir,
-}
-
 impl Workspace {
-    fn new(experiment: &str) -> Self {
-        let workspace = Workspace { folder: tempfile::tempdir().unwrap() };
-        workspace.write("experiments.toml", &format!("[experiment.own]\ntask = \"custom\"\n{experiment}"));
-        workspace
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        command(self.folder.path(), args).output().unwrap()
-    }
-
     /// The stdout of a successful command.
     fn stdout(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        self.success(args).0
     }
 
     /// The last line of the stderr of a command that fails with this exit code.

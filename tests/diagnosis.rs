@@ -83,8 +83,8 @@ fn a_high_learning_rate_is_diagnosed() {
 
 #[test]
 fn overfitting_is_diagnosed() {
-    let few_rows = ("max_train_samples", "200");
-    let long = spec("demo", &[few_rows, ("num_train_epochs", "40"), ("learning_rate", "2e-3")]);
+    let few_rows = ("max_train_samples", "300");
+    let long = spec("demo", &[few_rows, ("num_train_epochs", "30"), ("learning_rate", "1e-3")]);
     let epochs = assert_diagnosis(&diagnose(long), Problem::Overfitting, "num_train_epochs");
     assert!(epochs.parse::<u32>().unwrap() <= 10, "{epochs}");
 }

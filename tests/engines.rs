@@ -105,15 +105,11 @@ impl Shape {
             max_grad_norm: 1.0,
             epsilon: 1e-2,
             class_weights: self.is_weighted.then(|| [0.5, 2.0, 1.25].into()),
+            ema_decay: Some(0.9),
             ..OptimizerConfig::default()
         };
         let built = nn::from_config(&BuildOptions {
-            folder: &ModelFolder::on_disk(folder),
-            labels,
-            problem_type: self.problem_type,
-            label_map: None,
             seed: 3,
-            classifier_dropout: None,
             optimizer,
             device,
             precision,
@@ -121,7 +117,7 @@ impl Shape {
             max_examples_per_pass: 6,
             max_tokens_per_pass: Some(600),
             threads: Some(threads),
-            can_check_engine: false,
+            ..BuildOptions::new(&ModelFolder::on_disk(folder), (labels, self.problem_type))
         });
         built.expect("an engine").engine
     }
@@ -239,6 +235,7 @@ fn compare_with(backend: Backend, shape: &Shape, lengths: &[usize], threads: usi
         let (found, expected) = (synchronized.state().expect("a state"), plain.state().expect("a state"));
         assert_close("weight", &found.weights, &expected.weights);
         assert_close("first moment", &found.first_moments, &expected.first_moments);
+        assert_close("average", &found.average, &expected.average);
     }
     let (found, expected) = (fast.weights().expect("weights"), plain.weights().expect("weights"));
     assert_close("final weight", &found, &expected);

@@ -2,6 +2,9 @@
 //! probability for texts of any length. The last one needs a Python with `tests/reference/requirements.txt` in
 //! `GLUE_TUI_PYTHON`.
 
+#[path = "common/python.rs"]
+mod python;
+
 use glue_tui::assets::{self, DEMO};
 use glue_tui::export;
 use glue_tui::hub::Hub;
@@ -9,9 +12,9 @@ use glue_tui::predict::{ModelOutput, Predictor};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
 use glue_tui::train::control;
+use python::{python, run_script};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const WORDS: [&str; 12] =
     ["the", "plot", "is", "thin", "but", "nobody", "was", "bored", "great", "awful", "kettle", "waste"];
@@ -56,12 +59,7 @@ fn assert_same(what: &str, found: &[(String, f32)], expected: &[(String, f32)]) 
 
 /// The answers of Transformers for `folder`, or `None` without Python.
 fn in_pipeline(folder: &Path, inputs: &[(String, Option<String>)]) -> Option<Vec<(String, f32)>> {
-    let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
-        eprintln!(
-            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no answer was compared with it"
-        );
-        return None;
-    };
+    let python = python("no answer was compared with it")?;
     let rows: Vec<Value> = inputs
         .iter()
         .map(|(first, second)| match second {
@@ -71,15 +69,8 @@ fn in_pipeline(folder: &Path, inputs: &[(String, Option<String>)]) -> Option<Vec
         .collect();
     let file = folder.with_extension("texts.json");
     std::fs::write(&file, json!(rows).to_string()).unwrap();
-    let output = Command::new(python)
-        .arg("tests/transformers_pipeline.py")
-        .args([folder, &file])
-        .env("HF_HUB_OFFLINE", "1")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let stdout = run_script(&python, "transformers_pipeline.py", &[folder, &file]);
+    let found: Vec<Value> = serde_json::from_slice(&stdout).unwrap();
     let answer = |row: &Value| {
         let row = row.as_array().map_or(row, |rows| &rows[0]);
         (row["label"].as_str().unwrap().to_string(), row["score"].as_f64().unwrap() as f32)

@@ -2,49 +2,24 @@
 //! prediction, evaluation and export.
 
 mod common;
+#[path = "common/workspace.rs"]
+mod workspace;
 
-use common::command;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
-
-/// A working folder with an empty cache and without the network.
-struct Workspace {
-    folder: tempfile::TempDir,
-}
+use std::process::Command;
+use workspace::Workspace;
 
 /// Settings with which the embedded encoder learns a few words.
-const TRAINING: &str = "task = \"custom\"\ntrain_file = \"train.csv\"\nvalidation_file = \"validation.csv\"\n\
+const TRAINING: &str = "train_file = \"train.csv\"\nvalidation_file = \"validation.csv\"\n\
     learning_rate = 1e-3\nnum_train_epochs = 10\nper_device_train_batch_size = 8\nmax_seq_length = 32\nthreads = 1\n";
 
+fn trainable(settings: &str) -> Workspace {
+    Workspace::new(&format!("{TRAINING}{settings}"))
+}
+
 impl Workspace {
-    fn new(settings: &str) -> Self {
-        let workspace = Workspace { folder: tempfile::tempdir().unwrap() };
-        workspace.write("experiments.toml", &format!("[experiment.own]\n{TRAINING}{settings}"));
-        workspace
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        command(self.folder.path(), args).output().unwrap()
-    }
-
-    fn success(&self, args: &[&str]) -> (String, String) {
-        let output = self.run(args);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        assert!(output.status.success(), "{args:?}: {stderr}");
-        (stdout, stderr)
-    }
-
     /// Trains with further settings; returns the run directory, the summary and the stderr.
     fn train(&self, settings: &[&str]) -> (PathBuf, Value, String) {
         let mut args = vec!["train", "own", "--plain"];
@@ -122,7 +97,7 @@ const COLUMNS: &str = "label_column = [\"film\", \"food\", \"travel\"]\n";
 
 #[test]
 fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
-    let workspace = Workspace::new(COLUMNS);
+    let workspace = trainable(COLUMNS);
     write_columns(&workspace);
     let (dir, summary, _) = workspace.train(&["num_train_epochs=60"]);
     let scores = &summary["validation"];
@@ -165,7 +140,7 @@ type Writer<'a> = dyn Fn(&[(String, usize)]) -> String + 'a;
 #[test]
 fn every_notation_of_a_set_gives_the_same_training() {
     let train = |settings: &str, extension: &str, write: &Writer<'_>| {
-        let workspace = Workspace::new(settings);
+        let workspace = trainable(settings);
         workspace.write(&format!("train{extension}"), &write(&topic_rows(1)));
         workspace.write(&format!("validation{extension}"), &write(&topic_rows(1)));
         let files = ["train_file=train", "validation_file=validation"].map(|key| format!("{key}{extension}"));
@@ -199,7 +174,7 @@ fn every_notation_of_a_set_gives_the_same_training() {
 /// Numbers with fractions: the text has a word for its number.
 #[test]
 fn numbers_are_learned_predicted_evaluated_and_exported() {
-    let workspace = Workspace::new("");
+    let workspace = trainable("");
     let words = [("bad", 0.5), ("poor", 1.25), ("fine", 2.5), ("good", 3.75), ("great", 4.5)];
     let file = |times: usize| {
         let mut text = "text,label\n".to_owned();
@@ -247,7 +222,7 @@ fn imbalanced(workspace: &Workspace) {
 
 #[test]
 fn a_model_that_says_one_class_is_reported_and_weights_are_applied() {
-    let workspace = Workspace::new("");
+    let workspace = trainable("");
     imbalanced(&workspace);
     let (_, summary, stderr) = workspace.train(&["max_steps=12"]);
     assert_eq!(summary["constant_prediction"], "bulk");
@@ -283,8 +258,8 @@ fn refused(workspace: &Workspace, settings: &[&str]) -> String {
 
 #[test]
 fn settings_that_do_not_suit_the_labels_are_refused() {
-    let workspace = Workspace::new("");
-    imbalanced(&workspace);
+    let files = trainable("");
+    imbalanced(&files);
     for (settings, expected) in [
         (
             ["class_weights=[1.0, 2.0, 3.0]"],
@@ -293,10 +268,10 @@ fn settings_that_do_not_suit_the_labels_are_refused() {
         (["metric_for_best_model=pearson"], "has no metric `pearson`"),
         (["metric_for_best_model=f1_micro"], "has no metric `f1_micro`"),
     ] {
-        let error = refused(&workspace, &settings);
+        let error = refused(&files, &settings);
         assert!(error.contains(expected), "{error}");
     }
-    let sets = Workspace::new(COLUMNS);
+    let sets = trainable(COLUMNS);
     write_columns(&sets);
     for (settings, expected) in [
         (["label_smoothing_factor=0.1"], "multi-label classification, and label smoothing needs classes"),

@@ -1,12 +1,15 @@
 //! Token ids equal those of Transformers, for the folders and texts of `tests/reference/tokenizers.json`, and for more
 //! texts in Transformers itself if `GLUE_TUI_PYTHON` names a Python with `tests/reference/requirements.txt`.
 
+#[path = "common/python.rs"]
+mod python;
+
 use glue_tui::batch::Encoded;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::files::ModelFolder;
+use python::{python, run_script};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 /// The reference file of `tests/reference/make_tokenizers.py`.
@@ -225,12 +228,7 @@ struct Request<'r> {
 
 /// Asserts that Transformers gives the same encodings. It needs a Python with Transformers, and is skipped without.
 fn assert_equals_transformers(home: &Path, requests: &[Request<'_>], rows: &[Example]) {
-    let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
-        eprintln!(
-            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no ids were compared with it"
-        );
-        return;
-    };
+    let Some(python) = python("no ids were compared with it") else { return };
     let as_json = |row: &Example| match &row.text_pair {
         Some(second) => json!([row.text, second]),
         None => json!([row.text]),
@@ -240,14 +238,8 @@ fn assert_equals_transformers(home: &Path, requests: &[Request<'_>], rows: &[Exa
     let all: Vec<Value> = requests.iter().map(to_json).collect();
     let file = home.join("requests.json");
     std::fs::write(&file, json!(all).to_string()).unwrap();
-    let output = Command::new(python)
-        .args(["tests/transformers_tokenize.py".as_ref(), file.as_os_str()])
-        .env("HF_HUB_OFFLINE", "1")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let found: Vec<Vec<[Vec<u32>; 2]>> = serde_json::from_slice(&output.stdout).unwrap();
+    let stdout = run_script(&python, "transformers_tokenize.py", &[&file]);
+    let found: Vec<Vec<[Vec<u32>; 2]>> = serde_json::from_slice(&stdout).unwrap();
     assert_eq!(found.len(), requests.len());
     for (request, found) in requests.iter().zip(found) {
         assert_eq!(found.len(), rows.len());

@@ -1,19 +1,29 @@
 //! Transformers loads exported folders with no missing or unexpected tensor and gives the same logits to 1e-4. Needs
 //! a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped with a message without it.
 
+#[path = "common/python.rs"]
+mod python;
+mod reference_models;
+
 use glue_tui::assets;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::catalog::Labels;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, StepInput, TensorSource};
+use glue_tui::hub::Hub;
+use glue_tui::nn::{self, BuildOptions, ParamState, StepInput, TensorSource};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
+use python::{python, run_script};
+use reference_models::{CLASSIFIERS, reference};
 use serde_json::json;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// What is not done without Python.
+const SKIPPED: &str = "no exported folder was loaded in it";
 
 const TEXTS: [(&str, &str); 4] = [
     ("not bad at all", "How do I learn Rust?"),
@@ -22,27 +32,24 @@ const TEXTS: [(&str, &str); 4] = [
     ("a", "Why is the sky blue in the morning and why is it red in the evening?"),
 ];
 
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("GLUE_TUI_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!(
-            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no exported folder was loaded in it"
-        );
-    }
-    python
+/// The logits of [`TEXTS`] by the model in `folder`.
+fn logits(folder: &Path, pair: bool) -> Vec<Vec<f32>> {
+    logits_of(&ModelFolder::on_disk(folder), pair)
 }
 
-/// Compares our logits of `folder` with those of Transformers.
-fn compare(python: &Path, folder: &Path, pair: bool) {
-    let model = ModelFolder::on_disk(folder);
-    let tokenizer = Tokenizer::load(&model, 128).unwrap();
+fn logits_of(model: &ModelFolder, pair: bool) -> Vec<Vec<f32>> {
+    let tokenizer = Tokenizer::load(model, 128).unwrap();
     let rows: Vec<Encoded> = TEXTS
         .iter()
         .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
         .map(|row| tokenizer.encode(&row).unwrap().0)
         .collect();
-    let logits =
-        nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
+    nn::for_inference(model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap()
+}
+
+/// Compares our logits of `folder` with those of Transformers.
+fn compare(python: &Path, folder: &Path, pair: bool) {
+    let logits = logits(folder, pair);
     let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
     load(python, folder, &json!({"texts": texts, "logits": logits, "max_length": 128}));
 }
@@ -52,19 +59,55 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
 fn load(python: &Path, folder: &Path, expected: &serde_json::Value) {
     let file = folder.with_extension("json");
     std::fs::write(&file, expected.to_string()).unwrap();
-    let output = Command::new(python)
-        .arg("tests/transformers_load.py")
-        .args([folder, &file])
-        .env("HF_HUB_OFFLINE", "1")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_script(python, "transformers_load.py", &[folder, &file]);
+}
+
+/// PEFT loads an exported adapter, and computes the logits of the run with it.
+#[test]
+fn peft_loads_exported_adapters() {
+    let Some(python) = python(SKIPPED) else { return };
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo-model");
+    for target_modules in ["query-value", "all-linear"] {
+        let home = tempfile::tempdir().unwrap();
+        let spec = RunSpec {
+            model: model.display().to_string(),
+            lora_r: Some(3),
+            lora_alpha: Some(12.0),
+            lora_target_modules: Some(target_modules.parse().unwrap()),
+            max_train_samples: Some(64),
+            max_eval_samples: Some(32),
+            max_steps: Some(6),
+            learning_rate: 1e-2,
+            ..built_in("adapters")
+        };
+        let (control, _handle) = control();
+        let outcome = run_blocking(Start::New(spec), home.path(), &control, &mut |_| {}).unwrap();
+        let (folder, best) = (home.path().join("adapter"), outcome.dir.join("best"));
+        let options = export::ExportOptions::of(export::ModelFormat::Peft);
+        let source = export::ExportSource::of_run(&outcome.dir).unwrap();
+        export::export_model(&source, &folder, &options, &Hub::cache_only(), &mut |_| {}).unwrap();
+        let texts: Vec<_> = TEXTS.iter().map(|(text, _)| *text).collect();
+        let expected = json!({"texts": texts, "logits": logits(&best, false)});
+        let file = folder.with_extension("json");
+        std::fs::write(&file, expected.to_string()).unwrap();
+        run_script(&python, "peft_load.py", &[&folder, &file]);
+        // So does glue-tui.
+        let adapter = Hub::cache_only().model(
+            &folder.display().to_string(),
+            "main",
+            &mut |_| {},
+            &AtomicBool::new(false),
+        );
+        let rows = logits_of(&adapter.unwrap(), false);
+        for (a, b) in rows.concat().iter().zip(logits(&best, false).concat()) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
 }
 
 #[test]
 fn transformers_loads_exported_runs() {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     for task in ["demo", "demo-pairs"] {
         let home = tempfile::tempdir().unwrap();
         let spec = RunSpec {
@@ -88,49 +131,21 @@ fn transformers_loads_a_distilbert() {
     check_distilbert(&vec!["no".to_string(), "maybe".into(), "yes".into()].into());
 }
 
-/// The reference models of all families but those above.
-const NAMES: [&str; 15] = [
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "electra",
-    "electra-base",
-    "albert",
-    "albert-groups",
-    "mpnet",
-    "deberta-v3",
-    "deberta-v2",
-    "deberta-c2p",
-    "deberta-p2c",
-    "deberta-absolute",
-    "modernbert",
-    "modernbert-biases",
-];
-
 /// A trained model of each family.
 #[test]
 fn transformers_loads_every_family() {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     let home = tempfile::tempdir().unwrap();
-    for name in NAMES {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
-        let folder = ModelFolder::on_disk(&source);
+    for name in CLASSIFIERS {
+        let folder = ModelFolder::on_disk(reference(name));
         let labels: Labels = vec!["low".to_string(), "middle".into(), "high".into()].into();
         let mut built = nn::build(&BuildOptions {
-            folder: &folder,
-            labels: &labels.names(),
-            problem_type: labels.problem_type(),
-            label_map: None,
             seed: 3,
             classifier_dropout: Some(0.1),
-            optimizer: OptimizerConfig::default(),
-            device: DeviceSpec::Cpu,
             precision: Precision::F32,
             engine: EngineChoice::Fast,
             max_examples_per_pass: 8,
-            max_tokens_per_pass: None,
-            threads: None,
-            can_check_engine: false,
+            ..BuildOptions::new(&folder, (&labels.names(), labels.problem_type()))
         })
         .unwrap();
         assert!(
@@ -163,7 +178,7 @@ fn transformers_loads_a_regression() {
 }
 
 fn check_distilbert(labels: &Labels) {
-    let Some(python) = python() else { return };
+    let Some(python) = python(SKIPPED) else { return };
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("source");
     std::fs::create_dir(&source).unwrap();
@@ -178,20 +193,11 @@ fn check_distilbert(labels: &Labels) {
     std::fs::write(source.join("config.json"), config.to_string()).unwrap();
     let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
     let built = nn::from_config(&BuildOptions {
-        folder: &folder,
-        labels: &labels.names(),
-        problem_type: labels.problem_type(),
-        label_map: None,
         seed: 3,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Plain,
         max_examples_per_pass: 8,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(&folder, (&labels.names(), labels.problem_type()))
     })
     .unwrap();
     let saved = home.path().join("saved");

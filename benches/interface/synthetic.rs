@@ -100,7 +100,7 @@ pub(crate) fn write_run_dir(runs: &Path, name: &str, seed: u64, steps: u64) -> (
     });
     log.flush().unwrap();
     let spec = spec(seed);
-    let best = Best { step: steps, metric: Metric::Accuracy, value: 0.9, test: None };
+    let best = Best { step: steps, metric: Metric::Accuracy, value: 0.9, test: None, averaging: None };
     let summary = Summary {
         status: Status::Finished,
         best: Some(best),

@@ -26,6 +26,11 @@ pub struct SubmissionFile {
     pub stand_in: &'static str,
 }
 
+/// Whether a model that is trained on the task of that name predicts files of a submission.
+pub fn has_submission_files(task: &str) -> bool {
+    SUBMISSION.iter().any(|file| file.trained_on == task)
+}
+
 /// How the predictions of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmissionLabels {

@@ -18,7 +18,9 @@ mod task_id;
 mod tasks;
 
 pub use formats::FileFormat;
-pub use glue::{GLUE_TASKS, SUBMISSION, SubmissionFile, SubmissionLabels, submission_file};
+pub use glue::{
+    GLUE_TASKS, SUBMISSION, SubmissionFile, SubmissionLabels, has_submission_files, submission_file,
+};
 pub use label_map::LabelMap;
 pub use label_match::{LabelMatch, list_labels, match_labels, output_of};
 pub use labels::{ClassName, Labels, joined, set_text};

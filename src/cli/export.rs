@@ -2,26 +2,24 @@
 
 use super::args::{ExportArgs, ExportFormat, ExportPrecision, GlobalArgs, ModelExportArgs};
 use super::progress::ProgressDisplay;
+use super::signals::cancelled_by_signals;
 use super::{glue, output};
 use crate::catalog::FileFormat;
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
-use crate::event::SplitName;
+use crate::event::{Progress, SplitName};
 use crate::export::{
-    ExportOptions, ExportSource, MetricsFormat, ModelFormat, OnDifference, export_model, write_metrics,
-    write_predictions,
+    ExportOptions, ExportSource, MetricsFormat, ModelFormat, OnDifference, SplitPredictions, export_model,
+    write_metrics,
 };
-use crate::files::write_atomic_with;
+use crate::files::write_atomic_buffered;
 use crate::hub::Hub;
 use crate::nn::OnnxPrecision;
 use crate::predict::Predictor;
-use crate::predict::split::predict_split;
-use crate::run::{RunDir, run_labels};
+use crate::run::RunDir;
 use crate::{export, run};
-use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 /// What is written to a file.
 type WriteFile<'a> = &'a mut dyn FnMut(&Path, &mut (dyn Write + Send)) -> Result<()>;
@@ -74,6 +72,7 @@ fn output_of(
     };
     Ok(match (format, split) {
         (ExportFormat::Hf, None) => Output::Model(ModelFormat::Hf),
+        (ExportFormat::Peft, None) => Output::Model(ModelFormat::Peft),
         (ExportFormat::Onnx, None) => Output::Model(ModelFormat::Onnx(onnx)),
         (ExportFormat::Glue, None) => Output::Submission,
         (ExportFormat::Tensorboard, None) => Output::TensorBoard,
@@ -89,7 +88,14 @@ fn output_of(
                     .into(),
             ));
         }
-        (ExportFormat::Hf | ExportFormat::Onnx | ExportFormat::Glue | ExportFormat::Tensorboard, Some(_)) => {
+        (
+            ExportFormat::Hf
+            | ExportFormat::Peft
+            | ExportFormat::Onnx
+            | ExportFormat::Glue
+            | ExportFormat::Tensorboard,
+            Some(_),
+        ) => {
             return Err(Error::Usage("--predictions needs --format csv, tsv, jsonl or parquet".into()));
         }
     })
@@ -129,19 +135,17 @@ fn export_predictions(
     run: &Path,
     (split, format): (SplitName, FileFormat),
 ) -> Result<()> {
-    let (hub, dir) = (Hub::from_env(), RunDir::at(run));
-    let labels = run_labels(&dir, &dir.spec()?);
+    let hub = Hub::from_env();
+    let cancelled = cancelled_by_signals()?;
     let name = run.display().to_string();
     let mut predictor = Predictor::open(&name, &global.runs_dir, &hub, global.device.unwrap_or_default())?;
     predictor.notes().iter().for_each(output::stderr_line);
-    let (mut display, cancelled) = (ProgressDisplay::new(false), AtomicBool::new(false));
-    let rows =
-        predict_split(&mut predictor, split, &hub, &mut |progress| display.show(&progress), &cancelled);
+    let mut display = ProgressDisplay::new(false);
+    let watch: (&mut dyn FnMut(Progress), _) = (&mut |progress| display.show(&progress), &*cancelled);
+    let predictions = SplitPredictions::of_run(&RunDir::at(run), split, &mut predictor, &hub, watch);
     display.clear();
-    let rows = rows?;
-    write_file(&args.to, format == FileFormat::Parquet, &mut |name, out| {
-        write_predictions(&rows, &labels, format, name, out)
-    })
+    let predictions = predictions?;
+    write_file(&args.to, format == FileFormat::Parquet, &mut |name, out| predictions.write(format, name, out))
 }
 
 /// Writes a file that is complete or absent and prints its path; `-` is standard output.
@@ -157,11 +161,7 @@ fn write_file(to: &Path, is_binary: bool, write: WriteFile<'_>) -> Result<()> {
     if to.is_dir() {
         return Err(Error::Usage(format!("--to {} is a folder; name a file in it", to.display())));
     }
-    write_atomic_with(to, |temporary| {
-        let mut out = BufWriter::new(File::create(temporary).map_err(Error::writing(to))?);
-        write(to, &mut out)?;
-        out.flush().map_err(Error::writing(to))
-    })?;
+    write_atomic_buffered(to, |out| write(to, out))?;
     output::stdout_line(to.display().to_string())
 }
 

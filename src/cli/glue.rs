@@ -10,7 +10,8 @@ use super::args::{ExecutorArg, GlobalArgs, GlueArgs};
 use super::foreground_trainer::ForegroundTrainer;
 use super::output;
 use super::progress::ProgressDisplay;
-use super::submit::{cancelled_by_signals, report as report_submitted, submit_subjects};
+use super::signals::cancelled_by_signals;
+use super::submit::{report as report_submitted, submit_subjects};
 use super::train_sweep::{train_trials, trial_line};
 use crate::assets::DEMO;
 use crate::catalog::GLUE_TASKS;
@@ -20,7 +21,7 @@ use crate::run::executor::Subject;
 use crate::run::executor::slurm::SlurmExecutor;
 use crate::run::sweep::{
     SweepDir, SweepReport, TaskData, TrialRow, find_sweep, glue_sweep, newest_of_tasks, remaining_trials,
-    same_sweep, tasks_named,
+    tasks_named,
 };
 use crate::run::{self, RunDir, RunRow};
 use crate::spec::{Experiments, Sweep};
@@ -126,11 +127,7 @@ fn submit(global: &GlobalArgs, args: &GlueArgs, executor: ExecutorArg) -> Result
 /// The GLUE run to train: that of the same settings, or a new one. Tasks whose data are missing are skipped.
 fn open(global: &GlobalArgs, args: &GlueArgs, cancelled: &AtomicBool) -> Result<SweepDir> {
     let mut progress = ProgressDisplay::new(args.plain);
-    let mut emit = |event: Event| {
-        if let Event::Progress(step) = event {
-            progress.show(&step);
-        }
-    };
+    let mut emit = |event: Event| progress.show_of(&event);
     let mut data = TaskData { cancelled, emit: &mut emit };
     let opened = open_with(global, args, &mut data);
     progress.clear();
@@ -157,13 +154,7 @@ fn open_with(global: &GlobalArgs, args: &GlueArgs, data: &mut TaskData<'_>) -> R
         return Ok(dir);
     }
     let sweep = sweep(global, args, model, data.cancelled)?;
-    match same_sweep(&global.runs_dir, &sweep)?.filter(|_| !args.new) {
-        Some(dir) => {
-            data.retry(&dir)?;
-            Ok(dir)
-        }
-        None => data.create(&global.runs_dir, &sweep),
-    }
+    if args.new { data.create(&global.runs_dir, &sweep) } else { data.open(&global.runs_dir, &sweep) }
 }
 
 /// The tasks and settings that the arguments ask for.

@@ -1,7 +1,7 @@
 //! A progress bar on stderr when it is a terminal, in one line at every width; plain lines otherwise.
 
 use super::output::stderr_line;
-use crate::event::{Progress, Unit};
+use crate::event::{Event, Progress, Unit};
 use crate::terminal_caps::{Charset, TerminalCaps};
 use crate::text::escaped;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,6 +39,13 @@ impl ProgressDisplay {
             bar
         });
         ProgressDisplay { bar, task: String::new(), started: None }
+    }
+
+    /// Shows the progress of an event, if it is one.
+    pub(super) fn show_of(&mut self, event: &Event) {
+        if let Event::Progress(progress) = event {
+            self.show(progress);
+        }
     }
 
     /// Shows the progress of a task before or between training steps.

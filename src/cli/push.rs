@@ -3,26 +3,23 @@
 use super::args::{GlobalArgs, PushArgs};
 use super::output;
 use super::progress::ProgressDisplay;
-use super::signals::stop_on_signals;
+use super::signals::cancelled_by_signals;
 use crate::error::Result;
 use crate::hub::{Hub, PushOptions, Pushed};
 use crate::text::plural;
 use crate::{export, run};
 use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) fn push(global: &GlobalArgs, args: &PushArgs) -> Result<()> {
     let (run, title) = target(global, &args.run)?;
+    let defaults = PushOptions::of(&title);
     let options = PushOptions {
         private: args.private,
         revision: args.revision.clone(),
-        message: args.message.clone().unwrap_or_else(|| format!("Upload {title} with glue-tui")),
+        message: args.message.clone().unwrap_or(defaults.message),
     };
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let stop = cancelled.clone();
-    stop_on_signals(move || stop.store(true, Ordering::Relaxed))?;
+    let cancelled = cancelled_by_signals()?;
     let mut display = ProgressDisplay::new(false);
     let pushed = export::push(
         &Hub::from_env(),

@@ -1,4 +1,4 @@
-//! Signals during `train`: the first one stops the run after saving, a second one exits immediately.
+//! Signals during long commands: the first one stops the work after saving, a second one exits immediately.
 
 use crate::error::{Error, Result};
 use crate::machine::is_ignored;
@@ -69,4 +69,15 @@ pub(super) fn stop_on_signals(stop: impl Fn() + Send + 'static) -> Result<Interr
     let thread = std::thread::Builder::new().name("signals".into()).spawn(handle_signals);
     thread.map_err(|e| Error::Device(format!("cannot start the signal thread: {e}")))?;
     Ok(interruption)
+}
+
+/// A flag that the signals of [`stop_on_signals`] set, for a command that ends soon after it is set.
+///
+/// # Errors
+/// When signals cannot be handled.
+pub(super) fn cancelled_by_signals() -> Result<Arc<AtomicBool>> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let stop = cancelled.clone();
+    stop_on_signals(move || stop.store(true, Ordering::Relaxed))?;
+    Ok(cancelled)
 }

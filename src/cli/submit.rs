@@ -3,7 +3,7 @@
 use super::args::{ExecutorArg, GlobalArgs, SubmitArgs};
 use super::output;
 use super::progress::ProgressDisplay;
-use super::signals::stop_on_signals;
+use super::signals::cancelled_by_signals;
 use crate::error::Result;
 use crate::event::Event;
 use crate::run::check::spec_problems;
@@ -12,8 +12,7 @@ use crate::run::executor::{Executor, LocalExecutor, Subject, Submission, Submitt
 use crate::spec::Experiments;
 use crate::text::plural;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 pub(super) fn submit(global: &GlobalArgs, args: &SubmitArgs) -> Result<()> {
     let experiments = Experiments::open(global.experiments.as_deref())?;
@@ -32,17 +31,6 @@ pub(super) fn submit(global: &GlobalArgs, args: &SubmitArgs) -> Result<()> {
     report(global, &submitted)
 }
 
-/// A flag that a signal sets.
-///
-/// # Errors
-/// When signals cannot be handled.
-pub(super) fn cancelled_by_signals() -> Result<Arc<AtomicBool>> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let stop = cancelled.clone();
-    stop_on_signals(move || stop.store(true, Ordering::Relaxed))?;
-    Ok(cancelled)
-}
-
 /// Submits `subjects` to Slurm, or without `slurm` to the queue of this machine.
 pub(super) fn submit_subjects(
     global: &GlobalArgs,
@@ -53,11 +41,7 @@ pub(super) fn submit_subjects(
     let local = LocalExecutor { runs_dir: global.runs_dir.clone() };
     let executor: &dyn Executor = slurm.map_or(&local, |slurm| slurm);
     let mut progress = ProgressDisplay::new(false);
-    let mut emit = |event: Event| {
-        if let Event::Progress(step) = event {
-            progress.show(&step);
-        }
-    };
+    let mut emit = |event: Event| progress.show_of(&event);
     let mut submission = Submission { runs_dir: &global.runs_dir, cancelled, emit: &mut emit };
     let submitted = submission.submit(subjects, executor);
     progress.clear();

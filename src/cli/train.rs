@@ -7,7 +7,7 @@ use super::foreground_trainer::{ForegroundTrainer, was_stopped};
 use super::output;
 use super::train_sweep::{SweepStart, train_sweep};
 use crate::error::{Error, Result};
-use crate::event::{Diagnosis, Status};
+use crate::event::{Averaging, Diagnosis, Status};
 use crate::format::whole_score as score;
 use crate::run::executor::slurm::SlurmTask;
 use crate::run::{self, RunDir, Start, TrainOutput};
@@ -165,9 +165,10 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
                 let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
                 let test = test.unwrap_or_default();
                 format!(
-                    "best validation {name} {} at step {}{test}{}",
+                    "best validation {name} {} at step {}{}{test}{}",
                     score(best.metric, best.value),
                     best.step,
+                    Averaging::suffix(best.averaging),
                     problems(summary)
                 )
             })
@@ -180,7 +181,13 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
         let value = score(metric, seed.value);
         let summary = output.summaries.iter().find(|summary| summary.seed == seed.seed);
         let problems = summary.map_or(String::new(), problems);
-        format!("seed {}: best validation {} {value}{collapsed}{problems}", seed.seed, metric.name())
+        let averaging = summary.and_then(|summary| summary.best?.averaging);
+        let averaging = Averaging::suffix(averaging);
+        format!(
+            "seed {}: best validation {} {value}{averaging}{collapsed}{problems}",
+            seed.seed,
+            metric.name()
+        )
     });
     let mean_and_sd = |split: &str, of: &run::Repeats| {
         format!(

@@ -6,9 +6,9 @@ use super::output;
 use crate::error::{Error, Result};
 use crate::format::whole_score;
 use crate::run::sweep::{
-    NextTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, sweep_of_name,
+    ClaimedTrial, SweepDir, SweepReport, TrialRow, check_sweep, claim_next_trial, sweep_of_name,
 };
-use crate::run::{self, RunDir, RunRow};
+use crate::run::{self, RunDir, RunHandle, RunRow};
 use crate::spec::Sweep;
 use crate::text::plural;
 use serde_json::json;
@@ -108,22 +108,30 @@ pub(super) fn train_trials(
     output::stderr_line(format!("sweep {}: {}", dir.name(), sweep.describe()));
     while !trainer.is_stopped() {
         match claim_next_trial(dir, trainer.stop_flag(), |start| trainer.start(start))? {
-            (NextTrial::Done, _) => break,
-            (NextTrial::Train { number, dir: run_dir }, Some(run)) => {
+            ClaimedTrial::Started { number, run } => {
                 output::stderr_line(format!("trial {number}: {}", sweep.describe_trial(number)));
-                match trainer.follow(run) {
-                    // Someone has stopped it, and would have to stop it again and again.
-                    Ok(output) if was_stopped(&output) => trainer.stop(),
-                    Ok(_) | Err(Error::Interrupted(_)) => {}
-                    Err(error) if RunDir::at(&run_dir).summary().is_some() => {
-                        output::stderr_line(format!("trial {number} failed: {error}"));
-                    }
-                    Err(error) => return Err(error),
-                }
+                let run_dir = run.dir.clone();
+                follow_trial(trainer, number, run)?;
                 on_trial(number, &run_dir)?;
             }
-            _ => std::thread::sleep(INTERVAL),
+            ClaimedTrial::Wait => std::thread::sleep(INTERVAL),
+            ClaimedTrial::Done => break,
         }
+    }
+    Ok(())
+}
+
+/// Prints the events of a trial until it is over. Its failure is no error if its run directory says so.
+fn follow_trial(trainer: &ForegroundTrainer, number: u64, run: RunHandle) -> Result<()> {
+    let dir = RunDir::at(&run.dir);
+    match trainer.follow(run) {
+        // Someone has stopped it, and would have to stop it again and again.
+        Ok(output) if was_stopped(&output) => trainer.stop(),
+        Ok(_) | Err(Error::Interrupted(_)) => {}
+        Err(error) if dir.summary().is_some() => {
+            output::stderr_line(format!("trial {number} failed: {error}"));
+        }
+        Err(error) => return Err(error),
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
-use crate::event::{Event, SplitName};
+use crate::event::{Eval, Event, SplitName};
 use crate::run::{RunDir, final_events, replay, seed_dirs};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -56,30 +56,34 @@ fn row(seed: u64, event: &Event) -> Option<Map<String, Value>> {
             "tokens": step.tokens,
             "seconds": step.seconds,
         }),
-        Event::Eval(eval) => {
-            let mut value = json!({
-                "seed": seed,
-                "event": "eval",
-                "step": eval.step,
-                "epoch": eval.epoch,
-                "split": eval.split.name(),
-                "loss": eval.scores.loss,
-                "examples": eval.scores.examples,
-                "seconds": eval.seconds,
-            });
-            for (metric, score) in &eval.scores.metrics {
-                if let Some(score) = score {
-                    value[metric.name()] = json!(score);
-                }
-            }
-            value
-        }
+        Event::Eval(eval) => eval_row(seed, "eval", eval),
+        Event::AverageEval(average) => eval_row(seed, "average_eval", &average.eval),
         _ => return None,
     };
     match value {
         Value::Object(row) => Some(row),
         _ => None,
     }
+}
+
+/// The row of an evaluation.
+fn eval_row(seed: u64, event: &str, eval: &Eval) -> Value {
+    let mut value = json!({
+        "seed": seed,
+        "event": event,
+        "step": eval.step,
+        "epoch": eval.epoch,
+        "split": eval.split.name(),
+        "loss": eval.scores.loss,
+        "examples": eval.scores.examples,
+        "seconds": eval.seconds,
+    });
+    for (metric, score) in &eval.scores.metrics {
+        if let Some(score) = score {
+            value[metric.name()] = json!(score);
+        }
+    }
+    value
 }
 
 fn write_csv(rows: &[Map<String, Value>], name: &Path, out: &mut dyn Write) -> Result<()> {

@@ -7,6 +7,7 @@ use super::model_card::ModelCard;
 use super::onnx::write_onnx_folder;
 use super::operating_point::{self, AppliedTemperature};
 use super::options::{ExportOptions, ModelFormat, OnDifference};
+use super::peft::write_peft_folder;
 use super::report::{ExportReport, Verification, VerificationStatus};
 use super::source::ExportSource;
 use super::verification::{Comparison, ReadBack, Tolerance, VerificationRows, logits_of};
@@ -129,6 +130,10 @@ impl<'a> Export<'a> {
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         match self.options.format {
             ModelFormat::Hf => write_hf_folder(&self.model, &self.labels, &self.tokenizer, folder),
+            ModelFormat::Peft => {
+                let adapters = self.source.adapters()?;
+                write_peft_folder(&self.model, (&self.labels, &self.tokenizer), &adapters, folder)
+            }
             ModelFormat::Onnx(precision) => {
                 let how = (precision, self.options.max_onnx_bytes);
                 write_onnx_folder(&self.model, &self.labels, &self.tokenizer, how, folder)
@@ -192,7 +197,9 @@ impl<'a> Export<'a> {
         let exported = predictions(&self.labels, &self.rows, &logits)?;
         let tolerance = match self.options.format {
             ModelFormat::Onnx(OnnxPrecision::Int8) => Tolerance::Quantization,
-            ModelFormat::Hf | ModelFormat::Onnx(OnnxPrecision::F32) => Tolerance::Rounding,
+            ModelFormat::Hf | ModelFormat::Peft | ModelFormat::Onnx(OnnxPrecision::F32) => {
+                Tolerance::Rounding
+            }
         };
         let comparison = Comparison::new(&self.predictions, &exported, self.scored(), tolerance);
         verification.notes = self.differences_of_files(&read_back);
@@ -239,7 +246,7 @@ impl<'a> Export<'a> {
     /// Writes the model card with the section about the export, and its charts.
     fn write_card(&self, folder: &Path, report: &ExportReport) -> Result<()> {
         let card = if let Some(run) = &self.source.run {
-            ModelCard::of(&run.dir)?
+            ModelCard::of(&run.dir, self.options.format.library())?
         } else {
             let card = self.source.folder.read(CARD)?;
             let readme = card.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();

@@ -11,6 +11,8 @@ use std::str::FromStr;
 pub enum ModelFormat {
     /// The layout of Hugging Face.
     Hf,
+    /// The adapters and the head, in the layout of PEFT.
+    Peft,
     /// A graph for ONNX Runtime, with the files of Hugging Face beside it.
     Onnx(OnnxPrecision),
 }
@@ -20,14 +22,23 @@ impl ModelFormat {
     pub fn name(self) -> &'static str {
         match self {
             ModelFormat::Hf => "hf",
+            ModelFormat::Peft => "peft",
             ModelFormat::Onnx(_) => "onnx",
+        }
+    }
+
+    /// The library that reads it, as the hub calls it.
+    pub fn library(self) -> &'static str {
+        match self {
+            ModelFormat::Hf | ModelFormat::Onnx(_) => "transformers",
+            ModelFormat::Peft => "peft",
         }
     }
 
     /// The precision of the weights.
     pub fn precision(self) -> &'static str {
         match self {
-            ModelFormat::Hf | ModelFormat::Onnx(OnnxPrecision::F32) => "f32",
+            ModelFormat::Hf | ModelFormat::Peft | ModelFormat::Onnx(OnnxPrecision::F32) => "f32",
             ModelFormat::Onnx(OnnxPrecision::Int8) => "int8",
         }
     }

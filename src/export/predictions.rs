@@ -3,27 +3,49 @@
 use crate::catalog::{FileFormat, Labels};
 use crate::data::{NewColumn, NewValues, unique_names, write_columns};
 use crate::error::{Error, Result};
-use crate::predict::ModelOutput;
-use crate::predict::split::SplitRow;
+use crate::event::{Progress, SplitName};
+use crate::hub::Hub;
+use crate::predict::split::{SplitRow, predict_split};
+use crate::predict::{ModelOutput, Predictor};
+use crate::run::{RunDir, run_labels};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-/// Writes `rows` of a task with `labels` to `out`, whose name is `name`. The columns are `row`, the index in the split from 0;
-/// `text` and, for pairs, `text_pair`; `label`, unless the split has none; `prediction`; and `probability_LABEL` for each
-/// label of a classification.
-///
-/// # Errors
-/// [`Error::Write`].
-pub fn write_predictions(
-    rows: &[SplitRow],
-    labels: &Labels,
-    format: FileFormat,
-    name: &Path,
-    out: &mut (dyn Write + Send),
-) -> Result<()> {
-    let columns = columns(rows, labels);
-    write_columns(&columns, format, name, out)?;
-    out.flush().map_err(Error::writing(name))
+/// The predictions of a run for a split of its data.
+#[derive(Debug)]
+pub struct SplitPredictions {
+    rows: Vec<SplitRow>,
+    labels: Labels,
+}
+
+impl SplitPredictions {
+    /// Predicts the rows of `split` of the data of the run in `dir`, whose best weights `predictor` has.
+    ///
+    /// # Errors
+    /// Those of [`predict_split`], and [`Error::Read`] for a run without a specification.
+    pub fn of_run(
+        dir: &RunDir,
+        split: SplitName,
+        predictor: &mut Predictor,
+        hub: &Hub,
+        (on_progress, cancelled): (&mut dyn FnMut(Progress), &AtomicBool),
+    ) -> Result<SplitPredictions> {
+        let labels = run_labels(dir, &dir.spec()?);
+        let rows = predict_split(predictor, split, hub, on_progress, cancelled)?;
+        Ok(SplitPredictions { rows, labels })
+    }
+
+    /// Writes a row for each to `out`, whose name is `name`. The columns are `row`, the index in the split from 0; `text` and,
+    /// for pairs, `text_pair`; `label`, unless the split has none; `prediction`; and `probability_LABEL` for each label of a
+    /// classification.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, format: FileFormat, name: &Path, out: &mut (dyn Write + Send)) -> Result<()> {
+        write_columns(&columns(&self.rows, &self.labels), format, name, out)?;
+        out.flush().map_err(Error::writing(name))
+    }
 }
 
 fn columns(rows: &[SplitRow], labels: &Labels) -> Vec<NewColumn> {
@@ -103,7 +125,8 @@ mod tests {
 
     fn written(rows: &[SplitRow], labels: &Labels) -> String {
         let mut out = Vec::new();
-        write_predictions(rows, labels, FileFormat::Csv, Path::new("x"), &mut out).unwrap();
+        let predictions = SplitPredictions { rows: rows.to_vec(), labels: labels.clone() };
+        predictions.write(FileFormat::Csv, Path::new("x"), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

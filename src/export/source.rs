@@ -1,13 +1,14 @@
 //! The model that is exported: the best weights of a run, or a model folder.
 
 use super::digests::digests;
+use super::peft::SourceAdapters;
 use crate::catalog::{Labels, ProblemType};
 use crate::data::Tokenizer;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::{ModelFolder, Root, check_digests};
+use crate::files::{ModelFolder, check_digests, expand_home};
 use crate::hub::Hub;
-use crate::nn::{self, Built};
+use crate::nn::{self, Built, Lora};
 use crate::predict::not_a_run;
 use crate::run::{RunDir, find, run_labels};
 use crate::spec::{DeviceSpec, Precision, RunSpec};
@@ -64,10 +65,27 @@ impl ExportSource {
         };
         let folder = hub.model(name, "main", watch, &AtomicBool::new(false));
         let folder = folder.map_err(|error| not_a_run(error, &not_found))?;
-        if let Root::Disk(path) = &folder.root {
-            check_digests(path)?;
-        }
+        folder.folders().into_iter().try_for_each(check_digests)?;
         Ok(ExportSource { folder, run: None })
+    }
+
+    /// The adapters of the run.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it has none.
+    pub(super) fn adapters(&self) -> Result<SourceAdapters> {
+        let of_run = self.run.as_ref().and_then(|run| {
+            let lora = Lora::from_spec(&run.spec)?;
+            let base = std::path::absolute(expand_home(&run.spec.model)).ok().filter(|path| path.is_dir());
+            let base_model = base.map_or_else(|| run.spec.model.clone(), |path| path.display().to_string());
+            Some(SourceAdapters { best: run.dir.best(), lora, base_model })
+        });
+        of_run.ok_or_else(|| {
+            Error::Usage(format!(
+                "{} has no adapters; train with lora_r, or export it as hf",
+                self.folder.name
+            ))
+        })
     }
 
     /// The specification of the run, if the model is from one.
@@ -93,10 +111,11 @@ impl ExportSource {
     }
 
     fn digests(&self) -> Result<BTreeMap<String, String>> {
-        match &self.folder.root {
-            Root::Disk(path) => digests(path),
-            Root::Embedded(_) => Ok(BTreeMap::new()),
+        let mut found = BTreeMap::new();
+        for folder in self.folder.folders() {
+            found.extend(digests(folder)?);
         }
+        Ok(found)
     }
 
     /// The tokenizer. `best/` of a run of an older version has the maximum length of the original model.

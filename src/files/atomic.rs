@@ -2,7 +2,8 @@
 //! leaves nothing behind, and what a killed process left is removed by [`remove_leftovers`].
 
 use crate::error::{Error, Result, is_disk_full};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,21 @@ pub fn write_atomic_with(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) ->
         sync_folder(folder)
     };
     persist().map_err(Error::writing(path))
+}
+
+/// As [`write_atomic_with`]; `write` writes the content to a buffered writer.
+///
+/// # Errors
+/// As [`write_atomic_with`].
+pub fn write_atomic_buffered(
+    path: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
+) -> Result<()> {
+    write_atomic_with(path, |temporary| {
+        let mut out = BufWriter::new(File::create(temporary).map_err(Error::writing(path))?);
+        write(&mut out)?;
+        out.flush().map_err(Error::writing(path))
+    })
 }
 
 /// Replaces the folder `path` with the files that `fill` writes into the folder it is given. Either the old or
@@ -268,6 +284,11 @@ mod tests {
         });
         assert_eq!(third.unwrap(), 3, "a disk that is full for a moment");
         let file = home.path().join("file");
+        let half = write_atomic_buffered(&file, |out| {
+            out.write_all(b"half").map_err(Error::writing("file"))?;
+            Err(Error::Training("disk full".into()))
+        });
+        assert!(half.is_err());
         assert!(write_atomic_with(&file, |_| Err(Error::Training("disk full".into()))).is_err());
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no temporary file is left");
     }

@@ -14,7 +14,7 @@ use crate::catalog::{KnownModel, MODELS, SplitSpec, known_model_by_short_id};
 use crate::config::closest_match;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::{ModelFolder, expand_home, read_regular};
+use crate::files::{BaseModel, ModelFolder, Root, expand_home, read_regular};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl Hub {
         &self.config
     }
 
-    /// The model `name`: `demo`, a local folder, or a hub id, which is downloaded unless it is cached.
+    /// The model `name`: `demo`, a local folder, or a hub id, which is downloaded unless it is cached. A folder with an
+    /// adapter comes with its base model, which is found in the same way.
     ///
     /// # Errors
     /// [`Error::Model`] for a path that is not a model folder, [`Error::Hub`] if a request fails,
@@ -84,7 +85,14 @@ impl Hub {
         }
         let path = expand_home(name);
         if path.is_dir() {
-            return Ok(ModelFolder { name: name.to_string(), ..ModelFolder::on_disk(path) });
+            let root = match BaseModel::of_adapter(&path)? {
+                None => Root::Disk(path),
+                Some(base) => {
+                    let base = self.model(&base.name, revision_of(&base), on_progress, cancelled)?;
+                    Root::Adapter { folder: path, base: Box::new(base) }
+                }
+            };
+            return Ok(ModelFolder { name: name.to_string(), commit: None, root });
         }
         let repo = Repo::model(name)?;
         if !self.may_be_model(name) {
@@ -133,13 +141,22 @@ impl Hub {
 
     /// Whether [`Hub::model`] would return the model without a request.
     pub fn is_cached(&self, name: &str) -> bool {
-        if name == assets::DEMO || expand_home(name).is_dir() {
-            return true;
+        let path = expand_home(name);
+        if path.is_dir() {
+            let base = BaseModel::of_adapter(&path).ok().flatten();
+            return base.is_none_or(|base| self.is_revision_cached(&base.name, revision_of(&base)));
         }
-        Repo::model(name).is_ok_and(|repo| {
-            let cache = Cache::new(&self.config.cache_dir, &repo);
-            is_cached(&self.config, &cache, "main", &FileSelection::Model)
-        })
+        self.is_revision_cached(name, "main")
+    }
+
+    /// As [`Hub::is_cached`], for a model that is no adapter.
+    fn is_revision_cached(&self, name: &str, revision: &str) -> bool {
+        let is_local = name == assets::DEMO || expand_home(name).is_dir();
+        is_local
+            || Repo::model(name).is_ok_and(|repo| {
+                let cache = Cache::new(&self.config.cache_dir, &repo);
+                is_cached(&self.config, &cache, revision, &FileSelection::Model)
+            })
     }
 
     /// Whether a valid hub id may name a model: it has an owner, is in the cache, or may be one of the short ids of the
@@ -159,8 +176,15 @@ impl Hub {
     /// [`Error::Model`] for a path that is not a folder and for a text that is no hub id, [`Error::Hub`] for a model that
     /// is not in the cache of a hub that is offline.
     pub fn check_model_name(&self, name: &str, revision: &str, cancelled: &AtomicBool) -> Result<()> {
-        if name == assets::DEMO || expand_home(name).is_dir() {
+        if name == assets::DEMO {
             return Ok(());
+        }
+        let path = expand_home(name);
+        if path.is_dir() {
+            return match BaseModel::of_adapter(&path)? {
+                Some(base) => self.check_model_name(&base.name, revision_of(&base), cancelled),
+                None => Ok(()),
+            };
         }
         Repo::model(name)?;
         if !self.may_be_model(name) {
@@ -173,7 +197,7 @@ impl Hub {
     }
 
     /// The `config.json` of the model `name` on the hub, which has all files that a model needs; nothing is stored. `None`
-    /// for a model on disk or in the cache, and if the hub is offline.
+    /// for a model on disk or in the cache, and if the hub is offline. For an adapter on disk, that of its base model.
     ///
     /// # Errors
     /// As [`Hub::model`].
@@ -183,8 +207,15 @@ impl Hub {
         revision: &str,
         cancelled: &AtomicBool,
     ) -> Result<Option<Vec<u8>>> {
-        if self.config.offline || name == assets::DEMO || expand_home(name).is_dir() {
+        if self.config.offline || name == assets::DEMO {
             return Ok(None);
+        }
+        let path = expand_home(name);
+        if path.is_dir() {
+            return match BaseModel::of_adapter(&path)? {
+                Some(base) => self.remote_config(&base.name, revision_of(&base), cancelled),
+                None => Ok(None),
+            };
         }
         let repo = Repo::model(name)?;
         check_revision(revision)?;
@@ -312,6 +343,11 @@ impl Hub {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The revision of the base model of an adapter.
+fn revision_of(base: &BaseModel) -> &str {
+    base.revision.as_deref().unwrap_or("main")
 }
 
 fn check_revision(revision: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Selection of files from the listing of a repository. File names are never constructed.
 
 use crate::catalog::SplitSpec;
-use crate::files::{TOKENIZER_FILES, UNSUPPORTED_VOCABULARIES, VOCABULARIES};
+use crate::files::{ADAPTER_CONFIG, TOKENIZER_FILES, UNSUPPORTED_VOCABULARIES, VOCABULARIES};
 use std::collections::BTreeSet;
 
 /// The weights of a model, the preferred file first.
@@ -47,6 +47,9 @@ impl FileSelection<'_> {
 /// names the shards. The error is a clause that says what is missing.
 fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     let has = |name: &str| names.iter().any(|found| found == name);
+    if has(ADAPTER_CONFIG) && !WEIGHTS.into_iter().any(has) {
+        return Err("has an adapter of peft; download it with `hf download` and give its folder".to_string());
+    }
     if !has("config.json") {
         return Err("has no config.json and is not a Transformers model; choose another one".to_string());
     }
@@ -226,6 +229,8 @@ mod tests {
         assert!(with(&["model.safetensors"]).unwrap_err().contains("vocab.txt"));
         assert!(with(&["vocab.txt", "tf_model.h5"]).unwrap_err().contains("no weights"));
         assert!(model_files(&names(&["vocab.txt"])).unwrap_err().contains("config.json"));
+        let adapter = model_files(&names(&["adapter_config.json", "adapter_model.safetensors", "vocab.txt"]));
+        assert!(adapter.unwrap_err().contains("adapter of peft"));
     }
 
     #[test]

@@ -58,6 +58,19 @@ fn adamw_kernel<F: Fma>(w: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &
     }
 }
 
+/// The exponential moving average of the weights: average ← average + `one_minus_decay` (weights − average). As
+/// `torch.optim.swa_utils.get_ema_multi_avg_fn`, with a fused multiplication where the machine has one.
+pub fn update_average(cpu: Cpu, average: &mut [f32], weights: &[f32], one_minus_decay: f32) {
+    dispatch!(cpu, average_kernel(average, weights, one_minus_decay));
+}
+
+#[inline(always)]
+fn average_kernel<F: Fma>(average: &mut [f32], weights: &[f32], one_minus_decay: f32) {
+    for (average, weight) in average.iter_mut().zip(weights) {
+        *average = F::fma(one_minus_decay, weight - *average, *average);
+    }
+}
+
 /// Σ x²
 pub fn sum_of_squares(cpu: Cpu, x: &[f32]) -> f64 {
     dispatch!(cpu, squares_kernel(x))

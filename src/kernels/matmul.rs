@@ -80,6 +80,15 @@ impl Matmul {
         Matmul { backend, quantized: QuantizedRows::default(), threads: 1, cost: OpCost::default() }
     }
 
+    /// The number of rows from which on the products of a linear layer are batch-invariant: each row has the same bits whatever
+    /// the other rows are. `None` if that is not known.
+    pub fn min_batch_invariant_rows(&self) -> Option<usize> {
+        match self.backend {
+            MatmulBackend::Packed(gemm) => Some(gemm.max_small_rows() + 1),
+            MatmulBackend::Gemm => None,
+        }
+    }
+
     /// y (rows, outputs) = x (rows, inputs) · Wᵀ
     pub fn forward(&mut self, y: &mut [f32], x: &[f32], weight: WeightMatrix<'_>) {
         let Matmul { backend, threads, cost, .. } = self;

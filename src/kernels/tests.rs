@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use super::activation::{activate, activate_backward};
-use super::adamw::{AdamWStep, ParamSlices, adamw, add_assign, sum_of_squares};
+use super::adamw::{AdamWStep, ParamSlices, adamw, add_assign, sum_of_squares, update_average};
 use super::attention::{Attention, AttentionBatch, AttentionGrads, AttentionSpan, HeadShape, Qkv, padded};
 use super::embedding::{gather, scatter_add};
 use super::norm::{
@@ -170,6 +170,22 @@ fn adamw_and_reductions() {
         let mut total = w.clone();
         add_assign(cpu, &mut total, &g);
         assert_close("sum", &total, &(0..n).map(|i| f64::from(w[i]) + f64::from(g[i])).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn moving_average() {
+    for cpu in cpus() {
+        let [average, w] = [1, 2].map(|minor| random(minor, 1037));
+        let mut found = average.clone();
+        update_average(cpu, &mut found, &w, 0.01);
+        let expected = average.iter().zip(&w).map(|(a, w)| 0.99 * f64::from(*a) + 0.01 * f64::from(*w));
+        assert_close("average", &found, &expected.collect::<Vec<_>>());
+        update_average(cpu, &mut found, &w, 1.0);
+        assert_close("average without memory", &found, &to_f64(&w));
+        let equal = found.clone();
+        update_average(cpu, &mut found, &equal, 0.3);
+        assert_eq!(found, equal, "the average of equal weights");
     }
 }
 

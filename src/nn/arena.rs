@@ -6,7 +6,7 @@ use super::params::ParamSpec;
 use std::ops::Range;
 
 /// A parameter and the elements of the arena that hold it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ParamRange {
     pub(crate) spec: ParamSpec,
     pub(crate) range: Range<usize>,
@@ -56,6 +56,12 @@ impl<'a> ArenaBuilder<'a> {
             self.params.push(ParamRange { spec, range });
         }
         first..self.len()
+    }
+
+    /// The range of the parameter `name`, which is in the arena already.
+    pub(crate) fn range(&self, name: &str) -> Range<usize> {
+        let param = self.params.iter().find(|param| param.spec.name == name);
+        param.expect("a parameter of the arena").range.clone()
     }
 
     /// Appends one parameter; returns its range.

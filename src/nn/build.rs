@@ -1,13 +1,16 @@
 //! Builds an engine from a model folder and a few settings.
 
+use super::adapter::adapter_outputs;
 use super::config::ModelConfig;
 use super::device::{self, DeviceContext, DeviceKind};
-use super::engine::{Engine, OptimizerConfig, Weights};
+use super::engine::{Distillation, Engine, OptimizerConfig, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
 use super::error_text::list_names;
 use super::fast::FastEngine;
 use super::head::{Head, head_for};
-use super::load::{LoadReport, StoredModel, init_weights};
+use super::load::{LoadReport, StoredModel, init_adapters, init_weights};
+use super::lora::Lora;
+use super::param_groups::ParamGroups;
 use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use super::self_check;
@@ -51,6 +54,27 @@ pub struct BuildOptions<'a> {
 }
 
 impl<'a> BuildOptions<'a> {
+    /// The default settings, for the model in `folder` that predicts the given labels: its head as it is, the seed 0, AdamW as
+    /// in [`OptimizerConfig::default`], passes of any size on all cores of the CPU, and the engine and the precision `auto`.
+    pub fn new(folder: &'a ModelFolder, (labels, problem_type): (&'a [String], ProblemType)) -> Self {
+        BuildOptions {
+            folder,
+            labels,
+            problem_type,
+            label_map: None,
+            seed: 0,
+            classifier_dropout: None,
+            optimizer: OptimizerConfig::default(),
+            device: DeviceSpec::Cpu,
+            precision: Precision::Auto,
+            engine: EngineChoice::Auto,
+            max_examples_per_pass: usize::MAX,
+            max_tokens_per_pass: None,
+            threads: None,
+            can_check_engine: false,
+        }
+    }
+
     /// The settings of `spec`, for the model in `folder` that predicts the given labels.
     pub fn from_spec(
         spec: &'a RunSpec,
@@ -72,6 +96,10 @@ impl<'a> BuildOptions<'a> {
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
                 class_weights: None,
+                distillation: Distillation::from_spec(spec),
+                param_groups: ParamGroups::from_spec(spec),
+                ema_decay: spec.ema_decay,
+                lora: Lora::from_spec(spec),
             },
             device: spec.device,
             precision: spec.precision,
@@ -141,11 +169,23 @@ fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_
         }
         None => (Head::Keep, None),
     };
-    let specs = param_specs(config, options.labels.len());
-    let (weights, report) = stored.load(&specs, options.seed, &head)?;
+    let specs = trained_specs(options, config)?;
+    let (of_model, adapters) = specs.split_at(param_specs(config, options.labels.len()).len());
+    let (mut weights, report) = stored.load(of_model, options.seed, &head)?;
+    weights.extend(init_adapters(config, adapters, of_model.len(), options.seed));
     let mut built = assemble(options, config.clone(), &specs, &weights, report)?;
     built.notes.extend(note);
     Ok(built)
+}
+
+/// The parameters, with their groups and, after those of the model, adapters.
+fn trained_specs(options: &BuildOptions<'_>, config: &ModelConfig) -> Result<Vec<ParamSpec>> {
+    let mut specs = param_specs(config, options.labels.len());
+    options.optimizer.param_groups.apply(config, &mut specs)?;
+    if let Some(lora) = &options.optimizer.lora {
+        lora.apply(config, &mut specs);
+    }
+    Ok(specs)
 }
 
 /// Builds an engine with random weights from the `config.json` of the folder, which needs no other file.
@@ -155,7 +195,7 @@ fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_
 pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
     validate(options)?;
     let config = read_config(options)?;
-    let specs = param_specs(&config, options.labels.len());
+    let specs = trained_specs(options, &config)?;
     let weights = init_weights(&config, &specs, options.seed);
     let missing = specs.iter().map(|spec| spec.name.clone()).collect();
     assemble(options, config, &specs, &weights, LoadReport { missing, ..LoadReport::default() })
@@ -171,7 +211,7 @@ pub fn for_inference(
     device: DeviceSpec,
     precision: Option<Precision>,
 ) -> Result<Built> {
-    let config = ModelConfig::read(folder)?;
+    let config = config_of(folder)?;
     let stored = StoredModel::open(folder, &config)?;
     let untrained = |missing: &str| {
         let problem = format!(
@@ -185,20 +225,9 @@ pub fn for_inference(
         Error::model(&folder.name, format!("config.json: {problem}; correct the label names"))
     })?;
     let options = BuildOptions {
-        folder,
-        labels: &labels,
-        problem_type: config.problem_type(outputs)?,
-        label_map: None,
-        seed: 0,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
         device,
         precision: precision.unwrap_or(Precision::Auto),
-        engine: EngineChoice::Auto,
-        max_examples_per_pass: usize::MAX,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(folder, (&labels, config.problem_type(outputs)?))
     };
     validate(&options)?;
     let mut built = load(&options, &config, stored)?;
@@ -357,9 +386,18 @@ fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String>
     (requested != precision).then(|| format!("precision = \"{requested}\" is not available: {reason}"))
 }
 
+/// The configuration of the model. With an adapter, which has none, it is that of the base model with the head of the adapter.
+fn config_of(folder: &ModelFolder) -> Result<ModelConfig> {
+    let mut config = ModelConfig::read(folder)?;
+    if let Some(outputs) = adapter_outputs(folder, config.architecture.names.classifier)? {
+        config.set_outputs(outputs);
+    }
+    Ok(config)
+}
+
 /// The configuration with the dropout rate of `options`.
 fn read_config(options: &BuildOptions<'_>) -> Result<ModelConfig> {
-    let mut config = ModelConfig::read(options.folder)?;
+    let mut config = config_of(options.folder)?;
     if let Some(rate) = options.classifier_dropout {
         config.classifier_dropout = rate;
     }
@@ -389,7 +427,8 @@ fn assemble(
     let model = (&config, specs, weights);
     let (engine, precision) = create_engine(options, model, engine_config, &mut context, &mut messages)?;
     messages.notes.extend(precision_note(options, precision));
-    let elements = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
+    let trained = specs.iter().filter(|spec| spec.requires_grad);
+    let elements = trained.map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
         engine,
         config,

@@ -1,7 +1,8 @@
 //! Validation of the inputs of an engine.
 
 use super::config::ModelConfig;
-use super::engine::{Interpolation, Weights};
+use super::engine::{Distillation, EngineState, Interpolation, Weights};
+use super::lora::is_adapter;
 use super::params::ParamSpec;
 use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
@@ -73,6 +74,34 @@ pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
         return Ok(());
     };
     Err(Error::Training(problem))
+}
+
+/// # Errors
+/// Names or shapes of a state that differ from those of the parameters and adapters `specs`.
+pub(crate) fn check_state<'s>(
+    model: &str,
+    specs: &(impl Iterator<Item = &'s ParamSpec> + Clone),
+    state: &EngineState,
+    has_average: bool,
+) -> Result<()> {
+    let [of_model, adapters] =
+        [false, true].map(|wanted| specs.clone().filter(move |spec| is_adapter(&spec.name) == wanted));
+    check_weights(model, &of_model, &state.weights)?;
+    check_weights(model, &adapters, &state.adapters)?;
+    let trained = specs.clone().filter(|spec| spec.requires_grad);
+    for moments in [&state.first_moments, &state.second_moments] {
+        check_weights(model, &trained, moments)?;
+    }
+    if has_average { check_weights(model, specs, &state.average) } else { Ok(()) }
+}
+
+/// # Errors
+/// A batch without logits of a teacher for all outputs, if there is a distance to it in the loss.
+pub(crate) fn check_teacher(outputs: usize, batch: &Batch, distillation: Option<Distillation>) -> Result<()> {
+    if distillation.is_none() || batch.teacher_logits.len() == batch.len() * outputs {
+        return Ok(());
+    }
+    Err(Error::Training("a training step has no logits of the teacher".into()))
 }
 
 /// Why a label does not fit the outputs, if it does not.

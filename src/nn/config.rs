@@ -154,6 +154,21 @@ impl ModelConfig {
         OTHERS.iter().any(|other| class.ends_with(other)).then_some(class)
     }
 
+    /// Makes this the configuration of a classifier with that many outputs. Names of another number of labels become
+    /// `LABEL_0`, `LABEL_1`, …, and a `problem_type` that does not fit is left out.
+    pub(super) fn set_outputs(&mut self, outputs: usize) {
+        self.raw.insert("architectures".into(), json!([self.architecture.class]));
+        if self.id2label.num_labels() != outputs as u64 {
+            self.raw.shift_remove("id2label");
+            self.raw.shift_remove("label2id");
+            self.raw.insert("num_labels".into(), json!(outputs));
+            self.id2label = Id2Label::parse(&self.raw);
+        }
+        if self.problem_type(outputs).is_err() {
+            self.raw.shift_remove("problem_type");
+        }
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden / self.heads

@@ -4,8 +4,9 @@
 //! backward pass, and the parameters before that operation would never change.
 
 use super::architecture::is_key_bias;
-use super::engine::{Array, Engine, StepInput};
+use super::engine::{Array, Engine, ParamState, StepInput};
 use super::error_text::list_names;
+use super::lora::is_without_first_gradient;
 use crate::error::{Error, Result};
 
 /// Which parameters receive a gradient.
@@ -30,7 +31,7 @@ impl Coverage {
 const FIRST_EXAMPLES: usize = 2;
 
 /// Computes the gradients of `input` without changing the model and checks each of them. Key biases may have a
-/// gradient of zeros, since softmax is invariant to them (see [`is_key_bias`]), but it must be present. Checks
+/// gradient of zeros, since softmax is invariant to them (see [`is_key_bias`]), and so may the first factor of an adapter, but it must be present. Checks
 /// the first examples of the batch, and all of it only if they leave a parameter without a gradient.
 pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
     let first = input.batch.micro_batches(FIRST_EXAMPLES, usize::MAX).swap_remove(0);
@@ -42,7 +43,8 @@ pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> 
 }
 
 fn check_batch(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let names: Vec<String> = engine.shapes().into_iter().map(|(name, _)| name).collect();
+    let trained = engine.shapes_of(ParamState::FirstMoment);
+    let names: Vec<String> = trained.into_iter().map(|(name, _)| name).collect();
     let (_, gradients) = engine.gradients(input)?;
     let has_gradient = |name: &&String| gradients.get(*name).is_some_and(|gradient| is_valid(name, gradient));
     let without_gradient: Vec<String> = names.iter().filter(|name| !has_gradient(name)).cloned().collect();
@@ -51,7 +53,8 @@ fn check_batch(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage
 
 fn is_valid(name: &str, gradient: &Array) -> bool {
     let is_finite = gradient.data.iter().all(|x| x.is_finite());
-    is_finite && (is_key_bias(name) || gradient.data.iter().any(|x| *x != 0.0))
+    is_finite
+        && (is_key_bias(name) || is_without_first_gradient(name) || gradient.data.iter().any(|x| *x != 0.0))
 }
 
 /// # Errors

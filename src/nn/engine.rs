@@ -1,8 +1,11 @@
 //! The [`Engine`] trait and the types of its arguments and results.
 
+use super::lora::Lora;
+use super::param_groups::ParamGroups;
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machine::{self, MemoryInfo};
+use crate::spec::RunSpec;
 use kernels::op_cost::OpCost;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -38,10 +41,47 @@ pub struct OptimizerConfig {
     /// A weight for each output: `weight` of `torch.nn.CrossEntropyLoss` for classes, `pos_weight` of
     /// `torch.nn.BCEWithLogitsLoss` for sets of labels. Regressions ignore it. `None` is 1 for each.
     pub class_weights: Option<Arc<[f32]>>,
+    /// Decay of an exponential moving average of all weights, which starts as a copy of the initial weights. After each
+    /// step, average ← decay · average + (1 − decay) · weights, as `torch.optim.swa_utils.get_ema_multi_avg_fn`. `None`
+    /// keeps no average.
+    pub ema_decay: Option<f64>,
+    /// How much the loss follows a teacher whose logits the batches have.
+    pub distillation: Option<Distillation>,
+    /// Which parameters are trained, and at which learning rate.
+    pub param_groups: ParamGroups,
+    /// The adapters that are trained in place of the weights of the layers.
+    pub lora: Option<Lora>,
+}
+
+/// A loss that follows the logits t of a teacher as well as the labels (Hinton, Vinyals and Dean 2015,
+/// <https://arxiv.org/abs/1503.02531>): (1 − weight) · loss + weight · distance, with the temperature T and the logits s of
+/// the model. The distance is the mean over the examples of
+///
+/// - T² · KL(softmax(t / T) ‖ softmax(s / T)) for classes,
+/// - T² · KL(σ(t / T) ‖ σ(s / T)), as the mean over the labels, for sets of labels,
+/// - (s − t)² for a regression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distillation {
+    /// Share of the distance in the loss, from 0 to 1.
+    pub weight: f64,
+    /// Divides the logits of both models, and so makes their probabilities more alike.
+    pub temperature: f64,
+}
+
+impl Distillation {
+    /// That of a specification, if it has a teacher.
+    pub(crate) fn from_spec(spec: &RunSpec) -> Option<Self> {
+        spec.teacher.as_ref()?;
+        Some(Distillation {
+            weight: spec.distillation_weight.unwrap_or(0.5),
+            temperature: spec.distillation_temperature.unwrap_or(2.0),
+        })
+    }
 }
 
 impl Default for OptimizerConfig {
-    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping, label smoothing and class weights.
+    /// The defaults of `torch.optim.AdamW` for all parameters, without weight decay, clipping, label smoothing, class weights,
+    /// average and teacher.
     fn default() -> Self {
         OptimizerConfig {
             beta1: 0.9,
@@ -51,6 +91,10 @@ impl Default for OptimizerConfig {
             max_grad_norm: 0.0,
             label_smoothing: 0.0,
             class_weights: None,
+            distillation: None,
+            param_groups: ParamGroups::default(),
+            lora: None,
+            ema_decay: None,
         }
     }
 }
@@ -205,6 +249,8 @@ pub struct MemoryPlan {
     pub weights: u64,
     /// AdamW moments.
     pub moments: u64,
+    /// The moving average of the weights, if there is one.
+    pub average: u64,
     /// Gradients, including the copies of the vector gradients that shards accumulate.
     pub gradients: u64,
     /// What the forward pass saves for the backward pass. Grows with the tokens of a micro-batch.
@@ -214,38 +260,51 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// The sum.
     pub fn total(&self) -> u64 {
-        self.weights + self.moments + self.gradients + self.activations
+        self.weights + self.moments + self.average + self.gradients + self.activations
     }
 }
 
 /// The tensors that an engine stores for each parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamState {
-    /// The parameter itself.
+    /// The parameter itself, with its adapter added.
     Weight,
     /// AdamW's first moment (`exp_avg` in PyTorch).
     FirstMoment,
     /// AdamW's second moment (`exp_avg_sq` in PyTorch).
     SecondMoment,
+    /// A factor of a low-rank adapter, for engines with [`OptimizerConfig::lora`].
+    Adapter,
+    /// The exponential moving average of the parameter, for engines with [`OptimizerConfig::ema_decay`].
+    Average,
 }
 
 /// Everything that training changes in an engine.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineState {
-    /// Every parameter.
+    /// Every parameter, with its adapter added.
     pub weights: Weights,
-    /// AdamW's first moments, by parameter name.
+    /// AdamW's first moments of the trained parameters, by name.
     pub first_moments: Weights,
-    /// AdamW's second moments, by parameter name.
+    /// AdamW's second moments of the trained parameters, by name.
     pub second_moments: Weights,
+    /// The factors of the adapters; empty without [`OptimizerConfig::lora`].
+    pub adapters: Weights,
+    /// The moving average of every parameter; empty without [`OptimizerConfig::ema_decay`].
+    pub average: Weights,
     /// Number of AdamW updates done.
     pub updates: u64,
+}
+
+/// The error of [`Engine::swap_average`].
+pub(crate) fn no_average() -> Error {
+    Error::Usage("this engine keeps no average of the weights".into())
 }
 
 /// Computes logits and trains the model. Implementations differ in device and speed, not in results (up to
 /// rounding).
 pub trait Engine: Send {
-    /// Runs one optimizer step with dropout: forward, loss, backward, clipping, AdamW.
+    /// Runs one optimizer step with dropout: forward, loss, backward, clipping, AdamW, moving average.
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport>;
 
     /// Starts what [`Engine::step`] does. On an asynchronous device the step may still be running when this
@@ -266,7 +325,7 @@ pub trait Engine: Send {
     }
 
     /// Loss, and the gradient of every parameter before clipping, as [`Engine::step`] would compute them, without
-    /// changing anything. A parameter that the loss does not depend on has no entry.
+    /// changing anything. A parameter that is not trained, or that the loss does not depend on, has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
 
     /// Logits of each example, without dropout: (examples, labels), row by row.
@@ -282,18 +341,41 @@ pub trait Engine: Send {
     /// Name and shape of every parameter.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;
 
-    /// Copies one tensor of the parameter `name`, which must be one of [`Engine::shapes`].
+    /// Whether the parameter `name`, which must be one of [`Engine::shapes`], is trained.
+    fn requires_grad(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Copies one tensor of the parameter `name`, which must be one of [`Engine::shapes`]. A parameter that is not trained
+    /// has no moments.
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array>;
 
     /// Number of AdamW updates done.
     fn updates(&self) -> u64;
 
-    /// Copies one tensor of every parameter.
+    /// Name and shape of every factor of an adapter.
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        Vec::new()
+    }
+
+    /// Name and shape of every parameter that has such a tensor: moments belong to trained parameters only.
+    fn shapes_of(&self, state: ParamState) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = self.shapes();
+        match state {
+            ParamState::Weight | ParamState::Average => {}
+            ParamState::Adapter => return self.adapter_shapes(),
+            ParamState::FirstMoment | ParamState::SecondMoment => {
+                shapes.retain(|(name, _)| self.requires_grad(name));
+                shapes.extend(self.adapter_shapes());
+            }
+        }
+        shapes
+    }
+
+    /// Copies one tensor of every parameter that has it.
     fn tensors(&self, state: ParamState) -> Result<Weights> {
-        self.shapes()
-            .into_iter()
-            .map(|(name, _)| self.tensor(&name, state).map(|array| (name, array)))
-            .collect()
+        let shapes = self.shapes_of(state).into_iter();
+        shapes.map(|(name, _)| self.tensor(&name, state).map(|array| (name, array))).collect()
     }
 
     /// Copies every parameter.
@@ -307,12 +389,28 @@ pub trait Engine: Send {
     /// Names or shapes that differ from the engine's.
     fn set_weights(&mut self, weights: &Weights) -> Result<()>;
 
+    /// Whether the engine keeps a moving average of the weights: those with [`OptimizerConfig::ema_decay`] do.
+    fn has_average(&self) -> bool {
+        false
+    }
+
+    /// Exchanges the weights and their moving average: [`Engine::logits`] then uses the average. A second call exchanges
+    /// them back, which must happen before the next step.
+    ///
+    /// # Errors
+    /// An engine without an average.
+    fn swap_average(&mut self) -> Result<()> {
+        Err(no_average())
+    }
+
     /// Copies everything that training changes.
     fn state(&self) -> Result<EngineState> {
         Ok(EngineState {
             weights: self.tensors(ParamState::Weight)?,
             first_moments: self.tensors(ParamState::FirstMoment)?,
             second_moments: self.tensors(ParamState::SecondMoment)?,
+            adapters: self.tensors(ParamState::Adapter)?,
+            average: if self.has_average() { self.tensors(ParamState::Average)? } else { Weights::new() },
             updates: self.updates(),
         })
     }

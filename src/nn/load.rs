@@ -1,17 +1,19 @@
-//! Loads every parameter of a classifier from a model folder, as f32 in host memory.
+//! Loads every parameter of a classifier from a model folder, as f32 in host memory. Adapters are merged with the weights of
+//! their base model on the way.
 //!
 //! Names are normalized before they are matched: the prefix `module.` of data parallelism and the family's prefix are
 //! optional, and the old names `gamma` and `beta` of LayerNorm stand for `weight` and `bias`.
 
+use super::adapter::{ModelTensor, merge_adapter};
 use super::architecture::is_output_parameter;
 use super::config::ModelConfig;
 use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
 use super::head::Head;
-use super::params::{Init, ParamSpec};
-use super::weight_files::{StoredTensor, stored_tensors};
+use super::params::{Init, ModelPart, ParamSpec};
+use super::weight_files::stored_tensors;
 use crate::error::{Error, Result};
-use crate::files::ModelFolder;
+use crate::files::{ADAPTER_WEIGHTS, ModelFolder};
 use crate::format::{bytes, count};
 use crate::machine;
 use crate::text::plural;
@@ -56,7 +58,7 @@ impl LoadReport {
 pub(crate) struct StoredModel<'a> {
     config: &'a ModelConfig,
     prefix: String,
-    tensors: BTreeMap<String, StoredTensor>,
+    tensors: BTreeMap<String, ModelTensor>,
     /// Tensors whose normalized name another tensor has, too.
     duplicates: Vec<String>,
 }
@@ -66,7 +68,7 @@ impl<'a> StoredModel<'a> {
     /// alphabetical order is kept.
     ///
     /// # Errors
-    /// No weights; a damaged file; fewer tensors than `config` has layers.
+    /// No weights; a damaged file; fewer tensors than `config` has layers; an adapter that does not match its base model.
     pub(crate) fn open(folder: &ModelFolder, config: &'a ModelConfig) -> Result<Self> {
         let prefix = format!("{}.", config.architecture.names.prefix);
         let (mut tensors, mut duplicates) = (BTreeMap::new(), Vec::new());
@@ -75,10 +77,12 @@ impl<'a> StoredModel<'a> {
             if name.ends_with("position_ids") {
                 continue;
             }
-            if let Some(duplicate) = tensors.insert(normalized_name(&name, &prefix), tensor) {
+            if let Some(duplicate) = tensors.insert(normalized_name(&name, &prefix), ModelTensor::new(tensor))
+            {
                 duplicates.push(duplicate.name().to_owned());
             }
         }
+        merge_adapter(folder, &mut tensors, &|name| normalized_name(name, &prefix))?;
         // The list of parameters is as long as the number of layers, so that is checked first.
         let layers = config.sharing.parameter_sets();
         if layers > tensors.len() {
@@ -118,9 +122,13 @@ impl<'a> StoredModel<'a> {
                 None => missing.push((index, spec)),
             }
         }
+        if let Some(name) = self.tensors.values().find_map(ModelTensor::adapter_tensor) {
+            let problem = format!("tensor {name} of {ADAPTER_WEIGHTS} matches no parameter of the model");
+            return Err(Error::model(&self.config.model, problem));
+        }
         let parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
         check_memory(&self.config.model, parameters)?;
-        let read = |(spec, tensor): (&ParamSpec, StoredTensor)| {
+        let read = |(spec, tensor): (&ParamSpec, ModelTensor)| {
             let mut array = tensor.read(&self.config.model)?;
             if let Head::Permute(outputs) = head
                 && is_output_parameter(&spec.name)
@@ -146,7 +154,7 @@ impl<'a> StoredModel<'a> {
         spec: &ParamSpec,
         head: &Head,
         report: &mut LoadReport,
-    ) -> Result<Option<StoredTensor>> {
+    ) -> Result<Option<ModelTensor>> {
         let model = &self.config.model;
         let is_replaced = *head == Head::Replace && is_output_parameter(&spec.name);
         match self.tensors.remove(&normalized_name(&spec.name, &self.prefix)) {
@@ -154,13 +162,13 @@ impl<'a> StoredModel<'a> {
                 report.loaded.push(spec.name.clone());
                 return Ok(Some(tensor));
             }
-            Some(tensor) if spec.is_head => {
+            Some(tensor) if spec.part == ModelPart::Head => {
                 if tensor.shape() != spec.shape {
                     let (name, found) = (tensor.name(), tensor.shape());
                     report.mismatched.push(format!("{name}: {found:?}, expected {:?}", spec.shape));
                 }
             }
-            None if spec.is_head => {}
+            None if spec.part == ModelPart::Head => {}
             Some(tensor) => {
                 let (name, found, expected) = (tensor.name(), tensor.shape(), &spec.shape);
                 let problem = format!("tensor {name} has shape {found:?}; config.json implies {expected:?}");
@@ -256,6 +264,11 @@ fn init_tensor(spec: &ParamSpec, index: usize, config: &ModelConfig, rng: Rng) -
     };
     let data = match spec.init {
         Init::Zeros => vec![0.0; len],
+        Init::Uniform => {
+            let bound = 1.0 / (spec.shape[1] as f64).sqrt();
+            let draw = |element| bound * (2.0 * rng.uniform(0, index as u32, element) - 1.0);
+            (0..len as u64).map(|element| draw(element) as f32).collect()
+        }
         Init::Ones => vec![1.0; len],
         Init::Normal => normal(config.initializer_range),
         Init::ResidualNormal => normal(config.initializer_range / (2.0 * config.layers as f64).sqrt()),
@@ -277,6 +290,15 @@ fn cut_normal(rng: Rng, minor: u32, element: u64, cutoff: f64) -> f64 {
     let accepted =
         (0..1000).find_map(|draw| if cutoff <= UNIFORM_CUTOFF { uniform(draw) } else { normal(draw) });
     accepted.unwrap_or(0.0)
+}
+
+/// Parameters that no file provides, newly initialized; the first has the index `first` in the list of all parameters.
+pub(crate) fn init_adapters(config: &ModelConfig, specs: &[ParamSpec], first: usize, seed: u64) -> Weights {
+    let rng = Rng::new(seed, Stream::Weights);
+    let init = |(index, spec): (usize, &ParamSpec)| {
+        (spec.name.clone(), init_tensor(spec, first + index, config, rng))
+    };
+    specs.iter().enumerate().map(init).collect()
 }
 
 /// All parameters, newly initialized.

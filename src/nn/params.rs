@@ -14,6 +14,8 @@ pub enum Init {
     ResidualNormal,
     /// The same with the standard deviation 1 / √hidden_size.
     HiddenNormal,
+    /// Uniform between ± 1 / √inputs, as the weight of `torch.nn.Linear`.
+    Uniform,
     /// Zeros (biases).
     Zeros,
     /// Ones (LayerNorm weights).
@@ -21,7 +23,7 @@ pub enum Init {
 }
 
 /// A parameter: a trainable tensor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
     /// Name in Transformers, including the family's prefix.
     pub name: String,
@@ -31,8 +33,25 @@ pub struct ParamSpec {
     pub init: Init,
     /// Whether weight decay applies; it does not apply to biases and LayerNorm.
     pub has_weight_decay: bool,
-    /// Whether a pretrained model may lack it: true for the pooler and the classifier.
-    pub is_head: bool,
+    /// The part of the model that it belongs to.
+    pub part: ModelPart,
+    /// Whether training changes it (`requires_grad` of PyTorch).
+    pub requires_grad: bool,
+    /// Its learning rate, as a factor of the scheduled one.
+    pub lr_scale: f64,
+}
+
+/// A part of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelPart {
+    /// The embeddings, and what is learned about relative positions for all layers.
+    Embeddings,
+    /// The encoder layer of a parameter set, which is that of an index unless layers share parameters.
+    Layer(usize),
+    /// The LayerNorm after the last layer.
+    FinalNorm,
+    /// Pooler and classifier, which a pretrained model may lack.
+    Head,
 }
 
 /// Every parameter of a model with `labels` labels, in order from the input to the logits.
@@ -66,11 +85,12 @@ pub fn param_specs(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
         // Its name has the word that excludes biases in `transformers.Trainer.get_decay_parameter_names`.
         specs.push(ParamSpec { has_weight_decay: false, ..table });
     }
-    for layer in &names.layers {
-        specs.extend(layer_specs(config, layer));
+    for (set, layer) in names.layers.iter().enumerate() {
+        specs.extend(of_part(ModelPart::Layer(set), layer_specs(config, layer)));
     }
     if let Some(final_norm) = &names.final_norm {
-        specs.extend(norm(final_norm, hidden, config.has_bias(BiasSite::Norm)));
+        let final_norm = norm(final_norm, hidden, config.has_bias(BiasSite::Norm));
+        specs.extend(of_part(ModelPart::FinalNorm, final_norm));
     }
     specs.extend(head_specs(config, &names, labels));
     specs
@@ -120,7 +140,11 @@ fn head_specs(config: &ModelConfig, names: &Names, labels: usize) -> Vec<ParamSp
         specs.extend(norm(pooler_norm, hidden, config.has_bias(BiasSite::Norm)));
     }
     specs.extend(with_init(init.classifier, linear(&names.classifier, hidden, labels, true)));
-    specs.into_iter().map(|spec| ParamSpec { is_head: true, ..spec }).collect()
+    of_part(ModelPart::Head, specs).collect()
+}
+
+fn of_part(part: ModelPart, specs: Vec<ParamSpec>) -> impl Iterator<Item = ParamSpec> {
+    specs.into_iter().map(move |spec| ParamSpec { part, ..spec })
 }
 
 /// Initialization of the weights for which families differ.
@@ -152,8 +176,7 @@ fn with_init(init: Init, mut linear: Vec<ParamSpec>) -> Vec<ParamSpec> {
 
 /// The weight of an embedding or of a linear layer.
 fn matrix(name: &str, rows: usize, width: usize) -> ParamSpec {
-    let name = format!("{name}.weight");
-    ParamSpec { name, shape: vec![rows, width], init: Init::Normal, has_weight_decay: true, is_head: false }
+    param(format!("{name}.weight"), vec![rows, width], Init::Normal, true)
 }
 
 fn linear(name: &str, inputs: usize, outputs: usize, has_bias: bool) -> Vec<ParamSpec> {
@@ -167,8 +190,13 @@ fn norm(name: &str, width: usize, has_bias: bool) -> Vec<ParamSpec> {
 }
 
 fn vector(module: &str, kind: &str, width: usize, init: Init) -> ParamSpec {
-    let name = format!("{module}.{kind}");
-    ParamSpec { name, shape: vec![width], init, has_weight_decay: false, is_head: false }
+    param(format!("{module}.{kind}"), vec![width], init, false)
+}
+
+/// A parameter of the embeddings.
+fn param(name: String, shape: Vec<usize>, init: Init, has_weight_decay: bool) -> ParamSpec {
+    let part = ModelPart::Embeddings;
+    ParamSpec { name, shape, init, has_weight_decay, part, requires_grad: true, lr_scale: 1.0 }
 }
 
 #[cfg(test)]

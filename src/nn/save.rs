@@ -5,11 +5,12 @@ use super::engine::{Array, Engine, ParamState, Weights};
 use super::error_text::first_line;
 use crate::catalog::Labels;
 use crate::error::{Error, Result};
-use crate::files::read_regular;
-use safetensors::tensor::{Dtype, SafeTensorError, View};
+use crate::files::{open_regular, read_regular};
+use safetensors::tensor::{Dtype, Metadata, SafeTensorError, View};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Writes `config.json` and `model.safetensors` to the existing folder `dir`; returns their size in bytes. The
@@ -91,6 +92,43 @@ pub fn read_arrays(path: &Path) -> Result<(Weights, BTreeMap<String, String>)> {
     Ok((weights, metadata))
 }
 
+/// The f32 tensors of a safetensors file whose names begin with `prefix`, by the rest of their names. Reads only these.
+///
+/// # Errors
+/// [`Error::Read`] if the file cannot be read, [`Error::Data`] if it is damaged or has tensors of another type.
+pub fn read_arrays_with_prefix(path: &Path, prefix: &str) -> Result<Weights> {
+    let damaged = |problem: &dyn std::fmt::Display| Error::data(path, None, format!("damaged: {problem}"));
+    let mut file = open_regular(path).map_err(Error::reading(path))?;
+    let length = file.metadata().map_err(Error::reading(path))?.len();
+    let mut header_length = [0; 8];
+    file.read_exact(&mut header_length).map_err(Error::reading(path))?;
+    let header = u64::from_le_bytes(header_length);
+    if header > length.saturating_sub(8) {
+        return Err(damaged(&"the header is longer than the file"));
+    }
+    let mut text = vec![0; header as usize];
+    file.read_exact(&mut text).map_err(Error::reading(path))?;
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(|e| damaged(&e))?;
+    let mut weights = Weights::new();
+    for (name, info) in metadata.tensors() {
+        let Some(name) = name.strip_prefix(prefix) else { continue };
+        if info.dtype != Dtype::F32 {
+            return Err(damaged(&format!("tensor {name} is {:?}; expected F32", info.dtype)));
+        }
+        let (from, to) = info.data_offsets;
+        if to as u64 > length - 8 - header {
+            return Err(damaged(&format!("tensor {name} is incomplete")));
+        }
+        let mut bytes = vec![0; to - from];
+        file.seek(SeekFrom::Start(8 + header + from as u64)).map_err(Error::reading(path))?;
+        file.read_exact(&mut bytes).map_err(Error::reading(path))?;
+        let (elements, _) = bytes.as_chunks::<4>();
+        let data = elements.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        weights.insert(name.to_owned(), Array { shape: info.shape.clone(), data });
+    }
+    Ok(weights)
+}
+
 /// A tensor to write, fetched when it is written.
 pub struct TensorSource<'a> {
     name: String,
@@ -99,6 +137,11 @@ pub struct TensorSource<'a> {
 }
 
 impl<'a> TensorSource<'a> {
+    /// Its name in the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// All of `weights`, with `prefix` before each name.
     pub fn from_weights(weights: &'a Weights, prefix: &str) -> Vec<Self> {
         let source = |(name, array): (&String, &'a Array)| TensorSource {
@@ -109,14 +152,14 @@ impl<'a> TensorSource<'a> {
         weights.iter().map(source).collect()
     }
 
-    /// One tensor of every parameter of `engine`, with `prefix` before each name.
+    /// One tensor of every parameter of `engine` that has it, with `prefix` before each name.
     pub fn from_engine(engine: &'a dyn Engine, state: ParamState, prefix: &str) -> Vec<Self> {
         let source = |(name, shape): (String, Vec<usize>)| TensorSource {
             name: format!("{prefix}{name}"),
             shape,
             fetch: Box::new(move || engine.tensor(&name, state)),
         };
-        engine.shapes().into_iter().map(source).collect()
+        engine.shapes_of(state).into_iter().map(source).collect()
     }
 }
 

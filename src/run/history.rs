@@ -11,8 +11,8 @@ use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Diagnosis, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step,
-    TrainingSettings, Usage,
+    AverageEval, Averaging, Command, Diagnosis, Eval, Event, Progress, Scores, SplitName, Stage, Started,
+    Status, Step, TrainingSettings, Usage,
 };
 use crate::format;
 use crate::spec::IntervalStrategy;
@@ -57,6 +57,8 @@ pub struct Best {
     pub metric: Metric,
     /// Its value.
     pub value: f64,
+    /// How the weights were averaged, if it is a score of averaged weights.
+    pub averaging: Option<Averaging>,
 }
 
 /// The history of one run, in bounded memory.
@@ -88,6 +90,8 @@ pub struct History {
     pub best: Option<Best>,
     /// The evaluation with the best score.
     pub best_eval: Option<Eval>,
+    /// The newest evaluation of the validation split with averaged weights.
+    pub average: Option<AverageEval>,
     /// The newest step event.
     pub step: Option<Step>,
     /// The newest lines, oldest first.
@@ -146,6 +150,7 @@ impl History {
             Event::Progress(progress) => self.progress = Some(progress.clone()),
             Event::Step(step) => self.step(step),
             Event::Eval(eval) => self.eval(eval),
+            Event::AverageEval(average) => self.average_eval(average),
             Event::Probe(probe) => self.probes.fold(probe),
             Event::Saved(saved) => {
                 self.progress = None;
@@ -230,6 +235,38 @@ impl History {
     }
 
     fn eval(&mut self, eval: &Eval) {
+        self.spend_on_eval(eval);
+        for metric in Metric::ALL.iter().copied() {
+            if let Some(value) = eval.scores.get(metric) {
+                self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
+            }
+        }
+        if eval.step == 0 {
+            self.before.insert(eval.split, eval.scores.clone());
+        }
+        self.see_best(eval, None);
+        self.latest.insert(eval.split, eval.clone());
+    }
+
+    fn average_eval(&mut self, average: &AverageEval) {
+        self.spend_on_eval(&average.eval);
+        self.see_best(&average.eval, Some(average.averaging));
+        if average.eval.split == SplitName::Validation {
+            self.average = Some(average.clone());
+        }
+    }
+
+    /// Takes the score of an evaluation that is the best one.
+    fn see_best(&mut self, eval: &Eval, averaging: Option<Averaging>) {
+        let metric = self.metric();
+        if let (true, Some(value)) = (eval.best, eval.scores.get(metric)) {
+            self.best = Some(Best { step: eval.step, epoch: eval.epoch, metric, value, averaging });
+            self.best_eval = Some(eval.clone());
+        }
+    }
+
+    /// Adds the time of an evaluation.
+    fn spend_on_eval(&mut self, eval: &Eval) {
         self.progress = None;
         self.work_seconds += eval.seconds;
         self.step_axis.add_seconds(eval.seconds);
@@ -240,21 +277,6 @@ impl History {
         } else {
             self.evaluation = (eval.step, eval.seconds);
         }
-        for metric in Metric::ALL.iter().copied() {
-            if let Some(value) = eval.scores.get(metric) {
-                self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
-            }
-        }
-        if eval.step == 0 {
-            self.before.insert(eval.split, eval.scores.clone());
-        }
-        let metric = self.metric();
-        let value = eval.scores.get(metric);
-        if let (true, Some(value)) = (eval.best, value) {
-            self.best = Some(Best { step: eval.step, epoch: eval.epoch, metric, value });
-            self.best_eval = Some(eval.clone());
-        }
-        self.latest.insert(eval.split, eval.clone());
     }
 
     fn command(&mut self, step: u64, command: Command, settings: Option<TrainingSettings>) {

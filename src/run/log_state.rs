@@ -4,7 +4,7 @@ use super::dir::RunDir;
 use super::history::History;
 use super::reader::ends;
 use crate::catalog::Metric;
-use crate::event::{Change, Event, Scores, Status};
+use crate::event::{AverageEval, Change, Event, Scores, Status};
 use crate::spec::RunSpec;
 use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
 
@@ -125,7 +125,7 @@ impl LogState {
                 }
                 self.steps = step.step;
             }
-            Event::Eval(eval) if eval.best => {
+            Event::Eval(eval) | Event::AverageEval(AverageEval { eval, .. }) if eval.best => {
                 self.best = eval.scores.get(metric).map(|value| (metric, value));
                 self.best_scores = Some(eval.scores.clone());
             }

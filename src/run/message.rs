@@ -1,7 +1,9 @@
 //! One sentence for each event, for `log.txt`, the log on the screen, printed lines and screen readers.
 
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings};
+use crate::event::{
+    AverageEval, Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
+};
 use crate::format;
 
 /// Characters of a probe that are quoted.
@@ -26,6 +28,10 @@ pub fn describe(event: &Event) -> Option<(LogKind, String)> {
         Event::Eval(eval) => {
             let kind = if eval.best { LogKind::Best } else { LogKind::Note };
             Some((kind, describe_eval(eval)))
+        }
+        Event::AverageEval(AverageEval { averaging, eval }) => {
+            let kind = if eval.best { LogKind::Best } else { LogKind::Note };
+            Some((kind, format!("{}, {}", averaging.phrase(), describe_eval(eval))))
         }
         Event::Probe(probe) => note(describe_flip(probe)?),
         Event::Saved(saved) => note(describe_saved(saved)),
@@ -134,7 +140,7 @@ fn describe_command(step: u64, command: Command, settings: Option<TrainingSettin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ProbePrediction, SplitName};
+    use crate::event::{Averaging, ProbePrediction, SplitName};
     use crate::probes::Probe;
     use std::collections::BTreeMap;
 
@@ -153,6 +159,10 @@ mod tests {
         let text = "validation at step 1,268: accuracy 81.23 %, loss 0.4322";
         assert_eq!(describe(&eval(false)), Some((LogKind::Note, text.into())));
         assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{text}, new best"))));
+        let Event::Eval(best) = eval(true) else { unreachable!() };
+        let average = Event::AverageEval(AverageEval { averaging: Averaging::Ema, eval: best });
+        let expected = format!("averaged weights (EMA), {text}, new best");
+        assert_eq!(describe(&average), Some((LogKind::Best, expected)));
         let settings = TrainingSettings { learning_rate: 1e-5, total_steps: 1250 };
         let halve = Event::Command {
             step: 40,

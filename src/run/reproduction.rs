@@ -174,7 +174,13 @@ mod tests {
     /// A finished run of one seed with that score.
     fn run(runs_dir: &Path, spec: RunSpec, value: f64, changes: Vec<Change>) {
         let spec = RunSpec { repeats: 1, ..spec };
-        let best = Some(Best { step: 7, metric: Metric::Accuracy, value, test: Some(value + 0.01) });
+        let best = Some(Best {
+            step: 7,
+            metric: Metric::Accuracy,
+            value,
+            test: Some(value + 0.01),
+            averaging: None,
+        });
         let failed = Summary::failed(&spec, &Error::Training("-".into()));
         let summary = Summary { status: Status::Finished, best, changes, ..failed };
         RunDir::create(runs_dir, &spec).unwrap().write_summary(&summary).unwrap();

@@ -6,7 +6,7 @@ use super::repeats::RepeatsSummary;
 use super::seed::{Emit, LOG_TIMEOUT, RunContext, require_unmoved, train_seed};
 use super::unchanged::check_unchanged;
 use crate::error::{Error, Result};
-use crate::event::{Event, Status, now};
+use crate::event::{Averaging, Event, Status, now};
 use crate::files::{OpenFolder, check_model_folder};
 use crate::spec::RunSpec;
 use crate::train::{Attempt, Summary};
@@ -102,7 +102,10 @@ pub(super) fn complete_run(dir: &RunDir) -> Result<()> {
 fn best_note(summary: &Summary) -> Event {
     let seed = summary.seed;
     match summary.best {
-        Some(best) => Event::note(format!("seed {seed}: best {} {:.4}", best.metric.name(), best.value)),
+        Some(best) => {
+            let averaging = Averaging::suffix(best.averaging);
+            Event::note(format!("seed {seed}: best {} {:.4}{averaging}", best.metric.name(), best.value))
+        }
         None => Event::note(format!("seed {seed}: no score")),
     }
 }

@@ -5,7 +5,7 @@ use super::index::list;
 use super::row::RunRow;
 use crate::assets::DEMO;
 use crate::catalog::{MODELS, ModelSize, known_model};
-use crate::files::{collapse_home, expand_home};
+use crate::files::{ADAPTER_CONFIG, collapse_home, expand_home};
 use crate::hub::Hub;
 use std::path::{Path, PathBuf};
 
@@ -106,9 +106,9 @@ fn model_options(runs: &[RunRow], hub: &Hub) -> Vec<ModelOption> {
     options
 }
 
-/// Whether a folder has a model in the Hugging Face layout.
+/// Whether a folder has a model in the Hugging Face layout, or an adapter.
 pub fn is_model_folder(folder: &Path) -> bool {
-    folder.join("config.json").is_file()
+    ["config.json", ADAPTER_CONFIG].iter().any(|name| folder.join(name).is_file())
 }
 
 /// The model that a new experiment starts with: the last folder that a run used, or else the smallest model in the

@@ -102,6 +102,16 @@ choices! {
     }
 }
 
+choices! {
+    /// The linear layers that have low-rank adapters.
+    LoraTargetModules {
+        /// Those of queries and values, the default of PEFT for most encoders.
+        QueryValue = "query-value",
+        /// All of the encoder layers.
+        AllLinear = "all-linear",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The types of a specification's fields: how each is parsed from text and written as text.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
+use super::choices::{EngineChoice, LoraTargetModules, LrSchedulerType, Precision, ReportTo};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::encoding_label::EncodingLabel;
@@ -157,6 +157,7 @@ by_from_str!(
     Precision,
     EngineChoice,
     ReportTo,
+    LoraTargetModules,
     IntervalStrategy
 );
 

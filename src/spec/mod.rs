@@ -25,7 +25,7 @@ mod sweep;
 mod toml_text;
 mod toml_value;
 
-pub use choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
+pub use choices::{EngineChoice, LoraTargetModules, LrSchedulerType, Precision, ReportTo};
 pub use command_line::train_command;
 pub use delimiter::Delimiter;
 pub use device::DeviceSpec;

@@ -84,6 +84,12 @@ mod tests {
                     [set("task", "custom"), set("train_file", "a.csv"), set("text_column", "a")].concat();
                 overrides = [required, overrides].concat();
             }
+            if ["lora_alpha", "lora_target_modules"].contains(&key.name) {
+                overrides = [set("lora_r", "8"), overrides].concat();
+            }
+            if key.name.starts_with("distillation_") {
+                overrides = [set("teacher", "somewhere"), overrides].concat();
+            }
             let spec = built_in("a").with(&overrides).unwrap();
             assert_ne!(spec, built_in("a"), "{}", key.name);
             assert_eq!(key.get(&spec).as_deref(), Some(text), "{}", key.name);

@@ -22,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 15] = [
+const RULES: [(&str, Rule); 22] = [
     ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
@@ -35,6 +35,13 @@ const RULES: [(&str, Rule); 15] = [
     ("class_weights", class_weights_need_classes),
     ("class_weights", class_weights_are_as_many_as_classes),
     ("label_column", label_columns_are_distinct),
+    ("lora_alpha", lora_alpha_needs_rank),
+    ("lora_target_modules", lora_target_modules_need_rank),
+    ("ema_decay", averages_have_no_adapters),
+    ("average_checkpoints", mean_of_checkpoints_has_no_adapters),
+    ("distillation_weight", distillation_weight_needs_teacher),
+    ("distillation_temperature", distillation_temperature_needs_teacher),
+    ("average_checkpoints", one_average_is_enough),
     ("precision", training_supports_precision),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
@@ -200,6 +207,50 @@ fn class_weights_are_as_many_as_classes(spec: &RunSpec) -> Option<String> {
     })
 }
 
+fn lora_alpha_needs_rank(spec: &RunSpec) -> Option<String> {
+    is_without_rank(spec, spec.lora_alpha.is_some())
+}
+
+fn lora_target_modules_need_rank(spec: &RunSpec) -> Option<String> {
+    is_without_rank(spec, spec.lora_target_modules.is_some())
+}
+
+fn is_without_rank(spec: &RunSpec, is_set: bool) -> Option<String> {
+    (is_set && spec.lora_r.is_none()).then(|| "there are no adapters; set lora_r, or remove it".into())
+}
+
+/// The average of the product of two factors is not the product of their averages.
+fn averages_have_no_adapters(spec: &RunSpec) -> Option<String> {
+    is_average_of_adapters(spec, spec.ema_decay.is_some())
+}
+
+fn mean_of_checkpoints_has_no_adapters(spec: &RunSpec) -> Option<String> {
+    is_average_of_adapters(spec, spec.average_checkpoints.is_some())
+}
+
+fn is_average_of_adapters(spec: &RunSpec, is_averaged: bool) -> Option<String> {
+    (is_averaged && spec.lora_r.is_some())
+        .then(|| "adapters cannot be averaged; remove lora_r or the average".into())
+}
+
+fn distillation_weight_needs_teacher(spec: &RunSpec) -> Option<String> {
+    is_without_teacher(spec, spec.distillation_weight)
+}
+
+fn distillation_temperature_needs_teacher(spec: &RunSpec) -> Option<String> {
+    is_without_teacher(spec, spec.distillation_temperature)
+}
+
+fn is_without_teacher(spec: &RunSpec, setting: Option<f64>) -> Option<String> {
+    (setting.is_some() && spec.teacher.is_none())
+        .then(|| "there is no teacher; set teacher, or remove it".into())
+}
+
+fn one_average_is_enough(spec: &RunSpec) -> Option<String> {
+    (spec.ema_decay.is_some() && spec.average_checkpoints.is_some())
+        .then(|| "ema_decay averages the weights too; remove one of the two keys".into())
+}
+
 fn training_supports_precision(spec: &RunSpec) -> Option<String> {
     (spec.precision == Precision::Int8).then(|| {
         "int8 is for inference (`--precision int8` of predict, eval and bench); train in f32 or bf16".into()
@@ -223,20 +274,28 @@ fn seeds_are_in_range(spec: &RunSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::built_in;
+    use crate::spec::{LoraTargetModules, built_in};
 
     #[test]
     fn a_violation_names_the_key_to_change() {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 6] = [
+        let changes: [(&str, Change); 12] = [
+            ("average_checkpoints", |spec| {
+                (spec.ema_decay, spec.average_checkpoints) = (Some(0.999), Some(3));
+            }),
             ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
             ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
             ("label_smoothing_factor", |spec| {
                 (spec.task, spec.label_smoothing_factor) = ("stsb".parse().unwrap(), 0.1);
             }),
             ("precision", |spec| spec.precision = Precision::Int8),
+            ("lora_alpha", |spec| spec.lora_alpha = Some(8.0)),
+            ("lora_target_modules", |spec| spec.lora_target_modules = Some(LoraTargetModules::AllLinear)),
+            ("ema_decay", |spec| (spec.ema_decay, spec.lora_r) = (Some(0.9), Some(8))),
+            ("distillation_weight", |spec| spec.distillation_weight = Some(0.9)),
+            ("distillation_temperature", |spec| spec.distillation_temperature = Some(4.0)),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
             ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
         ];

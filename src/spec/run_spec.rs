@@ -1,6 +1,6 @@
 //! The specification of one experiment, and its defaults.
 
-use super::choices::{EngineChoice, LrSchedulerType, Precision, ReportTo};
+use super::choices::{EngineChoice, LoraTargetModules, LrSchedulerType, Precision, ReportTo};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::encoding_label::EncodingLabel;
@@ -83,6 +83,18 @@ pub struct RunSpec {
     pub max_seq_length: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// Peak learning rate of pooler and classifier; `learning_rate` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_learning_rate: Option<f64>,
+    /// The learning rate of each layer as a factor of that of the layer above it; 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layerwise_lr_decay: Option<f64>,
+    /// Number of encoder layers, from the lowest, that are not trained, nor are the embeddings then; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze_layers: Option<usize>,
+    /// Whether the embeddings are not trained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub freeze_embeddings: bool,
     /// Decoupled weight decay; biases and LayerNorm weights have none.
     pub weight_decay: f64,
     /// Decay rate of AdamW's first moment.
@@ -108,6 +120,30 @@ pub struct RunSpec {
     /// Dropout before the classification layer; the model's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
+    /// Rank of low-rank adapters; no adapters when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_r: Option<usize>,
+    /// The adapters count `lora_alpha / lora_r` times; `2 · lora_r` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_alpha: Option<f64>,
+    /// The linear layers with adapters; those of queries and values when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_target_modules: Option<LoraTargetModules>,
+    /// A fine-tuned model whose logits the loss follows too: a folder, a hub id, or a file of logits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
+    /// Share of the distance to the teacher in the loss; 0.5 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation_weight: Option<f64>,
+    /// Divides the logits of teacher and model; 2 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation_temperature: Option<f64>,
+    /// Decay of an exponential moving average of the weights; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// Number of the last checkpoints whose weights are averaged at the end; no such average when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_checkpoints: Option<usize>,
     /// When to evaluate the validation split.
     pub eval_steps: IntervalStrategy,
     /// When to save a checkpoint.
@@ -175,6 +211,10 @@ pub fn built_in(experiment: &str) -> RunSpec {
         gradient_accumulation_steps: 1,
         max_seq_length: 128,
         learning_rate: 2e-5,
+        head_learning_rate: None,
+        layerwise_lr_decay: None,
+        freeze_layers: None,
+        freeze_embeddings: false,
         weight_decay: 0.01,
         adam_beta1: 0.9,
         adam_beta2: 0.999,
@@ -186,6 +226,14 @@ pub fn built_in(experiment: &str) -> RunSpec {
         label_smoothing_factor: 0.0,
         class_weights: None,
         classifier_dropout: None,
+        lora_r: None,
+        lora_alpha: None,
+        lora_target_modules: None,
+        teacher: None,
+        distillation_weight: None,
+        distillation_temperature: None,
+        ema_decay: None,
+        average_checkpoints: None,
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
         logging_steps: IntervalStrategy::Steps(1),

@@ -1,6 +1,7 @@
 //! The best evaluation of a training.
 
 use crate::catalog::Metric;
+use crate::event::Averaging;
 use serde::{Deserialize, Serialize};
 
 /// The evaluation that selected the weights in `best/`.
@@ -15,4 +16,7 @@ pub struct Best {
     /// Its value on the test split with the same weights, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<f64>,
+    /// How the weights were averaged, if the best ones are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<Averaging>,
 }

@@ -3,6 +3,7 @@
 //! the newest checkpoint that is intact.
 
 use super::best::Best;
+use super::plan::Plan;
 use super::running_scores::RunningScores;
 use crate::catalog::Metric;
 use crate::error::{Error, Result, is_disk_full};
@@ -10,7 +11,11 @@ use crate::event::{Change, Scores, SplitName, Usage};
 use crate::files::{
     check_digests, read_regular_to_string, retry_while_full, write_digests, write_dir_atomic,
 };
-use crate::nn::{Engine, EngineState, ParamState, TensorSource, read_arrays, write_tensors};
+use crate::nn::{
+    Engine, EngineState, ParamState, TensorSource, Weights, read_arrays, read_arrays_with_prefix,
+    write_tensors,
+};
+use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -21,10 +26,12 @@ const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
 /// The prefix of the tensors of each part of an engine state.
-const PARTS: [(ParamState, &str); 3] = [
+const PARTS: [(ParamState, &str); 5] = [
     (ParamState::Weight, "weights."),
     (ParamState::FirstMoment, "first."),
     (ParamState::SecondMoment, "second."),
+    (ParamState::Average, "average."),
+    (ParamState::Adapter, "adapters."),
 ];
 /// Number of checkpoints that are kept, as `save_total_limit` of Transformers.
 const SAVE_TOTAL_LIMIT: usize = 2;
@@ -47,6 +54,9 @@ pub(super) struct LoopState {
     pub before: BTreeMap<SplitName, Scores>,
     /// The latest scores.
     pub latest: BTreeMap<SplitName, Scores>,
+    /// The latest scores of averaged weights on the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_validation: Option<Scores>,
     /// The scores of the training rows in the epoch of the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_scores: Option<RunningScores>,
@@ -71,6 +81,38 @@ pub(super) struct LoopState {
     pub usage: Usage,
 }
 
+/// Which checkpoints a training keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Retention {
+    /// The checkpoints that are averaged at the end: the last of those that the plan schedules. Others, which a command or a
+    /// stop has written, are not averaged, so that a resumed training averages the same ones.
+    pub averaged: Option<(usize, Plan)>,
+}
+
+impl Retention {
+    /// That of a training of `spec`.
+    pub(super) fn of(spec: &RunSpec, plan: Plan) -> Self {
+        Retention { averaged: spec.average_checkpoints.map(|count| (count, plan)) }
+    }
+
+    /// The checkpoints to average after `step` steps, oldest first.
+    pub(super) fn averaged(&self, dir: &Path, step: u64) -> Vec<(u64, PathBuf)> {
+        let Some((count, plan)) = self.averaged else { return Vec::new() };
+        let mut scheduled = list(dir);
+        scheduled.retain(|(at, _)| *at <= step && plan.is_save_due(*at));
+        scheduled.split_off(scheduled.len().saturating_sub(count))
+    }
+}
+
+/// The weights in the checkpoint of `folder`.
+///
+/// # Errors
+/// The checkpoint is damaged.
+pub(super) fn read_weights(folder: &Path) -> Result<Weights> {
+    check_digests(folder)?;
+    read_arrays_with_prefix(&folder.join(ARRAYS), PARTS[0].1)
+}
+
 /// Path of the checkpoint of `step`, relative to the run directory.
 pub(super) fn relative_path(step: u64) -> PathBuf {
     Path::new(FOLDER).join(format!("step-{step:06}"))
@@ -78,10 +120,11 @@ pub(super) fn relative_path(step: u64) -> PathBuf {
 
 /// The tensors of an engine that a checkpoint contains.
 pub(super) fn tensors(engine: &dyn Engine) -> Vec<TensorSource<'_>> {
-    PARTS.iter().flat_map(|(part, prefix)| TensorSource::from_engine(engine, *part, prefix)).collect()
+    let parts = PARTS.iter().filter(|(part, _)| *part != ParamState::Average || engine.has_average());
+    parts.flat_map(|(part, prefix)| TensorSource::from_engine(engine, *part, prefix)).collect()
 }
 
-/// Writes a checkpoint of [`tensors`] and removes all but the newest few. `intact` is the step of the checkpoint that the
+/// Writes a checkpoint of [`tensors`] and removes those that `retention` does not keep. `intact` is the step of the checkpoint that the
 /// training wrote or resumed from last. Returns the size in bytes.
 ///
 /// # Errors
@@ -92,6 +135,7 @@ pub(super) fn save(
     state: &LoopState,
     tensors: &[TensorSource<'_>],
     intact: Option<u64>,
+    retention: Retention,
 ) -> Result<u64> {
     let folder = dir.join(FOLDER);
     // Without its parents: the run directory is not created again where it was before it was moved.
@@ -111,18 +155,19 @@ pub(super) fn save(
             std::fs::remove_dir_all(&path).map_err(Error::writing(&path))?;
         }
     }
-    remove_outdated(dir, state.step)?;
+    remove_outdated(dir, state.step, retention)?;
     Ok(bytes)
 }
 
-/// Removes all but the newest few checkpoints up to `step`. Also called when a training resumes, because a process that
+/// Removes all but the newest few checkpoints up to `step` and those that are to be averaged. Also called when a training resumes, because a process that
 /// was killed may have left too many.
 ///
 /// # Errors
 /// [`Error::Write`] with the checkpoint that cannot be removed.
-pub(super) fn remove_outdated(dir: &Path, step: u64) -> Result<()> {
+pub(super) fn remove_outdated(dir: &Path, step: u64, retention: Retention) -> Result<()> {
     let earlier = list(dir).into_iter().rev().filter(|(earlier, _)| *earlier <= step);
-    for (_, old) in earlier.skip(SAVE_TOTAL_LIMIT) {
+    let averaged = retention.averaged(dir, step);
+    for (_, old) in earlier.skip(SAVE_TOTAL_LIMIT).filter(|checkpoint| !averaged.contains(checkpoint)) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
     }
     Ok(())
@@ -227,6 +272,8 @@ fn load(folder: &Path, step: u64) -> Result<(LoopState, EngineState)> {
             ParamState::Weight => &mut engine.weights,
             ParamState::FirstMoment => &mut engine.first_moments,
             ParamState::SecondMoment => &mut engine.second_moments,
+            ParamState::Average => &mut engine.average,
+            ParamState::Adapter => &mut engine.adapters,
         };
         tensors.insert(tensor.to_string(), array);
     }
@@ -251,15 +298,17 @@ fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
 mod tests {
     use super::*;
     use crate::event::Command;
-    use crate::nn::{Array, Weights};
+    use crate::nn::Array;
 
     fn engine(value: f32) -> EngineState {
         let arrays =
             |x| Weights::from([("a.weight".to_string(), Array { shape: vec![2], data: vec![x, -x] })]);
         EngineState {
+            adapters: Weights::new(),
             weights: arrays(value),
             first_moments: arrays(value * 0.1),
             second_moments: arrays(f32::MIN_POSITIVE),
+            average: arrays(value * 0.5),
             updates: 3,
         }
     }
@@ -274,7 +323,7 @@ mod tests {
     }
 
     fn stored(engine: &EngineState) -> Vec<TensorSource<'_>> {
-        let parts = [&engine.weights, &engine.first_moments, &engine.second_moments];
+        let parts = [&engine.weights, &engine.first_moments, &engine.second_moments, &engine.average];
         parts
             .iter()
             .zip(PARTS)
@@ -294,7 +343,8 @@ mod tests {
                 Change { step: 3, command: Command::LearningRate(1.0 / 3.0) },
             ];
             let state = LoopState { step, updates, train_seconds, changes, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32 / 3.0)), intact).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32 / 3.0)), intact, Retention::default())
+                .unwrap();
             intact = Some(step);
         }
         let (state, loaded) = newest(dir.path());
@@ -305,9 +355,9 @@ mod tests {
         let steps = || list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>();
         assert_eq!(steps(), [10, 1_000_000]);
         std::fs::create_dir(dir.path().join(relative_path(7))).unwrap();
-        remove_outdated(dir.path(), 10).unwrap();
+        remove_outdated(dir.path(), 10, Retention::default()).unwrap();
         assert_eq!(steps(), [7, 10, 1_000_000]);
-        remove_outdated(dir.path(), 1_000_000).unwrap();
+        remove_outdated(dir.path(), 1_000_000, Retention::default()).unwrap();
         assert_eq!(steps(), [10, 1_000_000]);
     }
 
@@ -315,7 +365,7 @@ mod tests {
     fn an_incomplete_checkpoint_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let state = LoopState { step: 4, ..LoopState::default() };
-        save(dir.path(), &state, &stored(&engine(1.0)), None).unwrap();
+        save(dir.path(), &state, &stored(&engine(1.0)), None, Retention::default()).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
         assert_eq!(newest(dir.path()).0.step, 4);
     }
@@ -325,7 +375,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let save = |step: u64, intact: Option<u64>| {
             let state = LoopState { step, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32)), intact).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32)), intact, Retention::default()).unwrap();
         };
         let path = |step: u64, file: &str| dir.path().join(relative_path(step)).join(file);
         save(4, None);
@@ -384,7 +434,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (step, intact) in [(4, None), (8, Some(4))] {
             let state = LoopState { step, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32)), intact).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32)), intact, Retention::default()).unwrap();
         }
         let mut attempts = 0;
         let restored = restore_newest(dir.path(), &mut |_| {

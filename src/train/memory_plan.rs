@@ -4,7 +4,7 @@ use crate::batch::{Batch, Encoded};
 use crate::error::{Error, Result};
 use crate::format::{bytes, count};
 use crate::machine::MemoryInfo;
-use crate::nn::{Engine, MemoryPlan};
+use crate::nn::{DeviceKind, Engine, MemoryPlan};
 use crate::spec::RunSpec;
 
 /// Fraction of the available memory that a plan may use.
@@ -18,18 +18,25 @@ const USABLE_FRACTION: f64 = 0.9;
 /// [`Error::Device`] if not even a single example fits into the memory of the machine.
 pub(super) fn plan(
     spec: &RunSpec,
-    engine: &mut dyn Engine,
+    (engine, device): (&mut dyn Engine, DeviceKind),
     train: &[Encoded],
 ) -> Result<Option<(String, u64)>> {
+    // While the mean of checkpoints is evaluated, it is in the engine and a copy of the last weights in host memory. Before,
+    // the mean and the weights of a checkpoint are there.
+    let copies = if spec.average_checkpoints.is_some() && device == DeviceKind::Cpu { 2 } else { 0 };
+    let with_copies = |plan: MemoryPlan| MemoryPlan { average: plan.average + copies * plan.weights, ..plan };
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
-    let Some(whole) = engine.memory_plan(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
+    let whole = engine.memory_plan(&batch, given.unwrap_or(usize::MAX)).map(with_copies);
+    let Some(whole) = whole else { return Ok(None) };
     let Some(memory) = engine.available_memory() else { return Ok(Some((describe(&whole), whole.total()))) };
-    let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory_plan(&batch, tokens)) else {
+    let Some((max_tokens, fitting)) =
+        fit(&batch, memory, |tokens| engine.memory_plan(&batch, tokens).map(with_copies))
+    else {
         return Err(Error::Device(format!(
             "this model needs {} for a single example, but the machine has only {}; use a smaller model, \
              or lower max_seq_length or threads",
-            bytes(engine.memory_plan(&batch, 1).unwrap_or(whole).total()),
+            bytes(engine.memory_plan(&batch, 1).map_or(whole, with_copies).total()),
             bytes(memory.total)
         )));
     };
@@ -71,9 +78,10 @@ fn fit(
 }
 
 fn describe(plan: &MemoryPlan) -> String {
-    let MemoryPlan { weights, moments, gradients, activations } = *plan;
+    let MemoryPlan { weights, moments, average, gradients, activations } = *plan;
+    let average = if average > 0 { format!("average {}, ", bytes(average)) } else { String::new() };
     format!(
-        "memory: at most {}: weights {}, moments {}, gradients {}, activations {}",
+        "memory: at most {}: weights {}, moments {}, {average}gradients {}, activations {}",
         bytes(plan.total()),
         bytes(weights),
         bytes(moments),
@@ -95,7 +103,7 @@ mod tests {
     use crate::batch::Label;
 
     fn plan_of(tokens: usize) -> MemoryPlan {
-        MemoryPlan { weights: 100, moments: 200, gradients: 100, activations: 10 * tokens as u64 }
+        MemoryPlan { weights: 100, moments: 200, average: 0, gradients: 100, activations: 10 * tokens as u64 }
     }
 
     #[test]

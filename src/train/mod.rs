@@ -26,6 +26,7 @@ mod setup;
 mod snapshot;
 mod subsample;
 mod summary;
+mod teacher;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -49,5 +50,6 @@ pub use scores::{add_metrics_from, argmax, softmax};
 pub use snapshot::Snapshot;
 pub use subsample::subsample;
 pub use summary::Summary;
+pub use teacher::Teacher;
 pub use trainer::{Job, train};
 pub use trial_scheduler::{SchedulerDecision, TrialResult, TrialScheduler};

@@ -1,6 +1,7 @@
 //! The model and the data of a training, resolved before it starts.
 
 use super::subsample::subsample;
+use super::teacher::Teacher;
 use crate::catalog::SplitName;
 use crate::data::{self, Dataset, DatasetSource, LoadContext};
 use crate::error::Result;
@@ -20,7 +21,9 @@ pub struct Resources {
     pub folder: ModelFolder,
     /// The rows of every split that the training uses.
     pub dataset: Dataset,
-    /// Their digests.
+    /// The model that the training follows too.
+    pub teacher: Option<Teacher>,
+    /// The digests of the rows.
     pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Duration of [`resolve`] in seconds.
     pub seconds: f64,
@@ -43,11 +46,13 @@ pub fn resolve(
     let start = Instant::now();
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
+    let teacher = spec.teacher.as_deref().map(|name| Teacher::find(name, hub, &mut watch, cancelled));
+    let teacher = teacher.transpose()?;
     let mut context = LoadContext { hub, on_progress: &mut watch, cancelled };
     let dataset = data::load(DatasetSource::from_spec(spec).subsampled(), &mut context)?;
     let rows = dataset.splits.iter().map(|(name, rows)| (*name, rows.len()));
     let total_rows = rows.chain(dataset.total_rows.clone()).collect();
     let dataset = subsample(spec, dataset);
     let digests = dataset.digests(&total_rows);
-    Ok(Resources { folder, dataset, digests, seconds: start.elapsed().as_secs_f64() })
+    Ok(Resources { folder, dataset, teacher, digests, seconds: start.elapsed().as_secs_f64() })
 }

@@ -37,6 +37,8 @@ pub(super) struct Setup {
     pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
     pub train: Vec<Encoded>,
+    /// The logits of the teacher for these rows, (rows, labels); empty without one.
+    pub teacher_logits: Vec<f32>,
     /// Rows to train on that were truncated.
     pub truncated_train_rows: usize,
     /// Rows to evaluate by split, without splits that have no labels.
@@ -56,7 +58,7 @@ pub(super) fn prepare(
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Setup> {
-    let Resources { folder, mut dataset, digests, .. } = resources;
+    let Resources { folder, mut dataset, teacher, digests, .. } = resources;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
     if spec.max_seq_length > tokenizer.max_length() {
         emit(Event::note(format!(
@@ -76,6 +78,8 @@ pub(super) fn prepare(
     let TokenizedRows { train, truncated, eval } = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
+    let rows = (dataset.train(), &labels);
+    let teacher_logits = teacher.map(|teacher| teacher.logits(spec, rows, control, emit)).transpose()?;
     let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit))?;
     emit(Event::note(built.report.summary()));
     for note in &built.notes {
@@ -85,7 +89,8 @@ pub(super) fn prepare(
         emit(Event::warning(warning.clone()));
     }
     let mut planned_memory = None;
-    if let Some((note, bytes)) = memory_plan::plan(spec, built.engine.as_mut(), &train)? {
+    if let Some((note, bytes)) = memory_plan::plan(spec, (built.engine.as_mut(), built.device_kind), &train)?
+    {
         emit(Event::note(note));
         planned_memory = Some(bytes);
     }
@@ -107,6 +112,7 @@ pub(super) fn prepare(
         given_problem_type,
         digests,
         train,
+        teacher_logits: teacher_logits.unwrap_or_default(),
         truncated_train_rows: truncated,
         eval,
         tokenize_seconds,

@@ -3,7 +3,7 @@
 use crate::catalog::{Labels, ProblemType};
 use crate::error::Result;
 use crate::files::ModelFolder;
-use crate::nn::{Engine, Weights};
+use crate::nn::{Engine, ParamState, Weights};
 use crate::spec::RunSpec;
 use std::sync::Arc;
 
@@ -29,9 +29,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The current weights of an engine.
+    /// The current weights of an engine, which has them as `state`: as averages while it evaluates those.
     pub(super) fn of(
-        engine: &dyn Engine,
+        (engine, state): (&dyn Engine, ParamState),
         step: u64,
         spec: &RunSpec,
         folder: &ModelFolder,
@@ -39,7 +39,7 @@ impl Snapshot {
     ) -> Result<Self> {
         Ok(Snapshot {
             step,
-            weights: Arc::new(engine.weights()?),
+            weights: Arc::new(engine.tensors(state)?),
             folder: folder.clone(),
             labels: labels.names(),
             problem_type: labels.problem_type(),

@@ -71,6 +71,9 @@ pub struct Summary {
     pub train: Option<Scores>,
     /// Final scores on the validation split.
     pub validation: Option<Scores>,
+    /// Final scores of averaged weights on the validation split, if the training averages weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_validation: Option<Scores>,
     /// Final scores on the test split, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,
@@ -100,7 +103,7 @@ impl Summary {
     /// The summary of a training of `spec` that ended at `state`.
     pub(super) fn of(status: Status, spec: &RunSpec, setup: Setup, plan: &Plan, state: LoopState) -> Self {
         let LoopState { step, best, before, mut latest, examples, tokens, changes, usage, .. } = state;
-        let LoopState { train_seconds, scoring_seconds, .. } = state;
+        let LoopState { train_seconds, scoring_seconds, average_validation, .. } = state;
         let validation = latest.remove(&SplitName::Validation);
         let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
         Summary {
@@ -131,6 +134,7 @@ impl Summary {
                 .as_ref()
                 .and_then(|scores| constant_prediction(scores, &setup.labels)),
             validation,
+            average_validation,
             test: latest.remove(&SplitName::Test),
             labels: setup.labels.names(),
             diagnoses: Vec::new(),
@@ -168,6 +172,7 @@ impl Summary {
             best: None,
             train: None,
             validation: None,
+            average_validation: None,
             test: None,
             labels: Vec::new(),
             constant_prediction: None,

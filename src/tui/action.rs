@@ -63,6 +63,8 @@ pub enum GlobalAction {
     Copy,
     /// Offer what can be exported of the run or of the chart.
     Export,
+    /// Cancel the uploads, downloads and exports that are in progress.
+    CancelWork,
 }
 
 /// A move of the cursor in a list.

@@ -11,7 +11,7 @@
 //! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `compare`   | compares two runs; one thread for each pair, ends when it is done |
 //! | `preview`   | reads the start of a file or folder; ends when it is done    |
-//! | `export`    | copies and exports, submits and cancels; one thread for each, ends when it is done |
+//! | `work`      | copies and exports, fetches GLUE, submits and cancels; one thread for each, ends when it is done |
 //! | `scheduler` | asks Slurm about all tasks                                    |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
@@ -19,19 +19,18 @@
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+mod work;
+
 use super::active_runs::{Ending, HandedOver};
-use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::lookup_worker::{LookupJob, LookupWorker};
 use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
-use super::scheduler::{self, SchedulerPoll};
+use super::scheduler::SchedulerPoll;
 use super::signals::SignalState;
 use super::state::compare::RunPair;
-use super::state::copied::Copied;
-use super::state::export_request::ExportRequest;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::data::Preview;
@@ -41,7 +40,6 @@ use crate::run::comparison::{Comparison, Side};
 use crate::run::profile::DataProfile;
 use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
-use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +77,8 @@ pub(super) struct EffectRunner {
     profile_cancelled: Arc<AtomicBool>,
     /// Cancels the preview that is being read.
     preview_cancelled: Arc<AtomicBool>,
+    /// Cancels the uploads, downloads and exports that are in progress.
+    work_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
     scheduler_poll: SchedulerPoll,
     options: Options,
@@ -136,6 +136,7 @@ impl EffectRunner {
             discarded: None,
             profile_cancelled: Arc::default(),
             preview_cancelled: Arc::default(),
+            work_cancelled: Arc::default(),
             signal_state,
             scheduler_poll: SchedulerPoll::start(&options.runs_dir)?,
             options,
@@ -190,37 +191,19 @@ impl EffectRunner {
             Effect::SaveExperiment { name, changes, target } => {
                 self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
-            Effect::DeleteRun(dir) => {
-                if self.discarded.as_ref() == Some(&dir) {
-                    self.discarded = None;
-                }
-                self.send_file_job(FileJob::DeleteRun(dir));
-            }
-            Effect::DiscardTraining(dir) => {
-                // It is neither handed over nor saved.
-                self.signal_state.active_runs.remove(&dir);
-                self.discarded = Some(dir);
-                self.send_command(Command::Stop);
-            }
+            Effect::DeleteRun(dir) => self.delete_run(dir),
+            Effect::DiscardTraining(dir) => self.discard_training(dir),
             Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
             Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
             Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
             Effect::StartNext => self.send_start(RunJob::StartNext),
-            Effect::Enqueue(request) => self.send_run_job(RunJob::Enqueue(request)),
+            Effect::Enqueue(request) => return self.enqueue(request),
             Effect::CompareRuns(pair) => return self.compare_runs(pair),
             Effect::AddSeeds(pair) => self.send_run_job(RunJob::AddSeeds(pair)),
-            Effect::Submit(request) => {
-                return self.work("submitting to Slurm", "Cannot submit to Slurm", |options| {
-                    scheduler::submit(&options, request)
-                });
-            }
-            Effect::Cancel(name) => {
-                return self.work("cancelling jobs", "Cannot cancel the jobs", move |options| {
-                    scheduler::cancel(&options, &name)
-                });
-            }
+            Effect::Submit(request) => return self.submit(request),
+            Effect::Cancel(name) => return self.cancel_jobs(name),
             Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),
             Effect::PollQueue => self.poll_queue(),
             Effect::SendCommand(command) => self.send_command(command),
@@ -252,15 +235,25 @@ impl EffectRunner {
             Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
             Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
             Effect::Export(request) => return self.export(request),
-            Effect::Copy(Copied { what, content }) => {
-                let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
-                return self.work("copying", "Cannot copy", move |options| {
-                    export_worker::copy(&options, clipboard, what, &text)
-                });
-            }
+            Effect::CancelWork => self.cancel_work(),
+            Effect::Copy(copied) => return self.copy(copied),
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
+    }
+
+    fn delete_run(&mut self, dir: PathBuf) {
+        if self.discarded.as_ref() == Some(&dir) {
+            self.discarded = None;
+        }
+        self.send_file_job(FileJob::DeleteRun(dir));
+    }
+
+    /// Stops a training, which is neither handed over nor saved.
+    fn discard_training(&mut self, dir: PathBuf) {
+        self.signal_state.active_runs.remove(&dir);
+        self.discarded = Some(dir);
+        self.send_command(Command::Stop);
     }
 
     // A worker ends only with the program, so a job is never lost.
@@ -294,30 +287,6 @@ impl EffectRunner {
         if !self.flags.is_poll_pending.swap(true, Ordering::Relaxed) {
             self.send_run_job(RunJob::PollQueue);
         }
-    }
-
-    fn export(&self, request: Box<ExportRequest>) -> Option<Msg> {
-        let messages = self.messages.clone();
-        self.work("exporting", "Cannot export", move |options| {
-            // Progress that the interface has no time for is replaced by the next.
-            let mut report = |progress| drop(messages.try_send(Msg::ExportProgress(progress)));
-            export_worker::export(&options, *request, &mut report)
-        })
-    }
-
-    /// Does `work` on a thread of its own, which sends its message or its error. `job` and `title` are for errors.
-    fn work(
-        &self,
-        job: &'static str,
-        title: &'static str,
-        work: impl FnOnce(Options) -> Result<Msg> + Send + 'static,
-    ) -> Option<Msg> {
-        let (options, messages) = (self.options.clone(), self.messages.clone());
-        let thread = spawn("export", move || {
-            let msg = catch_panic(job, || work(options)).unwrap_or_else(|error| error_msg(title, &error));
-            messages.send(msg).ok();
-        });
-        thread.err().map(|error| error_msg(title, &error))
     }
 
     /// Profiles data on a thread of its own, because a large data set takes seconds.

@@ -4,6 +4,7 @@ use super::msg::Msg;
 use super::options::Options;
 use super::state::compare::Quantity;
 use super::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
+use super::worker::Watch;
 use crate::catalog::{FileFormat, Metric};
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
@@ -11,26 +12,27 @@ use crate::event::{Progress, SplitName};
 use crate::export::chart::svg::svg;
 use crate::export::chart::table::{TableRun, write_csv};
 use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
-use crate::export::{
-    ExportOptions, ExportSource, MetricsFormat, ModelFormat, export_model, tensorboard, write_metrics,
-    write_predictions,
+use crate::export::glue::{
+    StandIns, SubmissionPredictor, export_run as export_submission_files, export_submission,
 };
-use crate::files::{write_atomic, write_atomic_with};
+use crate::export::{
+    ExportOptions, ExportSource, MetricsFormat, ModelFormat, SplitPredictions, export_model, tensorboard,
+    write_metrics,
+};
+use crate::files::{write_atomic, write_atomic_buffered};
 use crate::hub::{Hub, PushOptions};
 use crate::nn::OnnxPrecision;
 use crate::predict::Predictor;
-use crate::predict::split::predict_split;
 use crate::predict::table::predict_table;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
-use crate::run::{HistoryTail, RunDir, run_labels, seed_dirs};
+use crate::run::sweep::SweepDir;
+use crate::run::{HistoryTail, RunDir, seed_dirs};
 use crate::spec::{Experiments, train_command};
 use crate::terminal_caps::Clipboard;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicBool;
 
 /// The folder of exported files in the runs directory.
 const FOLDER: &str = "exports";
@@ -65,18 +67,19 @@ fn copy_with_tmux(text: &str) -> std::io::Result<bool> {
     Ok(tmux.wait()?.success())
 }
 
-/// Exports what `request` says. `on_progress` is called for work that takes long.
+/// Exports what `request` says.
 ///
 /// # Errors
-/// Those of reading the run and of writing the files.
-pub(super) fn export(
-    options: &Options,
-    request: ExportRequest,
-    on_progress: &mut dyn FnMut(Progress),
-) -> Result<Msg> {
+/// Those of reading the run and of writing the files, and [`Error::Interrupted`] soon after it is cancelled, if
+/// [`ExportRequest::can_be_cancelled`].
+pub(super) fn export(options: &Options, request: ExportRequest, watch: Watch<'_>) -> Result<Msg> {
     let path = match request {
-        ExportRequest::Model { run, format } => return export_run(options, (&run, format), on_progress),
-        ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, on_progress),
+        ExportRequest::Model { run, format } => return export_run(options, (&run, format), watch.0),
+        ExportRequest::Push { run, repo, private } => return push(&run, &repo, private, watch),
+        ExportRequest::Submission { sweep, stand_ins } => {
+            return submission(options, &sweep, stand_ins, watch);
+        }
+        ExportRequest::SubmissionFiles(run) => return submission_files(options, &run, watch),
         ExportRequest::Metrics(dir, format) => export_metrics(options, &dir, format)?,
         ExportRequest::TensorBoard(dir) => {
             let folder = free_path(&exports(options)?, &format!("{}-tensorboard", RunDir::at(&dir).name()));
@@ -84,13 +87,13 @@ pub(super) fn export(
             folder
         }
         ExportRequest::SplitPredictions { run, split, format } => {
-            export_predictions(options, &run, (split, format), on_progress)?
+            export_predictions(options, &run, (split, format), watch)?
         }
         ExportRequest::Chart(request) => export_chart(options, &request)?,
         ExportRequest::Predictions { run, file } => predict_file(options, &run, &file)?,
         ExportRequest::CommandLine(dir) => return command_line(options, &dir),
     };
-    Ok(Msg::Exported { path: absolute(&path), verified: None })
+    Ok(Msg::Exported { path: absolute(&path), note: None })
 }
 
 /// Exports the best weights of a run to a folder `NAME-hf`, `NAME-onnx` or `NAME-onnx-int8`.
@@ -106,7 +109,7 @@ fn export_run(
     let folder = free_path(&exports(options)?, &format!("{}-{suffix}", RunDir::at(run).name()));
     let source = ExportSource::of_run(run)?;
     let report = export_model(&source, &folder, &ExportOptions::of(format), &Hub::cache_only(), on_progress)?;
-    Ok(Msg::Exported { path: absolute(&folder), verified: Some(report.sentence()) })
+    Ok(Msg::Exported { path: absolute(&folder), note: Some(report.sentence()) })
 }
 
 /// The folder of exported files, which is created.
@@ -143,10 +146,7 @@ fn export_chart(options: &Options, request: &ChartRequest) -> Result<PathBuf> {
         ChartFormat::Csv => {
             let runs = request.runs.iter().map(|(dir, _)| table_run(dir)).collect::<Result<Vec<_>>>()?;
             let curves = |history: &History| columns(request.content, history);
-            write_atomic_with(&path, |created| {
-                let mut file = File::create(created).map_err(Error::writing(&path))?;
-                write_csv(&runs, &curves, &path, &mut file)
-            })?;
+            write_atomic_buffered(&path, |out| write_csv(&runs, &curves, &path, out))?;
         }
     }
     Ok(path)
@@ -226,11 +226,10 @@ fn chart_svg(request: &ChartRequest) -> Result<String> {
     }
 }
 
-fn push(run: &Path, repo: &str, private: bool, on_progress: &mut dyn FnMut(Progress)) -> Result<Msg> {
-    let message = format!("Upload {} with glue-tui", RunDir::at(run).name());
-    let options = PushOptions { private, revision: None, message };
+fn push(run: &Path, repo: &str, private: bool, (on_progress, cancelled): Watch<'_>) -> Result<Msg> {
+    let options = PushOptions { private, ..PushOptions::of(&RunDir::at(run).name()) };
     let target = (repo.trim(), &options);
-    let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, &AtomicBool::new(false))?;
+    let pushed = crate::export::push(&Hub::from_env(), run, target, on_progress, cancelled)?;
     Ok(Msg::Pushed(pushed))
 }
 
@@ -240,7 +239,7 @@ fn export_metrics(options: &Options, dir: &Path, format: MetricsFormat) -> Resul
         MetricsFormat::Jsonl => "jsonl",
     };
     let path = exports(options)?.join(format!("{}-metrics.{extension}", RunDir::at(dir).name()));
-    write_file(&path, &mut |out| write_metrics(dir, format, &path, out))?;
+    write_atomic_buffered(&path, |out| write_metrics(dir, format, &path, out))?;
     Ok(path)
 }
 
@@ -248,13 +247,12 @@ fn export_predictions(
     options: &Options,
     run: &Path,
     (split, format): (SplitName, FileFormat),
-    on_progress: &mut dyn FnMut(Progress),
+    watch: Watch<'_>,
 ) -> Result<PathBuf> {
     let (dir, hub) = (RunDir::at(run), Hub::from_env());
-    let labels = run_labels(&dir, &dir.spec()?);
     let device = options.device.unwrap_or_default();
     let mut predictor = Predictor::open(&run.display().to_string(), &options.runs_dir, &hub, device)?;
-    let rows = predict_split(&mut predictor, split, &hub, on_progress, &AtomicBool::new(false))?;
+    let predictions = SplitPredictions::of_run(&dir, split, &mut predictor, &hub, watch)?;
     let extension = match format {
         FileFormat::Csv => "csv",
         FileFormat::Tsv => "tsv",
@@ -262,17 +260,46 @@ fn export_predictions(
         FileFormat::Parquet => "parquet",
     };
     let path = exports(options)?.join(format!("{}-{}.{extension}", dir.name(), split.name()));
-    write_file(&path, &mut |out| write_predictions(&rows, &labels, format, &path, out))?;
+    write_atomic_buffered(&path, |out| predictions.write(format, &path, out))?;
     Ok(path)
 }
 
-/// Writes a file that is complete or absent.
-fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
-    write_atomic_with(path, |created| {
-        let mut out = BufWriter::new(File::create(created).map_err(Error::writing(path))?);
-        write(&mut out)?;
-        out.flush().map_err(Error::writing(path))
-    })
+/// Exports the submission of a sweep of tasks to a folder `NAME-submission`.
+fn submission(options: &Options, sweep: &str, stand_ins: StandIns, watch: Watch<'_>) -> Result<Msg> {
+    let folder = free_path(&exports(options)?, &format!("{sweep}-submission"));
+    let dir = SweepDir::at(&options.runs_dir, sweep);
+    let written =
+        with_predictor(options, watch, |predictor| export_submission(&dir, &folder, stand_ins, predictor))?;
+    let problems = written.problems.iter().map(|problem| format!("the leaderboard would reject {problem}"));
+    let stand_ins =
+        written.stand_ins.iter().map(|(file, why)| format!("{file} has the same label for each row: {why}"));
+    let path = absolute(&written.path);
+    Ok(Msg::Exported { path, note: lines(problems.chain(stand_ins)) })
+}
+
+/// Exports the files of a submission that a run predicts to a folder `NAME-submission`.
+fn submission_files(options: &Options, run: &Path, watch: Watch<'_>) -> Result<Msg> {
+    let run = RunDir::at(run);
+    let folder = free_path(&exports(options)?, &format!("{}-submission", run.name()));
+    let written =
+        with_predictor(options, watch, |predictor| export_submission_files(&run, &folder, predictor))?;
+    let missing = written.missing.iter().map(|(file, reason)| format!("no predictions for {file}: {reason}"));
+    Ok(Msg::Exported { path: absolute(&folder), note: lines(missing) })
+}
+
+/// A line for each item; `None` without any.
+fn lines(items: impl Iterator<Item = String>) -> Option<String> {
+    let lines: Vec<String> = items.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn with_predictor<T>(
+    options: &Options,
+    (watch, cancelled): Watch<'_>,
+    work: impl FnOnce(&mut SubmissionPredictor<'_>) -> Result<T>,
+) -> Result<T> {
+    let (hub, device) = (Hub::from_env(), options.device.unwrap_or_default());
+    work(&mut SubmissionPredictor { hub: &hub, device, cancelled, watch })
 }
 
 fn predict_file(options: &Options, run: &Path, file: &str) -> Result<PathBuf> {
@@ -302,4 +329,45 @@ fn command_line(options: &Options, dir: &Path) -> Result<Msg> {
         String::new()
     };
     Ok(Msg::CommandLine { command, note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{SUBMISSION, TaskId};
+    use crate::export::glue::{ARCHIVE, check_submission};
+    use crate::spec::Sweep;
+    use std::sync::atomic::AtomicBool;
+
+    /// A GLUE run of which no task was trained, in a runs directory.
+    fn untrained(runs_dir: &Path) -> String {
+        let tasks = ["rte", "wnli"].map(|name| name.parse::<TaskId>().unwrap());
+        let sweep: Sweep = Experiments::shipped().sweep_of_tasks("glue-demo", &tasks, None, &[]).unwrap();
+        SweepDir::create(runs_dir, &sweep).unwrap().name().to_owned()
+    }
+
+    #[test]
+    fn submission_names_the_files_without_predictions() {
+        let home = tempfile::tempdir().unwrap();
+        let options = Options { runs_dir: home.path().into(), ..Options::default() };
+        let sweep = untrained(home.path());
+        let submission = |stand_ins| {
+            let request = ExportRequest::Submission { sweep: sweep.clone(), stand_ins };
+            export(&options, request, (&mut |_| {}, &AtomicBool::new(false)))
+        };
+        let error = submission(StandIns::None).unwrap_err().to_string();
+        assert!(
+            error.contains("no predictions for AX.tsv, CoLA.tsv") && error.contains("stand-ins"),
+            "{error}"
+        );
+        let Ok(Msg::Exported { path, note }) = submission(StandIns::Constant) else { panic!() };
+        assert_eq!(path, home.path().join("exports").join(format!("{sweep}-submission")).join(ARCHIVE));
+        assert!(check_submission(&path).unwrap().problems.is_empty());
+        let note = note.unwrap();
+        assert_eq!(note.lines().count(), SUBMISSION.len(), "{note}");
+        assert!(note.contains("RTE.tsv has the same label for each row: its task is"), "{note}");
+        // Another export keeps the first one.
+        let Ok(Msg::Exported { path: second, .. }) = submission(StandIns::Constant) else { panic!() };
+        assert!(second != path && path.is_file(), "{}", second.display());
+    }
 }

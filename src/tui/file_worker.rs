@@ -12,7 +12,7 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::sweep::{SweepDir, SweepList, SweepReport, SweepRow, newest_sweep_of};
+use crate::run::sweep::{ScoreLogs, SweepDir, SweepList, SweepReport, SweepRow, newest_sweep_of};
 use crate::run::{
     NotesEdit, RunChanges, RunDir, RunRow, RunWatcher, delete, edit_notes, reproduced, seed_dirs,
 };
@@ -71,6 +71,8 @@ pub(super) struct FileWorker {
     /// When the runs were polled last.
     polled: Option<Instant>,
     sweeps: SweepList,
+    /// The logs of the trials of the sweep of tasks that is shown.
+    score_logs: ScoreLogs,
     /// The sweeps that were sent last.
     sent_sweeps: Vec<SweepRow>,
 }
@@ -182,6 +184,7 @@ impl Worker for FileWorker {
     fn recover(&mut self) {
         // A history or a list that was only partly updated is wrong.
         self.cache = HistoryCache::default();
+        self.score_logs = ScoreLogs::default();
         self.watcher = RunWatcher::new(self.options.runs_dir.clone());
     }
 }
@@ -200,6 +203,7 @@ impl FileWorker {
             is_poll_pending,
             polled: None,
             sweeps: SweepList::default(),
+            score_logs: ScoreLogs::default(),
             sent_sweeps: Vec::new(),
         }
     }
@@ -277,7 +281,7 @@ impl FileWorker {
             }
         };
         self.poll_runs();
-        SweepReport::read(dir, self.watcher.rows())
+        SweepReport::read_on(dir, self.watcher.rows(), &mut self.score_logs)
     }
 
     fn probes_file(&self) -> PathBuf {

@@ -223,11 +223,19 @@ pub enum Msg {
     Exported {
         /// The file or folder.
         path: PathBuf,
-        /// How an exported model was verified.
-        verified: Option<String>,
+        /// How an exported model was verified, or what a submission lacks.
+        note: Option<String>,
     },
-    /// Progress of an export.
-    ExportProgress(Progress),
+    /// An upload, a download or an export that can be cancelled has started.
+    WorkStarted,
+    /// One of them has ended; its result follows.
+    WorkEnded,
+    /// One of them was cancelled, with a sentence about it.
+    WorkCancelled(String),
+    /// Progress of an upload, a download or an export.
+    WorkProgress(Progress),
+    /// The directory of the sweep of that name is ready to be queued: the data of its tasks are on this machine.
+    SweepFetched(String),
     /// A run was uploaded to the hub.
     Pushed(Pushed),
     /// The command line that repeats a run, and what it does not repeat.
@@ -394,6 +402,8 @@ pub enum Effect {
     Copy(Copied),
     /// Export to a file.
     Export(Box<ExportRequest>),
+    /// Cancel the uploads, downloads and exports that can be cancelled.
+    CancelWork,
     /// Suspend the program.
     Suspend,
     /// Redraw the whole terminal.

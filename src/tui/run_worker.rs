@@ -15,7 +15,7 @@ use crate::run::comparison::{PlanWatcher, add_seeds};
 use crate::run::executor::Subject;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueDevice, QueueEdit, QueuedSweep, StartedRun, TrainingLock};
-use crate::run::sweep::{SweepDir, check_sweep};
+use crate::run::sweep::{SweepDir, TaskData, check_sweep};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
 use crate::spec::Sweep;
 use crossbeam_channel::Sender;
@@ -127,7 +127,7 @@ impl Worker for RunWorker {
             }
             RunJob::Finish(_done) => {}
             RunJob::Enqueue(request) => {
-                let edited = match subject_of(&self.options, request) {
+                let edited = match self.subject_of(request) {
                     Ok(Subject::New(spec)) => self.edit_queue(QueueEdit::Add(Box::new(Start::New(spec)))),
                     Ok(Subject::Run(dir)) => self.edit_queue(QueueEdit::Add(Box::new(Start::Resume(dir)))),
                     Ok(Subject::NewSweep(sweep)) => self.enqueue_new_sweep(&sweep),
@@ -240,6 +240,12 @@ impl RunWorker {
         self.replies.send(reply).ok();
     }
 
+    /// What a request stands for. Data that have to be fetched first were fetched on another thread.
+    fn subject_of(&self, request: TrainRequest) -> Result<Subject> {
+        let data = &mut TaskData { cancelled: &AtomicBool::new(false), emit: &mut |_| {} };
+        subject_of(&self.options, request, data)
+    }
+
     /// Checks a new sweep, creates its directory and adds it to the queue.
     fn enqueue_new_sweep(&mut self, sweep: &Sweep) -> Result<()> {
         check_sweep(sweep, &AtomicBool::new(false))?;
@@ -261,7 +267,7 @@ impl RunWorker {
             return Err(Error::Usage("another run is being trained; add this one to the queue".into()));
         }
         let nothing = StartReply { msg: None, run: None };
-        let start = match subject_of(&self.options, request)? {
+        let start = match self.subject_of(request)? {
             Subject::New(spec) => Start::New(spec),
             Subject::Run(dir) => Start::Resume(dir),
             // The queue trains it.

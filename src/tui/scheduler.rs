@@ -4,15 +4,15 @@ use super::msg::Msg;
 use super::options::Options;
 use super::state::train_request::TrainRequest;
 use super::train_subject::subject_of;
-use super::worker::spawn;
+use super::worker::{Watch, progress_events, spawn};
 use crate::error::{Error, Result};
 use crate::run::executor::slurm::{SlurmExecutor, poll};
 use crate::run::executor::{Submission, Submitted, SubmittedTask};
+use crate::run::sweep::TaskData;
 use crate::spec::Experiments;
 use crate::text::plural;
 use crossbeam_channel::{Sender, bounded};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Time between two looks at whether Slurm is to be asked. Most of them read one file.
@@ -49,13 +49,17 @@ impl SchedulerPoll {
 }
 
 /// Submits a run or a sweep to Slurm.
-pub(super) fn submit(options: &Options, request: TrainRequest) -> Result<Msg> {
+pub(super) fn submit(
+    options: &Options,
+    request: TrainRequest,
+    (on_progress, cancelled): Watch<'_>,
+) -> Result<Msg> {
     let experiments = Experiments::open(options.experiments.as_deref())?;
-    let subject = subject_of(options, request)?;
+    let mut emit = progress_events(on_progress);
+    let subject = subject_of(options, request, &mut TaskData { cancelled, emit: &mut emit })?;
     let executor = SlurmExecutor::new(&options.runs_dir, experiments.slurm()?);
-    let (cancelled, runs_dir) = (AtomicBool::new(false), options.runs_dir.as_path());
-    let submitted =
-        Submission { runs_dir, cancelled: &cancelled, emit: &mut |_| {} }.submit(&[subject], &executor)?;
+    let runs_dir = options.runs_dir.as_path();
+    let submitted = Submission { runs_dir, cancelled, emit: &mut emit }.submit(&[subject], &executor)?;
     Ok(Msg::SchedulerDone(sentence(&submitted)))
 }
 

@@ -2,8 +2,22 @@
 
 use super::msg::Msg;
 use crate::error::{Error, Result, panic_message};
+use crate::event::{Event, Progress};
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+
+/// What receives the progress of a long job, and the flag that cancels it.
+pub(super) type Watch<'a> = (&'a mut dyn FnMut(Progress), &'a AtomicBool);
+
+/// Receives events, and passes on the progress among them.
+pub(super) fn progress_events(on_progress: &mut dyn FnMut(Progress)) -> impl FnMut(Event) {
+    |event| {
+        if let Event::Progress(progress) = event {
+            on_progress(progress);
+        }
+    }
+}
 
 /// Starts a thread.
 ///

@@ -1,5 +1,8 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
+mod adapters;
+#[path = "../common/command_result.rs"]
+mod command_result;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(unix)]

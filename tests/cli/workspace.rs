@@ -1,10 +1,11 @@
 //! A temporary working directory, commands run in it, their results, and a short training.
 
+pub(crate) use super::command_result::CommandResult;
 use super::common::command;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// A temporary working directory, without network and with an empty cache.
@@ -45,41 +46,7 @@ impl Workspace {
     }
 }
 
-/// The result of a command.
-pub(crate) struct CommandResult {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for CommandResult {
-    fn from(output: Output) -> Self {
-        CommandResult {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
 impl CommandResult {
-    /// Asserts exit code 0.
-    pub(crate) fn success(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    /// Asserts this exit code, nothing on stdout, and one sentence on stderr, which is returned.
-    pub(crate) fn failure(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-        assert_eq!(self.stdout, "");
-        let lines: Vec<&str> = self.stderr.lines().collect();
-        let last = lines.last().expect("an error on stderr");
-        assert!(last.starts_with("glue-tui: "), "{}", self.stderr);
-        assert!(!self.stderr.contains("internal error"), "{}", self.stderr);
-        (*last).to_owned()
-    }
-
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
     }

@@ -5,7 +5,7 @@ use glue_tui::batch::Batch;
 use glue_tui::catalog::ProblemType;
 use glue_tui::error::{Error, Result};
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, BuildOptions, Built, Engine, Interpolation, OptimizerConfig, StepInput};
+use glue_tui::nn::{self, BuildOptions, Built, Engine, Interpolation, StepInput};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 
 /// Largest difference of a logit from f32, relative to the largest logit of the model. A row of these tiny models has few
@@ -108,20 +108,10 @@ fn training_and_other_engines_and_devices_are_refused() {
     let folder = ModelFolder::on_disk(reference("bert"));
     let labels = ["low", "middle", "high"].map(String::from);
     let options = BuildOptions {
-        folder: &folder,
-        labels: &labels,
-        problem_type: ProblemType::SingleLabelClassification,
-        label_map: None,
         seed: 1,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::Int8,
-        engine: EngineChoice::Auto,
         max_examples_per_pass: 64,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(&folder, (&labels, ProblemType::SingleLabelClassification))
     };
     assert!(usage_error(nn::build(&options)).contains("for inference"));
     let plain = BuildOptions { engine: EngineChoice::Plain, ..options };

@@ -1,19 +1,25 @@
 //! The engines, on every device of this machine, match Transformers and PyTorch for tiny random models of each family, two
 //! of them also as a regression. `tests/reference/make_golden.py` wrote the reference files.
 
+mod adapters;
 #[path = "../backends/mod.rs"]
 mod backends;
+mod distillation;
 mod files;
 mod int8;
+mod lora;
 mod numbers;
+mod param_groups;
+#[path = "../reference_models/mod.rs"]
+mod reference_models;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
-use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, Weights};
-use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
+use glue_tui::nn::{self, Array, Built, OptimizerConfig, Weights};
+use glue_tui::spec::{DeviceSpec, EngineChoice};
+use reference_models::{CLASSIFIERS, reference};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f64 = 1e-4;
@@ -26,27 +32,6 @@ const ZERO_FLOOR: f64 = 1e-6;
 fn has_zero_gradient(family: &str, name: &str) -> bool {
     nn::is_key_bias(name) || (family == "deberta-c2p" && name == "deberta.encoder.LayerNorm.bias")
 }
-
-/// The classifiers.
-const CLASSIFIERS: [&str; 17] = [
-    "bert",
-    "distilbert",
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "electra",
-    "electra-base",
-    "albert",
-    "albert-groups",
-    "mpnet",
-    "deberta-v3",
-    "deberta-v2",
-    "deberta-c2p",
-    "deberta-p2c",
-    "deberta-absolute",
-    "modernbert",
-    "modernbert-biases",
-];
 
 /// The classifiers and two regressions.
 fn models() -> impl Iterator<Item = &'static str> {
@@ -61,10 +46,6 @@ fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
         let all = backends::all().into_iter();
         all.filter(move |backend| backends::supports(*backend, family)).map(move |backend| (family, backend))
     })
-}
-
-fn reference(family: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)
 }
 
 fn golden(family: &str) -> Value {
@@ -96,6 +77,15 @@ fn batches(golden: &Value) -> Vec<Batch> {
     golden["batches"].as_array().expect("a list").iter().map(batch).collect()
 }
 
+/// Sets of labels from rows with 0 or 1 for each label.
+fn label_sets(rows: &[Value]) -> Vec<Label> {
+    let set = |row: &Value| {
+        let applies = numbers(row).into_iter().zip(0..).filter(|(number, _)| *number == 1.0);
+        Label::set(applies.map(|(_, label)| label))
+    };
+    rows.iter().map(set).collect()
+}
+
 /// Label smoothing; 0 for a regression.
 fn smoothing(golden: &Value) -> f64 {
     golden["label_smoothing"].as_f64().unwrap_or(0.0)
@@ -110,7 +100,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
         weight_decay: number(&adamw["weight_decay"]),
         max_grad_norm: number(&adamw["max_grad_norm"]),
         label_smoothing,
-        class_weights: None,
+        ..OptimizerConfig::default()
     }
 }
 
@@ -125,32 +115,8 @@ fn build(
     build_with(backend, folder, optimizer(golden, label_smoothing), tokens)
 }
 
-fn build_with(
-    Backend { engine, device }: Backend,
-    folder: &Path,
-    optimizer: OptimizerConfig,
-    tokens: Option<usize>,
-) -> Built {
-    let folder = ModelFolder::on_disk(folder);
-    let config = nn::ModelConfig::read(&folder).expect("a configuration");
-    let labels = config.id2label.for_outputs(config.id2label.num_labels() as usize).expect("names");
-    nn::build(&BuildOptions {
-        folder: &folder,
-        labels: &labels,
-        problem_type: config.problem_type(labels.len()).expect("a problem type"),
-        label_map: None,
-        seed: 1,
-        classifier_dropout: None,
-        optimizer,
-        device,
-        precision: Precision::F32,
-        engine,
-        max_examples_per_pass: 64,
-        max_tokens_per_pass: tokens,
-        threads: None,
-        can_check_engine: false,
-    })
-    .expect("an engine")
+fn build_with(backend: Backend, folder: &Path, optimizer: OptimizerConfig, tokens: Option<usize>) -> Built {
+    backends::build(backend, folder, 1, optimizer, tokens)
 }
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32], floor: f64) {

@@ -2,12 +2,13 @@
 
 use super::{
     CLASSIFIERS, DEFAULT, TOLERANCE, arrays, assert_all_close, assert_close, backends, batches, build,
-    build_with, cases, golden, has_zero_gradient, number, numbers, optimizer, reference, smoothing,
+    build_with, cases, golden, has_zero_gradient, label_sets, number, numbers, optimizer, reference,
+    smoothing,
 };
 use candle_core::{DType, Device, IndexOp, Tensor};
-use glue_tui::batch::{Encoded, Label};
+use glue_tui::batch::Encoded;
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, OptimizerConfig, StepInput};
+use glue_tui::nn::{self, OptimizerConfig, ParamState, StepInput};
 use serde_json::Value;
 
 #[test]
@@ -126,6 +127,51 @@ fn ten_adamw_steps_match() {
     }
 }
 
+/// The moving average of ten steps is that of `torch.optim.swa_utils.AveragedModel`.
+#[test]
+fn moving_average_matches() {
+    let golden = golden("bert");
+    let batches = batches(&golden);
+    let steps = golden["steps"].as_array().expect("a list");
+    let expected = arrays("bert", "average.safetensors");
+    let before = arrays("bert", "model.safetensors");
+    for (_, backend) in cases().filter(|(family, _)| *family == "bert") {
+        let optimizer = OptimizerConfig { ema_decay: Some(0.8), ..optimizer(&golden, smoothing(&golden)) };
+        let mut engine = build_with(backend, &reference("bert"), optimizer, None).engine;
+        assert!(engine.has_average());
+        assert_eq!(
+            engine.tensors(ParamState::Average).expect("averages"),
+            engine.weights().expect("weights")
+        );
+        for (step, expected) in steps.iter().enumerate() {
+            let (batch, learning_rate) = (&batches[step % batches.len()], number(&expected["learning_rate"]));
+            engine.step(StepInput { batch, step: step as u64, learning_rate }).expect("a step");
+        }
+        let average = engine.tensors(ParamState::Average).expect("averages");
+        assert_all_close(("bert", &format!("{backend:?}: average")), &average, &expected);
+        let weights = engine.weights().expect("weights");
+        let own = engine.logits(&batches[0]).expect("logits");
+        engine.swap_average().expect("an average");
+        assert_eq!(engine.weights().expect("weights"), average);
+        assert_eq!(engine.tensors(ParamState::Average).expect("averages"), weights);
+        let of_average = engine.logits(&batches[0]).expect("logits");
+        engine.swap_average().expect("an average");
+        assert_eq!(engine.weights().expect("weights"), weights);
+        assert_eq!(engine.logits(&batches[0]).expect("logits"), own);
+        // The logits are those of a model with the averaged weights.
+        let mut other = build(backend, &reference("bert"), &golden, 0.0, None).engine;
+        assert!(!other.has_average());
+        other.set_weights(&average).expect("set");
+        assert_eq!(other.logits(&batches[0]).expect("logits"), of_average);
+        assert!(other.swap_average().is_err());
+    }
+    for (name, array) in expected.iter().filter(|(name, _)| !has_zero_gradient("bert", name)) {
+        let changes = array.data.iter().zip(&before[name].data).map(|(a, b)| (a - b).abs());
+        let largest = array.data.iter().fold(0f32, |max, x| max.max(x.abs()));
+        assert!(changes.fold(0.0, f32::max) > 1e-3 * largest, "{name} hardly changes");
+    }
+}
+
 #[test]
 fn weight_decay_groups_match_the_trainer() {
     for family in CLASSIFIERS {
@@ -191,11 +237,7 @@ fn losses_of_sets_and_of_weighted_classes_match_pytorch() {
     {
         let mut batch = batches(&golden).swap_remove(0);
         if let Some(sets) = expected["sets"].as_array() {
-            let set = |row: &Value| {
-                let applies = numbers(row).into_iter().zip(0..).filter(|(number, _)| *number == 1.0);
-                Label::set(applies.map(|(_, label)| label))
-            };
-            batch.labels = sets.iter().map(set).collect();
+            batch.labels = label_sets(sets);
         }
         for tokens in [None, Some(20)] {
             let optimizer = OptimizerConfig {

@@ -80,7 +80,7 @@ fn optimizer() -> OptimizerConfig {
         weight_decay: 0.01,
         max_grad_norm: 1.0,
         label_smoothing: 0.1,
-        class_weights: None,
+        ..OptimizerConfig::default()
     }
 }
 
@@ -88,27 +88,8 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     build_at(Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu }, folder, seed, tokens)
 }
 
-fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
-    let folder = ModelFolder::on_disk(folder);
-    let config = nn::ModelConfig::read(&folder).expect("a configuration");
-    let labels = config.id2label.for_outputs(config.id2label.num_labels() as usize).expect("names");
-    nn::build(&BuildOptions {
-        folder: &folder,
-        labels: &labels,
-        problem_type: config.problem_type(labels.len()).expect("a problem type"),
-        label_map: None,
-        seed,
-        classifier_dropout: None,
-        optimizer: optimizer(),
-        device,
-        precision: Precision::F32,
-        engine,
-        max_examples_per_pass: 64,
-        max_tokens_per_pass: tokens,
-        threads: None,
-        can_check_engine: false,
-    })
-    .expect("an engine")
+fn build_at(backend: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
+    backends::build(backend, folder, seed, optimizer(), tokens)
 }
 
 /// A batch with labels that match the engine's head.
@@ -293,20 +274,11 @@ fn multithreaded_run_is_reproducible() {
     let batch = Batch::new(&examples.collect::<Vec<_>>());
     let run = || {
         let mut built = nn::from_config(&BuildOptions {
-            folder: &model,
-            labels: &labels,
-            problem_type: ProblemType::SingleLabelClassification,
-            label_map: None,
             seed: 5,
-            classifier_dropout: None,
             optimizer: optimizer(),
-            device: DeviceSpec::Cpu,
-            precision: Precision::Auto,
-            engine: EngineChoice::Auto,
             max_examples_per_pass: 64,
-            max_tokens_per_pass: None,
             threads: Some(2),
-            can_check_engine: false,
+            ..BuildOptions::new(&model, (&labels, ProblemType::SingleLabelClassification))
         })
         .expect("an engine");
         assert!(built.device.starts_with("cpu, 2 threads, "), "{}", built.device);
@@ -442,20 +414,11 @@ fn invalid_options_are_errors_and_fallbacks_are_noted() {
     let model = ModelFolder::on_disk(folder.path());
     let labels = ["a", "b", "c"].map(str::to_owned);
     let options = BuildOptions {
-        folder: &model,
-        labels: &labels,
-        problem_type: ProblemType::SingleLabelClassification,
-        label_map: None,
-        seed: 0,
-        classifier_dropout: None,
         optimizer: optimizer(),
-        device: DeviceSpec::Cpu,
         precision: Precision::Bf16,
         engine: EngineChoice::Plain,
         max_examples_per_pass: 8,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(&model, (&labels, ProblemType::SingleLabelClassification))
     };
     let built = nn::build(&options).expect("an engine");
     assert_eq!(built.precision, "f32");

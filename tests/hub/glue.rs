@@ -3,6 +3,7 @@
 use super::common::command;
 use super::datasets::glue_parquet;
 use super::mock::Mock;
+use super::pty::Terminal;
 use serde_json::Value;
 use std::path::Path;
 
@@ -73,4 +74,31 @@ fn glue_is_trained_and_predicted_from_the_hub() {
     assert_eq!(again["average"], board["average"]);
     let fetched: Vec<String> = mock.requests().into_iter().map(|request| request.path).collect();
     assert!(!fetched.iter().any(|path| path.contains("/resolve/")), "{fetched:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn interface_fetches_the_data_of_all_tasks_before_it_queues_them() {
+    let (mock, home) = (hub(), tempfile::tempdir().unwrap());
+    let experiments = "[experiment.tiny]\nmax_steps = 2\nthreads = 1\n";
+    std::fs::write(home.path().join("experiments.toml"), experiments).unwrap();
+    let cache = home.path().join("hf");
+    let variables = [
+        ("HF_ENDPOINT", mock.endpoint.as_str()),
+        ("HF_HOME", cache.to_str().unwrap()),
+        ("HF_HUB_OFFLINE", "0"),
+    ];
+    let program = env!("CARGO_BIN_EXE_glue-tui");
+    let mut terminal = Terminal::start(program, &[], home.path(), &variables, (110, 30));
+    terminal.wait_for("tiny");
+    terminal.send("B");
+    terminal.wait_for("Train on all tasks of GLUE?");
+    terminal.send("a");
+    // Tasks without data are skipped, as on the command line.
+    terminal.wait_for("7 skipped");
+    let sweeps = home.path().join("runs/sweeps");
+    let sweep = std::fs::read_dir(sweeps).unwrap().next().unwrap().unwrap().path();
+    let decisions = std::fs::read_to_string(sweep.join("decisions.jsonl")).unwrap();
+    assert_eq!(decisions.matches("skipped").count(), 7, "{decisions}");
+    assert!(decisions.contains("no Parquet files of a train split"), "{decisions}");
 }

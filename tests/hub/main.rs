@@ -6,7 +6,10 @@ mod datasets;
 mod glue;
 mod limits;
 mod mock;
+#[path = "../terminal/pty.rs"]
+mod pty;
 mod push;
+mod push_cancelled;
 mod starting;
 
 use glue_tui::catalog::STANDARD_SPLITS;
@@ -403,6 +406,38 @@ fn one_process_downloads_at_a_time() {
     assert_complete(&folder.unwrap());
     assert_eq!(reports[0], "waiting for the download of another glue-tui");
     released.join().unwrap();
+}
+
+#[test]
+fn base_model_of_an_adapter_is_downloaded() {
+    let fixture = Fixture::new();
+    let adapter = tempfile::tempdir().unwrap();
+    let config = format!("{{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"{MODEL}\"}}");
+    std::fs::write(adapter.path().join("adapter_config.json"), config).unwrap();
+    let name = adapter.path().display().to_string();
+    let remote_config = || fixture.hub().remote_config(&name, "main", &AtomicBool::new(false)).unwrap();
+    assert!(!fixture.hub().is_cached(&name));
+    assert_eq!(remote_config().as_deref(), Some(&b"{\"model_type\": \"bert\"}"[..]));
+
+    let folder = fetch(&fixture.hub(), &name).unwrap();
+    assert_eq!((&folder.name, &folder.commit), (&name, &None));
+    let Root::Adapter { folder: path, base } = &folder.root else { panic!("{folder:?}") };
+    assert_eq!((path.as_path(), base.commit.as_ref()), (adapter.path(), Some(&fixture.commit)));
+    assert_complete(base);
+    assert!(fixture.hub().is_cached(&name) && remote_config().is_none());
+
+    // Configuration and tokenizer are those of the base model unless the adapter has its own.
+    assert_eq!(folder.require("config.json").unwrap(), base.require("config.json").unwrap());
+    assert_eq!(&*folder.require("vocab.txt").unwrap(), b"[PAD]\n[UNK]\n");
+    std::fs::write(adapter.path().join("tokenizer_config.json"), "{}").unwrap();
+    assert!(folder.read("tokenizer_config.json").unwrap().is_none(), "without a vocabulary");
+    std::fs::write(adapter.path().join("tokenizer.json"), "{}").unwrap();
+    assert!(folder.read("tokenizer_config.json").unwrap().is_some());
+    assert!(folder.read("vocab.txt").unwrap().is_none(), "the files of a tokenizer are from one folder");
+    std::fs::write(adapter.path().join("config.json"), "{}").unwrap();
+    assert_eq!(&*folder.require("config.json").unwrap(), b"{}");
+    assert!(folder.read("model.safetensors").unwrap().is_none());
+    assert_eq!(folder.folders().last(), Some(&adapter.path()));
 }
 
 #[test]

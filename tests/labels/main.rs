@@ -5,7 +5,7 @@ use common::command;
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::catalog::ProblemType;
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
+use glue_tui::nn::{self, Array, BuildOptions, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use glue_tui::train::argmax;
 use serde_json::{Map, Value, json};
@@ -151,20 +151,11 @@ impl Workspace {
 
 fn options<'a>(folder: &'a ModelFolder, labels: &'a [String]) -> BuildOptions<'a> {
     BuildOptions {
-        folder,
-        labels,
-        problem_type: ProblemType::SingleLabelClassification,
-        label_map: None,
         seed: 5,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Fast,
         max_examples_per_pass: 8,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(folder, (labels, ProblemType::SingleLabelClassification))
     }
 }
 

@@ -8,7 +8,7 @@ classifiers of the other families, without dropout, with eager attention in f32.
 label smoothing), the gradient of every tensor, ten AdamW steps with a linear schedule, warm-up,
 parameter groups and gradient clipping, and integrated gradients of the words. For the BERT
 classifier it also computes the losses of a multi-label classification and of weighted classes, in
-losses.json. All biases and LayerNorm parameters are random, so that omitting one changes the results. The files are small and
+losses.json, and the moving average of the weights over the steps, in average.safetensors. All biases and LayerNorm parameters are random, so that omitting one changes the results. The files are small and
 committed; run the script again only to change them.
 """
 
@@ -20,6 +20,7 @@ import numpy
 import torch
 import transformers
 from safetensors.torch import save_file
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import (
     AlbertConfig,
     AlbertForSequenceClassification,
@@ -52,6 +53,7 @@ SMOOTHING = 0.1
 STEPS, WARMUP = 10, 3
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.05}
 MAX_GRAD_NORM = 1.0
+EMA_DECAY = 0.8
 # Weights of the classes or labels, and the parameters whose gradients are compared.
 WEIGHTS = [0.5, 2.0, 1.25]
 CHECKED = ["classifier.weight", "classifier.bias", "bert.encoder.layer.0.output.dense.bias"]
@@ -324,7 +326,11 @@ def copies(model, value=lambda p: p.data):
 
 
 def train(model, batches):
-    """Runs the AdamW steps; returns the metrics of each and the names of the parameters with weight decay."""
+    """Runs the AdamW steps; returns the metrics of each, the names of the parameters with weight decay, and the
+    moving average of the model."""
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
+    # The first update copies the weights.
+    average.update_parameters(model)
     decay = set(get_parameter_names(model, [torch.nn.LayerNorm], NO_DECAY))
     groups = [
         {"params": [p for n, p in model.named_parameters() if n in decay]},
@@ -344,7 +350,8 @@ def train(model, batches):
         )
         optimizer.step()
         scheduler.step()
-    return steps, sorted(decay)
+        average.update_parameters(model)
+    return steps, sorted(decay), average.module
 
 
 def explain(model, example):
@@ -462,7 +469,9 @@ def main():
         assert torch.equal(transformers_loss, loss), "the loss differs from that of Transformers"
         save_file(copies(model, lambda p: p.grad), folder / "gradients.safetensors")
         model.zero_grad()
-        steps, decay = train(model, batches)
+        steps, decay, average = train(model, batches)
+        if name == "bert":
+            save_file(copies(average), folder / "average.safetensors")
         save_file(copies(model), folder / "trained.safetensors")
         smoothed = {"label_smoothing": SMOOTHING, "smoothed_loss": smooth.item()}
         golden = {

@@ -107,7 +107,7 @@ fn export_menu_offers_what_the_run_has() {
     let effects = press_keys(&mut app, "Epredictions<enter>my file.csv<enter>");
     let request = ExportRequest::Predictions { run: dir(), file: "my file.csv".into() };
     assert_eq!(effects.last(), Some(&Effect::Export(Box::new(request))));
-    update(&mut app, Msg::Exported { path: "/x/runs/exports/a.csv".into(), verified: None });
+    update(&mut app, Msg::Exported { path: "/x/runs/exports/a.csv".into(), note: None });
     assert!(matches!(app.popup, Some(Popup::Message { .. })));
     assert_shows(&app, "/x/runs/exports/a.csv");
     // A failed run without weights.
@@ -137,6 +137,18 @@ fn metrics_and_predictions_of_a_split_are_exported() {
 }
 
 #[test]
+fn run_of_a_task_of_glue_has_files_of_a_submission() {
+    let mut app = app(120, 40);
+    press_keys(&mut app, "jjjE");
+    assert!(!text(&app).contains("GLUE submission"), "{}", text(&app));
+    press_keys(&mut app, "<esc>");
+    app.runs.runs.iter_mut().for_each(|run| run.task = "sst2".into());
+    let dir = PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    let request = Effect::Export(Box::new(ExportRequest::SubmissionFiles(dir)));
+    assert_eq!(press_keys(&mut app, "Esubmission<enter>"), [request]);
+}
+
+#[test]
 fn run_is_pushed_after_a_question() {
     let mut app = app(120, 40);
     let dir = || PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
@@ -148,7 +160,7 @@ fn run_is_pushed_after_a_question() {
     let request = ExportRequest::Push { run: dir(), repo: "me/my-model".into(), private: true };
     assert_eq!(effects, [Effect::Export(Box::new(request))]);
     let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
-    update(&mut app, Msg::ExportProgress(Progress { what, done: 30, total: Some(120), unit }));
+    update(&mut app, Msg::WorkProgress(Progress { what, done: 30, total: Some(120), unit }));
     assert_shows(&app, "uploading model.safetensors, 25 %");
     let url = "https://huggingface.co/me/my-model".to_string();
     let pushed = Pushed { url, commit: Some("9f8e7d".into()), files: 7 };
@@ -187,4 +199,23 @@ fn command_line_is_shown_and_copied() {
     assert_eq!(effects, [Effect::Copy(Copied { what: "the command", content })]);
     assert_shows(&app, &command);
     assert_shows(&app, "It was changed.");
+}
+
+#[test]
+fn upload_is_cancelled_while_it_is_in_progress() {
+    let mut app = app(120, 40);
+    assert_eq!(press_keys(&mut app, "<^x>"), []);
+    assert_shows(&app, "No upload, download or export of predictions is in progress.");
+    update(&mut app, Msg::WorkStarted);
+    let (what, unit) = ("uploading model.safetensors".to_string(), Unit::Bytes);
+    update(&mut app, Msg::WorkProgress(Progress { what, done: 30, total: Some(120), unit }));
+    assert_shows(&app, "uploading model.safetensors, 25 %; ^X cancels");
+    // Also where text is typed.
+    press_keys(&mut app, "3");
+    assert_eq!(press_keys(&mut app, "<^x>"), [Effect::CancelWork]);
+    assert_shows(&app, "cancelling");
+    update(&mut app, Msg::WorkEnded);
+    update(&mut app, Msg::WorkCancelled("the upload was stopped".into()));
+    assert_shows(&app, "the upload was stopped");
+    assert_eq!(press_keys(&mut app, "<^x>"), []);
 }

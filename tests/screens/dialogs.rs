@@ -1,6 +1,7 @@
 //! Snapshots of the dialogs that a few keys open.
 
 use super::fixtures::*;
+use super::glue::scoreboard;
 use super::queue::training_queue;
 
 use glue_tui::spec::SaveTarget;
@@ -11,7 +12,7 @@ use glue_tui::tui::update::update;
 /// A dialog: the name of its snapshot, the screen before, and the keys that open it.
 type Dialog = (&'static str, fn(u16, u16) -> App, &'static str);
 
-pub(crate) const DIALOGS: [Dialog; 16] = [
+pub(crate) const DIALOGS: [Dialog; 17] = [
     ("stop", run_in_training, "x"),
     ("stop-with-queue", with_queue, "x"),
     ("quit-with-queue", with_queue, "q"),
@@ -21,6 +22,7 @@ pub(crate) const DIALOGS: [Dialog; 16] = [
     ("tags", app, "<tab>jt"),
     ("export-run", app, "<tab>jE"),
     ("export-curves", comparing, "E"),
+    ("export-submission", scoreboard, "E"),
     ("export-split", app, "<tab>jEsplit<enter>"),
     ("push", app, "<tab>jEpush<enter>me/my-model<enter>"),
     ("value", app, "ejjjjjjj<enter>"),

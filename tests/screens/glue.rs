@@ -3,6 +3,7 @@
 use super::fixtures::*;
 
 use glue_tui::catalog::{GLUE_TASKS, Metric, TaskId, published_average, published_validation, task};
+use glue_tui::export::glue::StandIns;
 use glue_tui::run::sweep::{GlueAverage, MetricScore, SweepDir, SweepReport, SweepRow, Trial};
 use glue_tui::run::{RunRow, RunStatus};
 use glue_tui::spec::{Experiments, Sweep, sweep_to_toml};
@@ -10,7 +11,8 @@ use glue_tui::stats::ConfidenceInterval;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
-use glue_tui::tui::state::sweep::SweepSource;
+use glue_tui::tui::state::export_request::ExportRequest;
+use glue_tui::tui::state::sweep::{SweepContent, SweepSource};
 use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::path::Path;
@@ -96,7 +98,7 @@ fn report() -> SweepReport {
     report
 }
 
-fn scoreboard(width: u16, height: u16) -> App {
+pub(crate) fn scoreboard(width: u16, height: u16) -> App {
     let mut app = app(width, height);
     let report = report();
     update(&mut app, Msg::SweepsListed(vec![SweepRow { started: STARTED_AT - 5000.0, ..report.row() }]));
@@ -137,4 +139,29 @@ fn model_of_an_experiment_is_trained_on_all_tasks_after_a_question() {
     assert_shows(&app, "Train on all tasks of GLUE?");
     let request = TrainRequest::Glue { model: "demo".into(), data_dir: None };
     assert_eq!(press_keys(&mut app, "a"), [Effect::Enqueue(request)]);
+}
+
+#[test]
+fn submission_is_exported_from_the_scoreboard_and_from_the_list() {
+    let request =
+        |stand_ins| Effect::Export(Box::new(ExportRequest::Submission { sweep: NAME.into(), stand_ins }));
+    let mut app = scoreboard(120, 40);
+    assert_eq!(press_keys(&mut app, "E"), []);
+    assert_eq!(press_keys(&mut app, "<enter>"), [request(StandIns::None)]);
+    assert_eq!(press_keys(&mut app, "1<tab>Estand<enter>").last(), Some(&request(StandIns::Constant)));
+    let note = "AX.tsv has the same label for each row: its task is running".to_string();
+    update(&mut app, Msg::Exported { path: "/x/runs/exports/a/submission.zip".into(), note: Some(note) });
+    assert_shows(&app, "/x/runs/exports/a/submission.zip");
+    assert_shows(&app, "AX.tsv has the same label for each row");
+}
+
+#[test]
+fn sweep_of_one_task_has_no_submission() {
+    let mut app = scoreboard(120, 40);
+    if let SweepContent::Loaded(loaded) = &mut app.sweep.content {
+        loaded.report.scoreboard = None;
+    }
+    assert_eq!(press_keys(&mut app, "E"), []);
+    assert!(app.popup.is_none());
+    assert_shows(&app, "The trials of this sweep are of one task.");
 }

@@ -4,6 +4,7 @@
 //! `INSTA_UPDATE=always cargo test --test screens` rewrites them and the pictures. The tests set the
 //! clock, so the snapshots need no filters.
 
+mod averaging;
 mod background;
 mod charts;
 mod cluster;

@@ -215,8 +215,10 @@ fn click_selects_and_edits_lines_of_the_form() {
 #[test]
 fn mouse_events_anywhere_do_not_panic() {
     for (width, height) in [(0, 0), (1, 1), (40, 10), (80, 24), (200, 60)] {
-        for mut app in [app(width, height), comparing(width, height), classifying(width, height, "日本語")]
-        {
+        let screens: [fn(u16, u16) -> App; 3] =
+            [app, comparing, |width, height| classifying(width, height, "日本語")];
+        for screen in screens {
+            let mut app = screen(width, height);
             for x in (0..width + 3).step_by(7) {
                 for y in (0..height + 3).step_by(3) {
                     mouse(&mut app, MouseEventKind::Moved, (x, y));

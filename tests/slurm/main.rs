@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 mod cluster;
+#[path = "../common/command_result.rs"]
+mod command_result;
 #[path = "../common/mod.rs"]
 mod common;
 mod fake;

@@ -1,9 +1,10 @@
 //! A working directory with experiments that train in seconds, and the results of commands in it.
 
+pub(crate) use super::command_result::CommandResult;
 use super::common::command;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest time of a step of a test, on a busy machine.
@@ -102,40 +103,7 @@ impl Workspace {
     }
 }
 
-/// The result of a command.
-pub(crate) struct CommandResult {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for CommandResult {
-    fn from(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        CommandResult {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
-    }
-}
-
 impl CommandResult {
-    #[track_caller]
-    pub(crate) fn success(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    /// Asserts this exit code and one sentence on stderr, which is returned.
-    #[track_caller]
-    pub(crate) fn failure(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-        let last = self.stderr.lines().last().expect("an error on stderr").to_owned();
-        assert!(last.starts_with("glue-tui: ") && !self.stderr.contains("internal error"), "{}", self.stderr);
-        last
-    }
-
     /// The lines of stdout as paths.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.stdout.lines().map(PathBuf::from).collect()

@@ -1,8 +1,10 @@
 //! Training on the demo task and model: the same seed gives the same bytes, a resumed run equals an uninterrupted
 //! one, commands are executed, and errors are recorded.
 
+mod averaging;
 mod predictions;
 mod probes;
+mod techniques;
 
 use glue_tui::catalog::Metric;
 use glue_tui::error::Error;

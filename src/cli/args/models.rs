@@ -208,6 +208,8 @@ impl From<SplitArg> for SplitName {
 pub enum ExportFormat {
     /// Model folder for Hugging Face's from_pretrained
     Hf,
+    /// Adapters and head of a run with lora_r, for PEFT
+    Peft,
     /// Model folder for ONNX Runtime and Optimum
     Onnx,
     /// Submission to the leaderboard of GLUE: the zip archive of a GLUE run, or the files of one run

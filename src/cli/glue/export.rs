@@ -3,7 +3,7 @@
 use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::output;
 use crate::cli::progress::ProgressDisplay;
-use crate::cli::submit::cancelled_by_signals;
+use crate::cli::signals::cancelled_by_signals;
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::export::glue::{

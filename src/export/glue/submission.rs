@@ -82,7 +82,7 @@ pub fn export_submission(
     {
         let names: Vec<&str> = missing.iter().map(|(file, _)| file.name).collect();
         return Err(Error::Usage(format!(
-            "there are no predictions for {} ({}: {reason}); train these tasks, or add --stand-ins for files with one label",
+            "there are no predictions for {} ({}: {reason}); train these tasks, or export with stand-ins (--stand-ins), which are files with one label",
             names.join(", "),
             first.name
         )));

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Labels, Metric, SplitRole};
 use crate::error::Result;
-use crate::event::{Eval, Event, Scores, SplitName, Started};
+use crate::event::{Averaging, Eval, Event, Scores, SplitName, Started};
 use crate::run::history::History;
 use crate::run::{RepeatsSummary, RunDir, final_events, repeats_summary, replay, run_labels, seed_dirs};
 use crate::spec::RunSpec;
@@ -61,20 +61,29 @@ impl CardFacts {
             _ => None,
         });
         let history = (!events.is_empty()).then(|| History::of(&events));
-        let best = summary.as_ref().and_then(|summary| summary.best.map(|best| best.step));
-        let best = best.or_else(|| history.as_ref()?.best.map(|best| best.step));
+        let best = summary.as_ref().and_then(|summary| summary.best.map(|best| (best.step, best.averaging)));
+        let best = best.or_else(|| history.as_ref()?.best.map(|best| (best.step, best.averaging)));
         let mut facts = CardFacts { spec, labels, summary, repeats, started, history, scores: Vec::new() };
-        facts.scores = best.map(|step| facts.scores_at(step, &events, &seed)).unwrap_or_default();
+        facts.scores = best.map(|best| facts.scores_of(best, &events, &seed)).unwrap_or_default();
         Ok(facts)
     }
 
-    /// The scores of the evaluations after `step`. Those of the validation split have the intervals that need the
-    /// predictions too.
-    fn scores_at(&self, step: u64, events: &[Event], seed: &Path) -> Vec<SplitScores> {
-        let evals = events.iter().filter_map(|event| match event {
-            Event::Eval(eval) if eval.step == step && eval.split.role() != SplitRole::Train => Some(eval),
+    /// The scores of the evaluations after a step, with the weights or with averaged weights. Those of the validation split
+    /// have the intervals that need the predictions too.
+    fn scores_of(
+        &self,
+        (step, averaging): (u64, Option<Averaging>),
+        events: &[Event],
+        seed: &Path,
+    ) -> Vec<SplitScores> {
+        let evals = events.iter().filter_map(|event| match (event, averaging) {
+            (Event::Eval(eval), None) => Some(eval),
+            (Event::AverageEval(average), Some(averaging)) if average.averaging == averaging => {
+                Some(&average.eval)
+            }
             _ => None,
         });
+        let evals = evals.filter(|eval| eval.step == step && eval.split.role() != SplitRole::Train);
         let by_split: BTreeMap<SplitName, &Eval> = evals.map(|eval| (eval.split, eval)).collect();
         let task = self.spec.task();
         let scores = by_split.into_values().map(|eval| {

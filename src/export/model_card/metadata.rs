@@ -16,9 +16,9 @@ const TASK_TYPE: &str = "text-classification";
 const CUSTOM: &str = "custom";
 
 /// The front matter. Language and license are not known, so they are left out.
-pub(super) fn front_matter(facts: &CardFacts) -> String {
+pub(super) fn front_matter(facts: &CardFacts, library: &str) -> String {
     let CardFacts { spec, labels, summary, .. } = facts;
-    let mut yaml = format!("---\nlibrary_name: transformers\npipeline_tag: {TASK_TYPE}\n");
+    let mut yaml = format!("---\nlibrary_name: {library}\npipeline_tag: {TASK_TYPE}\n");
     if let Some(id) = base_model(spec, summary.as_ref()) {
         writeln!(yaml, "base_model: {}", quoted(id)).ok();
     }

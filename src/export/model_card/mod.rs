@@ -28,18 +28,18 @@ pub(super) struct ModelCard {
 }
 
 impl ModelCard {
-    /// The card of the best weights of a run.
+    /// The card of the best weights of a run, for files that a library of the hub reads.
     ///
     /// # Errors
     /// When the specification cannot be read. Any other file of the run that cannot be read leaves its part out.
-    pub(super) fn of(dir: &RunDir) -> Result<ModelCard> {
-        Ok(ModelCard::from_facts(&CardFacts::read(dir)?))
+    pub(super) fn of(dir: &RunDir, library: &str) -> Result<ModelCard> {
+        Ok(ModelCard::from_facts(&CardFacts::read(dir)?, library))
     }
 
-    fn from_facts(facts: &CardFacts) -> ModelCard {
+    fn from_facts(facts: &CardFacts, library: &str) -> ModelCard {
         let charts: Vec<(String, String)> = CHARTS.iter().filter_map(|chart| draw(facts, *chart)).collect();
         let names: Vec<&str> = charts.iter().map(|(name, _)| name.as_str()).collect();
-        let readme = metadata::front_matter(facts)
+        let readme = metadata::front_matter(facts, library)
             + &sections::introduction(facts)
             + &sections::data(facts)
             + &sections::recipe(facts)

@@ -4,7 +4,7 @@ use super::facts::{CardFacts, SplitScores};
 use super::markdown::{escaped, head, row};
 use super::metadata::{base_model, dataset_name, hub_dataset, title};
 use crate::catalog::{Metric, MetricDisplay, ProblemType};
-use crate::event::SplitName;
+use crate::event::{Averaging, SplitName};
 use crate::format;
 use crate::spec::{ValueKind, built_in, keys};
 use crate::text::plural;
@@ -151,7 +151,8 @@ pub(super) fn scores(facts: &CardFacts) -> String {
     }
     if let Some(best) = facts.summary.as_ref().and_then(|summary| summary.best) {
         let metric = best.metric.name();
-        writeln!(text, "Validation {metric}: {:.4} (step {}).\n", best.value, best.step).ok();
+        let averaging = Averaging::suffix(best.averaging);
+        writeln!(text, "Validation {metric}: {:.4} (step {}{averaging}).\n", best.value, best.step).ok();
     }
     text += &head(&["split", "metric", "score", "95 % interval"]);
     for scores in &facts.scores {

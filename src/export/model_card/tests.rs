@@ -23,7 +23,7 @@ fn base_model_is_an_id_of_the_hub_or_absent() {
     let card = |model: &str| {
         let spec = RunSpec { model: model.into(), task: "mrpc".parse().unwrap(), ..built_in("x") };
         let labels = spec.task().labels.clone();
-        ModelCard::from_facts(&facts(spec, labels)).readme
+        ModelCard::from_facts(&facts(spec, labels), "transformers").readme
     };
     assert_eq!(
         front_matter(&card("distilbert/distilbert-base-uncased")),
@@ -68,7 +68,7 @@ fn results_have_scores_and_intervals() {
     };
     let mut facts = facts(spec, labels);
     facts.scores = vec![scores(SplitName::Validation, 0.75), scores(SplitName::ValidationMismatched, 0.5)];
-    let card = ModelCard::from_facts(&facts).readme;
+    let card = ModelCard::from_facts(&facts, "transformers").readme;
     let index = front_matter(&card).split_once("model-index:\n").unwrap().1;
     let result = |split: &str, value: &str, low: &str| {
         format!(
@@ -110,7 +110,7 @@ fn limitations_are_computed_from_the_run() {
     };
     let mut facts = facts(RunSpec { task: "custom".parse().unwrap(), ..built_in("x") }, labels);
     facts.scores = vec![SplitScores { split: SplitName::Validation, scores, intervals: BTreeMap::new() }];
-    let card = ModelCard::from_facts(&facts).readme;
+    let card = ModelCard::from_facts(&facts, "transformers").readme;
     for part in [
         "one of the labels good\\|bad ---, \\`x\\`, also",
         "most frequent label of the validation rows is good\\|bad --- with 75.0 %",
@@ -126,7 +126,7 @@ fn limitations_are_computed_from_the_run() {
 #[test]
 fn card_of_a_recorded_run_has_its_curves() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/runs/demo-20261125-170056-eb3d");
-    let card = ModelCard::of(&RunDir::at(&dir)).unwrap();
+    let card = ModelCard::of(&RunDir::at(&dir), "transformers").unwrap();
     let names: Vec<&str> = card.charts.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["score.svg", "loss.svg"]);
     for (name, svg) in &card.charts {

@@ -9,8 +9,9 @@ use crate::event::{Progress, Unit};
 use crate::export::onnx::{OnnxSession, Unavailable};
 use crate::export::options::ModelFormat;
 use crate::files::ModelFolder;
-use crate::nn::{self, BuildOptions, Engine, ModelConfig, OptimizerConfig};
-use crate::spec::{DeviceSpec, EngineChoice, Precision};
+use crate::hub::Hub;
+use crate::nn::{self, BuildOptions, Engine, ModelConfig};
+use crate::spec::{EngineChoice, Precision};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -40,11 +41,18 @@ impl ReadBack {
         format: ModelFormat,
         outputs: usize,
     ) -> Result<Result<Self, Unavailable>> {
-        let model = ModelFolder::on_disk(folder);
+        let model = match format {
+            // An adapter is read together with its base model.
+            ModelFormat::Peft => {
+                let name = folder.display().to_string();
+                Hub::cache_only().model(&name, "main", &mut |_| {}, &AtomicBool::new(false))?
+            }
+            ModelFormat::Hf | ModelFormat::Onnx(_) => ModelFolder::on_disk(folder),
+        };
         let config = ModelConfig::read(&model)?;
         let tokenizer = Tokenizer::from_pretrained(&model)?;
         let backend = match format {
-            ModelFormat::Hf => Backend::Plain(plain_engine(&model, &config, outputs)?),
+            ModelFormat::Hf | ModelFormat::Peft => Backend::Plain(plain_engine(&model, &config, outputs)?),
             ModelFormat::Onnx(_) => match OnnxSession::open(folder) {
                 Ok(session) => Backend::OnnxRuntime(session?),
                 Err(unavailable) => return Ok(Err(unavailable)),
@@ -96,20 +104,10 @@ fn plain_engine(model: &ModelFolder, config: &ModelConfig, outputs: usize) -> Re
     let names = config.id2label.for_outputs(outputs);
     let labels = names.map_err(|problem| Error::model(&model.name, format!("config.json: {problem}")))?;
     let built = nn::build(&BuildOptions {
-        folder: model,
-        labels: &labels,
-        problem_type: config.problem_type(outputs)?,
-        label_map: None,
-        seed: 0,
-        classifier_dropout: None,
-        optimizer: OptimizerConfig::default(),
-        device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Plain,
         max_examples_per_pass: MAX_EXAMPLES,
-        max_tokens_per_pass: None,
-        threads: None,
-        can_check_engine: false,
+        ..BuildOptions::new(model, (&labels, config.problem_type(outputs)?))
     })?;
     match built.report.missing.first() {
         None => Ok(built.engine),

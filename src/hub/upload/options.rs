@@ -11,6 +11,13 @@ pub struct PushOptions {
     pub message: String,
 }
 
+impl PushOptions {
+    /// The upload of something of that name to the branch `main`, of a public repository if it is created.
+    pub fn of(name: &str) -> PushOptions {
+        PushOptions { private: false, revision: None, message: format!("Upload {name} with glue-tui") }
+    }
+}
+
 /// A folder that is on the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {

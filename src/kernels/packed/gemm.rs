@@ -56,6 +56,11 @@ impl PackedGemm {
         }
     }
 
+    /// Products with at most this many rows are computed by other code, whose sums have another order.
+    pub(crate) fn max_small_rows(self) -> usize {
+        self.kernel.max_small_rows()
+    }
+
     /// out (rows of `left`, columns of `right`) = left · right, added to `out` if `accumulate`. Threads divide the
     /// output, so the order of additions does not depend on their number.
     pub(crate) fn run(

@@ -24,6 +24,10 @@ impl PackedGemm {
         match self {}
     }
 
+    pub(crate) fn max_small_rows(self) -> usize {
+        match self {}
+    }
+
     pub(crate) fn run(self, _: &mut [f32], _: Operand<'_>, _: Operand<'_>, _: bool, _: usize) {
         match self {}
     }

@@ -1,5 +1,6 @@
 //! [`CudaEngine`]: the [`Engine`] interface over passes, AdamW and captured graphs.
 
+use super::average::Average;
 use super::device::{Device, DeviceSlice, read_f32s};
 use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, Input, StepScalars, pack};
@@ -8,7 +9,7 @@ use super::model::Model;
 use super::ops::{AdamWHyperparameters, Loss, LossFunction, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
 use super::step_logits::StepLogits;
-use super::supported::check_supported;
+use super::supported::{check_supported, check_training};
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
     Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig, ParamState,
-    StepInput, StepReport, Weights,
+    StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::loss::loss_denominator;
@@ -49,6 +50,8 @@ pub(super) struct CudaEngine<D: Device> {
     inference: Option<ReservedWorkspace<D::Buffer>>,
     parameters: Parameters,
     _parameter_buffer: D::Buffer,
+    /// The moving average of the weights, if there is one.
+    average: Option<Average<D::Buffer>>,
     device: D,
     /// Optimizer steps so far.
     updates: u64,
@@ -83,12 +86,16 @@ impl<D: Device> CudaEngine<D> {
     ) -> Result<Self> {
         let EngineConfig { seed, optimizer, limits, precision, .. } = settings;
         check_supported(config)?;
+        check_training(config, specs, &optimizer)?;
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
         let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);
         let class_weights = optimizer.class_weights.clone();
         let buffer = device.allocate(needed).map_err(|error| out_of_memory(&device, needed, &error))?;
         let (parameters, _) = Parameters::new(config, &layout, is_bf16, D::address(&buffer));
+        let average = optimizer.ema_decay.map(|decay| Average::new(&mut device, decay, layout.len()));
+        let bytes = layout.len() * size_of::<f32>();
+        let average = average.transpose().map_err(|error| out_of_memory(&device, bytes, &error))?;
         let mut engine = CudaEngine {
             config: config.clone(),
             layout,
@@ -101,6 +108,7 @@ impl<D: Device> CudaEngine<D> {
             inference: None,
             parameters,
             _parameter_buffer: buffer,
+            average,
             device,
             updates: 0,
             stamp: 0,
@@ -108,6 +116,9 @@ impl<D: Device> CudaEngine<D> {
             step_logits: StepLogits::new(parameters.step_logits),
         };
         engine.set_weights(weights)?;
+        if engine.average.is_some() {
+            engine.upload(ParamState::Average, weights)?;
+        }
         if let Some(class_weights) = class_weights {
             engine.write_class_weights(&class_weights)?;
         }
@@ -144,7 +155,8 @@ impl<D: Device> CudaEngine<D> {
     pub(super) fn allocated_bytes(&self) -> usize {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let workspaces = [&self.training, &self.inference].into_iter().flatten();
-        parameters + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
+        let average = self.average.as_ref().map_or(0, Average::bytes);
+        parameters + average + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
     }
 
     /// The bucket of a micro-batch.
@@ -295,17 +307,33 @@ impl<D: Device> CudaEngine<D> {
     /// Copies tensors from the host into an arena, and weights also into their bf16 copy.
     fn upload(&mut self, part: ParamState, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.specs(), weights)?;
-        let arena = self.parameters.arena(part);
+        let arena = self.arena(part);
         for ParamRange { spec, range } in &self.layout.params {
             let words: Vec<u32> = weights[&spec.name].data.iter().map(|x| x.to_bits()).collect();
             let to = arena.slice(range.clone());
             self.device.write(DeviceSlice::new(to.address(), to.len()), &words)?;
         }
-        if part == ParamState::Weight && !self.parameters.bf16_weights.is_null() {
-            let matrices = arena.slice(self.layout.layer_matrices.clone());
-            weights_to_bf16(&mut self.device, matrices, self.parameters.bf16_weights)?;
+        if part == ParamState::Weight { self.round_weights() } else { Ok(()) }
+    }
+
+    /// The arena of weights, moments or averages.
+    fn arena(&self, part: ParamState) -> DeviceSlice<f32> {
+        match part {
+            ParamState::Weight => self.parameters.weights,
+            ParamState::FirstMoment => self.parameters.first_moments,
+            ParamState::SecondMoment => self.parameters.second_moments,
+            ParamState::Adapter => unreachable!("the engine has no adapters"),
+            ParamState::Average => self.average.as_ref().expect("the engine has an average").values,
         }
-        Ok(())
+    }
+
+    /// Updates the bf16 copy of the weights, if there is one.
+    fn round_weights(&mut self) -> Result<()> {
+        if self.parameters.bf16_weights.is_null() {
+            return Ok(());
+        }
+        let matrices = self.parameters.weights.slice(self.layout.layer_matrices.clone());
+        weights_to_bf16(&mut self.device, matrices, self.parameters.bf16_weights)
     }
 
     /// Copies the class weights to the device.
@@ -352,6 +380,9 @@ impl<D: Device> Engine for CudaEngine<D> {
 
     fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
         self.train(input, true)?;
+        if let Some(average) = &self.average {
+            average.update(&mut self.device, self.parameters.weights)?;
+        }
         self.updates += 1;
         self.unreported_steps += 1;
         Ok(None)
@@ -418,12 +449,22 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
         let param = self.layout.params.iter().find(|param| param.spec.name == name);
         let ParamRange { spec, range } = param.expect("a name of `shapes`");
-        let data = read_f32s(&self.device, self.parameters.arena(part).slice(range.clone()))?;
+        let data = read_f32s(&self.device, self.arena(part).slice(range.clone()))?;
         Ok(Array { shape: spec.shape.clone(), data })
     }
 
     fn updates(&self) -> u64 {
         self.updates
+    }
+
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_ref().ok_or_else(no_average)?;
+        average.swap(&mut self.device, self.parameters.weights)?;
+        self.round_weights()
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
@@ -434,6 +475,9 @@ impl<D: Device> Engine for CudaEngine<D> {
         self.upload(ParamState::Weight, &state.weights)?;
         self.upload(ParamState::FirstMoment, &state.first_moments)?;
         self.upload(ParamState::SecondMoment, &state.second_moments)?;
+        if self.average.is_some() {
+            self.upload(ParamState::Average, &state.average)?;
+        }
         self.write_moment_flags(state)?;
         self.updates = state.updates;
         Ok(())
@@ -456,6 +500,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         Some(MemoryPlan {
             weights: (parameters - 3 * arena) as u64,
             moments: 2 * arena as u64,
+            average: self.average.as_ref().map_or(0, Average::bytes) as u64,
             gradients: arena as u64,
             activations: activations as u64,
         })

@@ -37,7 +37,7 @@ pub(super) struct LayerLayout {
 }
 
 /// The range of each parameter of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layout {
     /// All tensors, in the order of the arenas.
     pub(super) params: Vec<ParamRange>,

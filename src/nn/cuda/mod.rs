@@ -20,6 +20,7 @@
 //! | [`graphs`] | captured graphs |
 //! | [`pass`] | forward and backward pass of the whole model |
 //! | [`layer`] | forward and backward pass of one encoder layer |
+//! | [`average`] | the moving average of the weights |
 //! | [`model`], [`parameters`] | weights, gradients and moments |
 //! | [`ops`] | launches of kernels and GEMMs |
 //! | [`workspace`] | activations and the tape |
@@ -29,6 +30,7 @@
 //! | [`step_logits`] | logits of the steps since the last report |
 
 mod arena;
+mod average;
 mod device;
 mod engine;
 #[cfg(feature = "cuda")]

@@ -6,7 +6,6 @@ use super::layout::Layout;
 use super::ops::{AdamWTensors, NORM_BLOCKS};
 use super::step_logits::STEP_LOGITS;
 use crate::nn::config::ModelConfig;
-use crate::nn::engine::ParamState;
 
 /// 32-bit words of the kernels' structure `Report`: the summed loss (f64), norm and scale of the gradient (f32).
 pub(super) const REPORT_WORDS: usize = 4;
@@ -16,8 +15,8 @@ pub(super) const REPORT_WORDS: usize = 4;
 pub(super) struct Parameters {
     pub(super) weights: DeviceSlice<f32>,
     pub(super) gradients: DeviceSlice<f32>,
-    first_moments: DeviceSlice<f32>,
-    second_moments: DeviceSlice<f32>,
+    pub(super) first_moments: DeviceSlice<f32>,
+    pub(super) second_moments: DeviceSlice<f32>,
     /// The bf16 copy of the matrices of the layers, or null if GEMMs read f32.
     pub(super) bf16_weights: DeviceSlice<Bf16>,
     /// For each row of the word embedding, the stamp of the last step with a gradient for it.
@@ -52,15 +51,6 @@ impl Parameters {
             class_weights: arena.f32(layout.classes()),
         };
         (parameters, arena.bytes())
-    }
-
-    /// The arena of weights or moments.
-    pub(super) fn arena(&self, part: ParamState) -> DeviceSlice<f32> {
-        match part {
-            ParamState::Weight => self.weights,
-            ParamState::FirstMoment => self.first_moments,
-            ParamState::SecondMoment => self.second_moments,
-        }
     }
 
     /// The arguments of [`super::ops::Ops::adamw`].

@@ -6,6 +6,8 @@ use crate::nn::architecture::{
     AttentionBias, DropoutSite, LayerSharing, LayerStructure, PoolerActivation, Pooling, Positions,
 };
 use crate::nn::config::ModelConfig;
+use crate::nn::engine::OptimizerConfig;
+use crate::nn::params::ParamSpec;
 
 /// Checks that the kernels support the model's architecture and sizes.
 pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
@@ -31,6 +33,21 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
         "engine = \"fast\" supports a hidden size of up to {MAX_HIDDEN} and a head size of up to {MAX_HEAD_SIZE} on a \
          GPU, but this model has {hidden} and {head_size}; set engine to \"plain\""
     );
+    Err(Error::model(&config.model, problem))
+}
+
+/// Checks that all parameters are trained at the same learning rate, and without a teacher.
+pub(super) fn check_training(
+    config: &ModelConfig,
+    specs: &[ParamSpec],
+    optimizer: &OptimizerConfig,
+) -> Result<()> {
+    let has_one_rate = specs.iter().all(|spec| spec.requires_grad && spec.lr_scale == 1.0);
+    if has_one_rate && optimizer.distillation.is_none() && optimizer.lora.is_none() {
+        return Ok(());
+    }
+    let problem = "engine = \"fast\" has neither frozen layers and adapters, nor several learning rates, nor distillation on a GPU; set \
+                   engine to \"plain\"";
     Err(Error::model(&config.model, problem))
 }
 

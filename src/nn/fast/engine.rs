@@ -1,30 +1,34 @@
 //! [`FastEngine`]: shards, gradients and AdamW behind the [`Engine`] trait.
 
-use super::chunks::{Chunk, chunks};
+use super::adapters::Adapters;
+use super::average::Average;
+use super::frozen_outputs::FrozenOutputs;
 use super::gradients::Gradients;
 use super::int8::{self, QuantizedWeights};
 use super::layout::Layout;
-use super::loss::LossConfig;
+use super::loss::{LossConfig, Objective, TeacherLoss};
 use super::memory_plan::memory_plan;
 use super::model::Model;
-use super::shard::{Objective, Shard};
+use super::shard::Shard;
 use super::sparse_embedding_grad::SparseEmbeddingGrad;
 use super::threads::{MAX_SHARDS, thread_count, threads_per_shard};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::arena::ParamRange;
-use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
+use crate::nn::check::{
+    check_batch, check_interpolation, check_labels, check_state, check_teacher, check_weights,
+};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig,
-    ParamState, Profile, StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, MemoryPlan,
+    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
+use crate::nn::lora::is_adapter;
 use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use kernels::Cpu;
-use kernels::adamw::{AdamWStep, ParamSlices, sum_of_squares};
 use kernels::dropout::Dropout;
 use kernels::element_type::ElementType;
 use kernels::huge_pages::zeros;
@@ -50,10 +54,16 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first_moments: Vec<f32>,
     second_moments: Vec<f32>,
+    /// The low-rank adapters of the weights, if there are any.
+    adapters: Option<Adapters>,
+    /// The moving average of the weights, if there is one.
+    average: Option<Average>,
     /// The matrices of the layers with precision int8.
     quantized: Option<QuantizedWeights>,
     gradients: Gradients,
     word_grad: SparseEmbeddingGrad,
+    /// Of the part of the model that is not trained, if there is one.
+    frozen_outputs: Option<FrozenOutputs>,
     shards: Vec<Shard>,
     updates: u64,
     /// Cost of adding the word gradients of all shards.
@@ -86,6 +96,8 @@ impl FastEngine {
             int8::check_supported(config)?;
         }
         let length = layout.len();
+        let matmuls = [element_type, ElementType::F32].map(|of| Matmul::new(MatmulBackend::fastest(of)));
+        let average = optimizer.ema_decay.map(|decay| Average::new(decay, length));
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
@@ -98,19 +110,27 @@ impl FastEngine {
             // Most rows of the word embedding never get moments.
             first_moments: zeros(length, layout.dense_len()),
             second_moments: zeros(length, layout.dense_len()),
+            adapters: None,
+            average,
             quantized: (precision == Precision::Int8).then(QuantizedWeights::default),
             gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
             word_grad: SparseEmbeddingGrad::new(
                 (config.vocab_size, config.embedding_size),
                 config.padding_id,
             ),
+            frozen_outputs: FrozenOutputs::new(config, layout.frozen, &matmuls),
             shards: (0..threads.min(MAX_SHARDS)).map(|_| Shard::new(element_type)).collect(),
             updates: 0,
             word_grad_cost: OpCost::default(),
             by_phase: ByPhase::default(),
             layout,
         };
-        engine.set_weights(weights)?;
+        check_weights(&config.model, &specs.iter(), weights)?;
+        engine.replace_weights(weights);
+        engine.adapters = engine.new_adapters();
+        if let Some(average) = &mut engine.average {
+            average.values.copy_from_slice(&engine.weights);
+        }
         Ok(engine)
     }
 
@@ -146,12 +166,36 @@ impl FastEngine {
         Err(Error::Usage(format!("precision int8 has no gradients, which {what} need; use f32 or bf16")))
     }
 
-    /// Quantizes new weights with precision int8.
-    fn quantize(&mut self) {
+    /// Adapters that add nothing to the weights yet.
+    fn new_adapters(&self) -> Option<Adapters> {
+        let lora = self.optimizer.lora.as_ref()?;
+        Some(Adapters::new(lora, &self.layout, &self.weights))
+    }
+
+    /// Adds the adapters to the weights.
+    fn add_adapters(&mut self) {
+        let FastEngine { adapters, pool, layout, weights, .. } = self;
+        if let Some(adapters) = adapters {
+            pool.install(|| adapters.add(layout, weights));
+        }
+    }
+
+    /// Replaces the weights and what is computed from them.
+    fn replace_weights(&mut self, new: &Weights) {
         let FastEngine { quantized, pool, layout, weights, .. } = self;
+        copy_to_arena(layout, new, weights);
+        if let Some(frozen_outputs) = &self.frozen_outputs {
+            frozen_outputs.clear();
+        }
         if let Some(quantized) = quantized {
             *quantized = pool.install(|| QuantizedWeights::new(layout, weights));
         }
+    }
+
+    /// The parameter `name`, which must be one of [`Engine::shapes`].
+    fn param(&self, name: &str) -> &ParamRange {
+        let param = self.layout.params.iter().find(|param| param.spec.name == name);
+        param.expect("the name is one of `shapes`")
     }
 
     fn specs(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
@@ -166,17 +210,26 @@ impl FastEngine {
     fn forward_backward(&mut self, input: StepInput<'_>) -> (f64, Vec<f32>) {
         let FastEngine { config, layout, cpu, weights, shards, gradients, word_grad, pool, limits, .. } =
             self;
+        let frozen_outputs = self.frozen_outputs.as_ref();
         let start = Instant::now();
         let mut forward_seconds = 0.0;
         let mut logits = Vec::with_capacity(input.batch.len() * layout.labels());
+        let OptimizerConfig { distillation, label_smoothing, .. } = self.optimizer;
         let class_weights = self.optimizer.class_weights.as_deref();
+        let teacher = distillation.map(|Distillation { weight, temperature }| TeacherLoss {
+            scale: (weight / input.batch.len() as f64) as f32,
+            temperature: temperature as f32,
+        });
+        let label_share = distillation.map_or(1.0, |distillation| 1.0 - distillation.weight);
+        let denominator = loss_denominator(input.batch, layout.labels(), class_weights);
         let pass = Pass {
-            model: Model { cpu: *cpu, config, layout, weights, quantized: None },
+            model: Model { cpu: *cpu, config, layout, weights, quantized: None, frozen_outputs },
             dropout: Some(Dropout::new(self.seed, input.step)),
             objective: Objective::Loss(LossConfig {
-                scale: 1.0 / loss_denominator(input.batch, layout.labels(), class_weights) as f32,
-                label_smoothing: self.optimizer.label_smoothing as f32,
+                scale: (label_share / denominator) as f32,
+                label_smoothing: label_smoothing as f32,
                 class_weights,
+                teacher,
             }),
         };
         for shard in shards.iter_mut() {
@@ -190,65 +243,26 @@ impl FastEngine {
             forward_seconds += pool.install(|| {
                 shards.par_iter_mut().for_each(|shard| shard.set_threads(threads));
                 let seconds = pass.forward_backward(shards, &shard_batches, gradients);
-                let start = Instant::now();
-                word_grad.add(&shard_batches, shards);
-                self.word_grad_cost.add_time_since(start);
+                if !layout.frozen.has_embeddings() {
+                    let start = Instant::now();
+                    word_grad.add(&shard_batches, shards);
+                    self.word_grad_cost.add_time_since(start);
+                }
                 seconds
             });
             for shard in shards.iter() {
                 logits.extend_from_slice(&shard.logits);
             }
         }
-        pool.install(|| gradients.finish_step(*cpu, layout, shards));
+        pool.install(|| {
+            gradients.finish_step(*cpu, layout, shards);
+            if let Some(adapters) = &mut self.adapters {
+                adapters.backward(layout, weights, &mut gradients.arena);
+            }
+        });
         self.by_phase.forward += forward_seconds;
         self.by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
         (shards.iter().map(|shard| shard.loss).sum(), logits)
-    }
-
-    /// One AdamW update with the gradients of [`FastEngine::forward_backward`]; returns their global norm before
-    /// clipping. Without clipping, dense parameters are updated in the same pass that computes the norm.
-    fn update(&mut self, learning_rate: f64) -> f64 {
-        let steps = adamw_steps(&self.optimizer, learning_rate, self.updates + 1);
-        let cpu = self.cpu;
-        let max_norm = self.optimizer.max_grad_norm;
-        let is_clipped = max_norm > 0.0;
-        let FastEngine { pool, layout, word_grad, weights, first_moments, second_moments, gradients, .. } =
-            &mut *self;
-        let dense = layout.dense_len();
-        let (weights, word_weights) = weights.split_at_mut(dense);
-        let (first_moments, word_first_moments) = first_moments.split_at_mut(dense);
-        let (second_moments, word_second_moments) = second_moments.split_at_mut(dense);
-        let mut chunks = chunks(layout, weights, first_moments, second_moments, &mut gradients.arena);
-
-        let norm = pool.install(|| {
-            let dense_squares: Vec<f64> = chunks
-                .par_iter_mut()
-                .map(|chunk| {
-                    let squares = sum_of_squares(cpu, chunk.gradient);
-                    if !is_clipped {
-                        chunk.update(cpu, steps(1.0, chunk.has_weight_decay));
-                    }
-                    squares
-                })
-                .collect();
-            (dense_squares.iter().sum::<f64>() + word_grad.sum_of_squares(cpu)).sqrt()
-        });
-        // As torch.nn.utils.clip_grad_norm_.
-        let scale = if is_clipped { (max_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-        pool.install(|| {
-            if is_clipped {
-                let update = |chunk: &mut Chunk<'_>| chunk.update(cpu, steps(scale, chunk.has_weight_decay));
-                chunks.par_iter_mut().for_each(update);
-            }
-            let params = ParamSlices {
-                weight: word_weights,
-                first_moment: word_first_moments,
-                second_moment: word_second_moments,
-            };
-            word_grad.update(cpu, params, steps(scale, true));
-        });
-        self.updates += 1;
-        norm
     }
 }
 
@@ -265,52 +279,36 @@ impl Pass<'_> {
     /// of the forward pass.
     fn forward_backward(self, shards: &mut [Shard], batches: &[Batch], gradients: &mut Gradients) -> f64 {
         let Pass { model, dropout, objective } = self;
+        let frozen = model.layout.frozen;
         let forward = shards.par_iter_mut().zip(batches).map(|(shard, batch)| {
             let start = Instant::now();
-            shard.forward(model, batch, dropout, true);
+            shard.forward(model, batch, dropout, frozen.layers());
             let seconds = start.elapsed().as_secs_f64();
             shard.head_backward(model, batch, dropout, objective);
             seconds
         });
         // Shards run in parallel, so the mean is the wall-clock time.
         let seconds = forward.sum::<f64>() / batches.len() as f64;
-        for index in (0..model.config.layers).rev() {
+        for index in (frozen.layers()..model.config.layers).rev() {
             shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
             gradients.add_layer(model, index, shards);
         }
-        shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
-            shard.relative_backward(model);
-            shard.embed_backward(model, batch, dropout);
-        });
+        if !frozen.has_embeddings() {
+            shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
+                shard.relative_backward(model);
+                shard.embed_backward(model, batch, dropout);
+            });
+        }
         seconds
     }
 }
 
-/// The parameters of AdamW update `number` (from 1), by the factor of the gradient and whether weight decay applies.
-fn adamw_steps(
-    optimizer: &OptimizerConfig,
-    learning_rate: f64,
-    number: u64,
-) -> impl Fn(f64, bool) -> AdamWStep + Sync + use<> {
-    let number = number as f64;
-    let OptimizerConfig { beta1, beta2, epsilon, weight_decay, .. } = *optimizer;
-    let decay = 1.0 - learning_rate * weight_decay;
-    move |grad_scale, has_weight_decay| AdamWStep {
-        one_minus_beta1: (1.0 - beta1) as f32,
-        beta2: beta2 as f32,
-        one_minus_beta2: (1.0 - beta2) as f32,
-        decay_factor: if has_weight_decay { decay as f32 } else { 1.0 },
-        step_size: (learning_rate / (1.0 - beta1.powf(number))) as f32,
-        bias_correction2_sqrt: (1.0 - beta2.powf(number)).sqrt() as f32,
-        epsilon: epsilon as f32,
-        grad_scale: grad_scale as f32,
-    }
-}
-
-/// Copies `weights` into an arena.
+/// Copies the tensors that `weights` has into an arena.
 fn copy_to_arena(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
     for param in &layout.params {
-        arena[param.range.clone()].copy_from_slice(&weights[&param.spec.name].data);
+        if let Some(array) = weights.get(&param.spec.name) {
+            arena[param.range.clone()].copy_from_slice(&array.data);
+        }
     }
 }
 
@@ -319,9 +317,14 @@ impl Engine for FastEngine {
         self.check_backward("training steps")?;
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
+        check_teacher(self.layout.labels(), input.batch, self.optimizer.distillation)?;
         let (loss, logits) = self.forward_backward(input);
         let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
+        self.add_adapters();
+        if let Some(average) = &mut self.average {
+            self.pool.install(|| average.update(self.cpu, &self.weights));
+        }
         self.by_phase.optimizer += start.elapsed().as_secs_f64();
         Ok(StepReport { loss, grad_norm, logits })
     }
@@ -330,6 +333,7 @@ impl Engine for FastEngine {
         self.check_backward("training steps")?;
         check_batch(&self.config, input.batch)?;
         check_labels(self.layout.labels(), input.batch)?;
+        check_teacher(self.layout.labels(), input.batch, self.optimizer.distillation)?;
         let (has_moments, by_phase) = (self.word_grad.has_moments.clone(), self.by_phase);
         let (loss, _) = self.forward_backward(input);
         let word_grad = self.word_grad.take();
@@ -337,17 +341,21 @@ impl Engine for FastEngine {
         self.by_phase = by_phase;
         // The word embedding is the last parameter of the arena; its gradient is stored separately.
         let (words, dense) = self.layout.params.split_last().expect("a model has parameters");
+        let trained = dense.iter().filter(|param| param.spec.requires_grad);
         let to_array = |param: &ParamRange| (param.spec.name.clone(), param.to_array(&self.gradients.arena));
-        let mut gradients: Weights = dense.iter().map(to_array).collect();
-        gradients.insert(words.spec.name.clone(), Array { shape: words.spec.shape.clone(), data: word_grad });
+        let mut gradients: Weights = trained.map(to_array).collect();
+        if words.spec.requires_grad {
+            let array = Array { shape: words.spec.shape.clone(), data: word_grad };
+            gradients.insert(words.spec.name.clone(), array);
+        }
         Ok((loss, gradients))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
         let FastEngine { config, layout, cpu, weights, quantized, shards, pool, limits, .. } = self;
-        let quantized = quantized.as_ref();
-        let model = Model { cpu: *cpu, config, layout, weights, quantized };
+        let (quantized, frozen_outputs) = (quantized.as_ref(), self.frozen_outputs.as_ref());
+        let model = Model { cpu: *cpu, config, layout, weights, quantized, frozen_outputs };
         let max_tokens = match quantized {
             Some(_) => limits.max_tokens.min(int8::MAX_TOKENS * shards.len()),
             None => limits.max_tokens,
@@ -359,7 +367,7 @@ impl Engine for FastEngine {
             pool.install(|| {
                 shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
                     shard.set_threads(threads);
-                    shard.forward(model, batch, None, false);
+                    shard.forward(model, batch, None, config.layers);
                 });
             });
             for shard in &shards[..shard_batches.len()] {
@@ -373,7 +381,7 @@ impl Engine for FastEngine {
         self.check_backward("word attributions")?;
         check_interpolation(&self.config, self.layout.labels(), &input, class)?;
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
-        let model = Model { cpu: *cpu, config, layout, weights, quantized: None };
+        let model = Model { cpu: *cpu, config, layout, weights, quantized: None, frozen_outputs: None };
         let mut result = InputGradients::default();
         for micro_batch in input.batch.micro_batches(usize::MAX, limits.max_tokens) {
             let shard_batches = micro_batch.split_by_tokens(shards.len());
@@ -394,16 +402,26 @@ impl Engine for FastEngine {
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.specs().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
+        let specs = self.specs().filter(|spec| !is_adapter(&spec.name));
+        specs.map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
+    }
+
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let specs = self.specs().filter(|spec| is_adapter(&spec.name));
+        specs.map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
+    }
+
+    fn requires_grad(&self, name: &str) -> bool {
+        self.param(name).spec.requires_grad
     }
 
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
-        let param = self.layout.params.iter().find(|param| param.spec.name == name);
-        let param = param.expect("the name is one of `shapes`");
+        let param = self.param(name);
         let arena = match state {
-            ParamState::Weight => &self.weights,
+            ParamState::Weight | ParamState::Adapter => &self.weights,
             ParamState::FirstMoment => &self.first_moments,
             ParamState::SecondMoment => &self.second_moments,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average").values,
         };
         Ok(param.to_array(arena))
     }
@@ -412,30 +430,49 @@ impl Engine for FastEngine {
         self.updates
     }
 
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_mut().ok_or_else(no_average)?;
+        std::mem::swap(&mut average.values, &mut self.weights);
+        Ok(())
+    }
+
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        check_weights(&self.config.model, &self.specs(), weights)?;
-        copy_to_arena(&self.layout, weights, &mut self.weights);
-        self.quantize();
+        check_weights(&self.config.model, &self.specs().filter(|spec| !is_adapter(&spec.name)), weights)?;
+        self.replace_weights(weights);
+        // The adapters add nothing to the new weights at first.
+        for adapter in &self.layout.adapters {
+            self.weights[adapter.b.clone()].fill(0.0);
+        }
+        self.adapters = self.new_adapters();
         Ok(())
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        for weights in [&state.weights, &state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &self.specs(), weights)?;
+        check_state(&self.config.model, &self.specs(), state, self.average.is_some())?;
+        if let Some(average) = &mut self.average {
+            copy_to_arena(&self.layout, &state.average, &mut average.values);
         }
-        copy_to_arena(&self.layout, &state.weights, &mut self.weights);
+        self.replace_weights(&state.weights);
+        copy_to_arena(&self.layout, &state.adapters, &mut self.weights);
+        self.add_adapters();
         copy_to_arena(&self.layout, &state.first_moments, &mut self.first_moments);
         copy_to_arena(&self.layout, &state.second_moments, &mut self.second_moments);
         let words = self.layout.words.clone();
         self.word_grad.find_moments(&self.first_moments[words.clone()], &self.second_moments[words]);
         self.updates = state.updates;
-        self.quantize();
         Ok(())
     }
 
     fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let limits = MicroBatchLimits { max_tokens, ..self.limits };
-        Some(memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits))
+        let average = self.average.as_ref().map_or(0, Average::bytes);
+        let plan = memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits);
+        let weights = plan.weights + self.adapters.as_ref().map_or(0, Adapters::bytes);
+        Some(MemoryPlan { weights, average, ..plan })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -473,6 +510,8 @@ impl Engine for FastEngine {
         Some(Profile { by_phase: self.by_phase, by_op: Some(by_op) })
     }
 }
+
+mod update;
 
 #[cfg(test)]
 mod tests;

@@ -39,30 +39,29 @@ impl Gradients {
         let operands: Vec<_> =
             shards.iter_mut().map(|shard| shard.weight_grad_operands(model, index)).collect();
         let mut rest = &mut self.arena[matrices[0].0.start..];
-        let gradient = |(i, (range, outputs)): (usize, (&Range<usize>, usize))| WeightGrad {
-            d_w: rest.split_off_mut(..range.len()).expect("matrices of a layer are adjacent"),
-            d_y: operands.iter().map(|operands| operands[i][0]).collect(),
-            x: operands.iter().map(|operands| operands[i][1]).collect(),
-            outputs,
+        let gradient = |(i, (range, outputs)): (usize, (&Range<usize>, usize))| {
+            let d_w = rest.split_off_mut(..range.len()).expect("matrices of a layer are adjacent");
+            model.layout.has_gradient(range).then(|| WeightGrad {
+                d_w,
+                d_y: operands.iter().map(|operands| operands[i][0]).collect(),
+                x: operands.iter().map(|operands| operands[i][1]).collect(),
+                outputs,
+            })
         };
-        let gradients = matrices.into_iter().enumerate().map(gradient).collect();
+        let gradients = matrices.into_iter().enumerate().filter_map(gradient).collect();
         let accumulate = std::mem::replace(&mut self.has_sum[set], true);
         self.matmul.backward_weights(gradients, accumulate);
         if let Some(Disentangled { projection, .. }) = model.config.disentangled {
             let accumulate = accumulate || projection == PositionProjection::Shared;
-            self.add_positions(&model.layout.layers[set].positions, index, accumulate, shards);
+            self.add_positions(model, index, accumulate, shards);
         }
     }
 
     /// As [`Gradients::add_layer`], for the projections of relative positions. Those of queries and keys have a gradient of
     /// the tokens already.
-    fn add_positions(
-        &mut self,
-        PositionRanges { key, query }: &PositionRanges,
-        index: usize,
-        accumulate: bool,
-        shards: &[Shard],
-    ) {
+    fn add_positions(&mut self, model: Model<'_>, index: usize, accumulate: bool, shards: &[Shard]) {
+        let set = model.config.sharing.parameter_set(index);
+        let PositionRanges { key, query } = &model.layout.layers[set].positions;
         let operands: Vec<_> =
             shards.iter().map(|shard| shard.position_weight_grad_operands(index)).collect();
         let (mut rest, mut start) = (&mut *self.arena, 0);
@@ -73,13 +72,16 @@ impl Gradients {
             let (_, from_weight) = rest.split_at_mut(weight.start - start);
             let d_w;
             (d_w, rest) = from_weight.split_at_mut(weight.len());
+            start = weight.end;
+            if !model.layout.has_gradient(weight) {
+                continue;
+            }
             gradients.push(WeightGrad {
                 d_w,
                 d_y: operands.iter().map(|operands| operands[projection][0]).collect(),
                 x: operands.iter().map(|operands| operands[projection][1]).collect(),
                 outputs: bias.len(),
             });
-            start = weight.end;
         }
         self.matmul.backward_weights(gradients, accumulate);
     }

@@ -16,6 +16,8 @@
 use crate::nn::architecture::{BiasSite, LayerNames, PositionProjection, PositionTerms};
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
+use crate::nn::lora::Adapter;
+use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::nn::relative_positions::relative_buckets;
 use crate::nn::rotary::RotaryTable;
@@ -93,11 +95,45 @@ pub(super) struct RelativeBiasRange {
     pub(super) buckets: Vec<u32>,
 }
 
+/// The adapter of a linear layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AdapterRanges {
+    /// (r, inputs)
+    pub(super) a: Range<usize>,
+    /// (outputs, r)
+    pub(super) b: Range<usize>,
+    /// The weight of the linear layer: (outputs, inputs)
+    pub(super) weight: Range<usize>,
+    pub(super) inputs: usize,
+}
+
+impl AdapterRanges {
+    fn append(arena: &mut ArenaBuilder<'_>, adapter: &Adapter) -> Self {
+        let [_, inputs] = adapter.shape;
+        let weight = arena.range(&format!("{}.weight", adapter.module));
+        AdapterRanges {
+            a: arena.tensor(&adapter.a(), "weight"),
+            b: arena.tensor(&adapter.b(), "weight"),
+            weight,
+            inputs,
+        }
+    }
+
+    /// The rank.
+    pub(super) fn rank(&self) -> usize {
+        self.a.len() / self.inputs
+    }
+}
+
 /// All parameters of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layout {
     /// In the order of the arena.
     pub(super) params: Vec<ParamRange>,
+    /// What is not trained.
+    pub(super) frozen: FrozenPrefix,
+    /// After the matrices of the layers.
+    pub(super) adapters: Vec<AdapterRanges>,
     pub(super) words: Range<usize>,
     pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
@@ -155,9 +191,14 @@ impl Layout {
         };
         let layers =
             names.layers.iter().zip(vectors).map(|(names, v)| v.with_matrices(&mut builder, names)).collect();
+        let adapters = Adapter::all(specs);
+        let adapters =
+            adapters.iter().map(|adapter| AdapterRanges::append(&mut builder.arena, adapter)).collect();
         let words = builder.arena.tensor(&names.words, "weight");
         Layout {
             params: builder.arena.finish(),
+            frozen: FrozenPrefix::of(config, specs),
+            adapters,
             words,
             positions,
             segments,
@@ -193,6 +234,29 @@ impl Layout {
     /// Number of elements of the zeros and of the vector parameters, which come first.
     pub(super) fn vectors_len(&self) -> usize {
         self.classifier.bias.end
+    }
+
+    /// The parameter of the word embedding.
+    pub(super) fn words_spec(&self) -> &ParamSpec {
+        &self.params.last().expect("a model has parameters").spec
+    }
+
+    /// Whether the gradient of the matrices in `range` is needed: some are trained or have an adapter.
+    pub(super) fn has_gradient(&self, range: &Range<usize>) -> bool {
+        let overlaps = |other: &Range<usize>| other.start < range.end && range.start < other.end;
+        self.adapters.iter().any(|adapter| overlaps(&adapter.weight))
+            || self.params.iter().any(|param| param.spec.requires_grad && overlaps(&param.range))
+    }
+
+    /// Number of elements of the weights with adapters.
+    pub(super) fn adapted_len(&self) -> usize {
+        self.adapters.iter().map(|adapter| adapter.weight.len()).sum()
+    }
+
+    /// Number of elements of an arena without those of parameters that are not trained.
+    pub(super) fn trained_len(&self) -> usize {
+        let frozen = self.params.iter().filter(|param| !param.spec.requires_grad);
+        self.len() - frozen.map(|param| param.range.len()).sum::<usize>()
     }
 
     /// Number of labels of the classifier.

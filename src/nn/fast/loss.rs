@@ -8,6 +8,25 @@ pub(super) struct LossConfig<'a> {
     pub(super) label_smoothing: f32,
     /// As in [`OptimizerConfig`](crate::nn::OptimizerConfig).
     pub(super) class_weights: Option<&'a [f32]>,
+    /// The distance to the teacher, whose weight is not in `scale`.
+    pub(super) teacher: Option<TeacherLoss>,
+}
+
+/// The scalar that the backward pass differentiates.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Objective<'a> {
+    /// The loss.
+    Loss(LossConfig<'a>),
+    /// The logit of a class, summed over the examples.
+    Logit(usize),
+}
+
+/// The part of the loss that follows a teacher, see [`Distillation`](crate::nn::Distillation).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TeacherLoss {
+    /// Its weight, divided by the number of examples of the step.
+    pub(super) scale: f32,
+    pub(super) temperature: f32,
 }
 
 impl LossConfig<'_> {
@@ -27,7 +46,7 @@ pub(super) fn cross_entropy(
     config: LossConfig<'_>,
     d_logits: &mut Vec<f32>,
 ) -> f64 {
-    let LossConfig { scale, label_smoothing, class_weights } = config;
+    let LossConfig { scale, label_smoothing, class_weights, .. } = config;
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|x| (x - max).exp()).sum();
     let target = |class: usize| {
@@ -72,6 +91,55 @@ pub(super) fn binary_cross_entropy(
 pub(super) fn squared_error(logit: f32, value: f32, config: LossConfig<'_>, d_logits: &mut Vec<f32>) -> f64 {
     let error = logit - value;
     d_logits.push(2.0 * error * config.scale);
+    f64::from(error * error * config.scale)
+}
+
+/// T² · KL(softmax(t / T) ‖ softmax(s / T)) of an example with the logits s and those t of its teacher, times the scale of
+/// `config`. Adds the gradient, T · (softmax(s / T) − softmax(t / T)) · scale, to `d_logits`.
+pub(super) fn teacher_cross_entropy(
+    logits: &[f32],
+    teacher: &[f32],
+    config: TeacherLoss,
+    d_logits: &mut [f32],
+) -> f64 {
+    let TeacherLoss { scale, temperature } = config;
+    let log_softmax = |logits: &[f32]| -> Vec<f32> {
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max) / temperature;
+        let sum: f32 = logits.iter().map(|x| (x / temperature - max).exp()).sum();
+        logits.iter().map(|x| x / temperature - max - sum.ln()).collect()
+    };
+    let mut loss = 0.0;
+    for ((s, t), d) in log_softmax(logits).into_iter().zip(log_softmax(teacher)).zip(d_logits) {
+        loss += f64::from(t.exp() * (t - s) * temperature * temperature * scale);
+        *d += (s.exp() - t.exp()) * temperature * scale;
+    }
+    loss
+}
+
+/// T² · KL(σ(t / T) ‖ σ(s / T)) of an example, as the mean over the labels, times the scale of `config`. Adds the gradient,
+/// T · (σ(s / T) − σ(t / T)) · scale / labels, to `d_logits`.
+pub(super) fn teacher_binary_cross_entropy(
+    logits: &[f32],
+    teacher: &[f32],
+    config: TeacherLoss,
+    d_logits: &mut [f32],
+) -> f64 {
+    let scale = config.scale / logits.len() as f32;
+    let mut loss = 0.0;
+    for ((s, t), d) in logits.iter().zip(teacher).zip(d_logits) {
+        // σ(z) and σ(−z) are the softmax of the logits z and 0.
+        let mut d_pair = [0.0; 2];
+        let pair = TeacherLoss { scale, ..config };
+        loss += teacher_cross_entropy(&[*s, 0.0], &[*t, 0.0], pair, &mut d_pair);
+        *d += d_pair[0];
+    }
+    loss
+}
+
+/// (s − t)² of an example of a regression, times the scale of `config`. Adds the gradient to `d_logits`.
+pub(super) fn teacher_squared_error(logit: f32, teacher: f32, config: TeacherLoss, d_logit: &mut f32) -> f64 {
+    let error = logit - teacher;
+    *d_logit += 2.0 * error * config.scale;
     f64::from(error * error * config.scale)
 }
 

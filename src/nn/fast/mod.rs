@@ -16,9 +16,12 @@
 //! that all shards compute together, [`engine`] the [`Engine`](super::engine::Engine) that runs them. The numerical
 //! loops are in [`kernels`].
 
+mod adapters;
+mod average;
 mod capabilities;
 mod chunks;
 mod engine;
+mod frozen_outputs;
 mod gradients;
 mod int8;
 mod kernel_rates;

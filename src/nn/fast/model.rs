@@ -1,5 +1,6 @@
 //! The weights of a model, which all shards read.
 
+use super::frozen_outputs::FrozenOutputs;
 use super::int8::QuantizedWeights;
 use super::layer::Layer;
 use super::layout::{Layout, WeightBias};
@@ -21,6 +22,8 @@ pub(super) struct Model<'a> {
     pub(super) weights: &'a [f32],
     /// The matrices of the layers that products use instead, in inference only.
     pub(super) quantized: Option<&'a QuantizedWeights>,
+    /// What the frozen prefix has computed before.
+    pub(super) frozen_outputs: Option<&'a FrozenOutputs>,
 }
 
 impl Model<'_> {

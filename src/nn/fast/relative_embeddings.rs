@@ -46,13 +46,14 @@ pub(super) struct RelativeTape {
     pub(super) queries: Vec<f32>,
 }
 
-/// Elements of all buffers for a shard with a longest example of that many tokens.
-pub(super) fn buffer_elements(config: &ModelConfig, longest: usize) -> usize {
+/// Elements of all buffers for a shard with a longest example of that many tokens, when `layers` layers save what they
+/// computed.
+pub(super) fn buffer_elements(config: &ModelConfig, layers: usize, longest: usize) -> usize {
     let Some(Disentangled { terms, norm, span, .. }) = config.disentangled else { return 0 };
     let (columns, terms) = (span.used_rows(longest).len(), terms.count());
     let matrix = columns * config.hidden;
     let norm = if norm == RelativeNorm::LayerNorm { matrix + columns } else { 0 };
-    config.layers * (1 + terms) * matrix + matrix + norm + (2 + terms) * matrix
+    layers * (1 + terms) * matrix + matrix + norm + (2 + terms) * matrix
 }
 
 impl RelativeEmbeddings {

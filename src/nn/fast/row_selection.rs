@@ -28,11 +28,17 @@ pub(super) fn is_tiled(config: &ModelConfig) -> bool {
 impl RowSelection {
     /// The rows of all layers but the last, and those of the last.
     pub(super) fn of_layers(config: &ModelConfig, batch: &Batch) -> [Self; 2] {
-        let last = match config.pooling {
-            Pooling::FirstToken => Self::first_tokens(config, batch),
-            Pooling::Mean => Self::all(config, batch),
+        let last = if Self::has_first_tokens_only(config) {
+            Self::first_tokens(config, batch)
+        } else {
+            Self::all(config, batch)
         };
         [Self::all(config, batch), last]
+    }
+
+    /// Whether the last layer outputs a row for each example's first token only.
+    pub(super) fn has_first_tokens_only(config: &ModelConfig) -> bool {
+        config.pooling == Pooling::FirstToken
     }
 
     /// A row for every token.

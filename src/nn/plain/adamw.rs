@@ -21,6 +21,10 @@ pub(crate) struct Parameter {
     pub(crate) first_moment: Var,
     pub(crate) second_moment: Var,
     pub(crate) has_weight_decay: bool,
+    /// Its learning rate, as a factor of the scheduled one.
+    pub(crate) lr_scale: f64,
+    /// Whether it is trained.
+    pub(crate) requires_grad: bool,
 }
 
 /// Factor of the gradients that clips their norm.
@@ -121,7 +125,17 @@ fn sum_of_squares_by_row(x: &Tensor) -> Result<Tensor> {
 
 impl Update<'_> {
     fn decay_factor(&self, parameter: &Parameter) -> f64 {
-        if parameter.has_weight_decay { 1.0 - self.learning_rate * self.config.weight_decay } else { 1.0 }
+        let decay = self.learning_rate(parameter) * self.config.weight_decay;
+        if parameter.has_weight_decay { 1.0 - decay } else { 1.0 }
+    }
+
+    fn learning_rate(&self, parameter: &Parameter) -> f64 {
+        self.learning_rate * parameter.lr_scale
+    }
+
+    /// Factor of the first moment, before the division by the root of the second.
+    fn step_size(&self, parameter: &Parameter) -> f64 {
+        self.learning_rate(parameter) / self.bias_corrections.0
     }
 
     /// Update on the CPU, without copying tensors.
@@ -134,7 +148,7 @@ impl Update<'_> {
         parameter.second_moment.inplace_op2(gradient, &SecondMoment { beta2, one_minus_beta2, scale })?;
         let op = WeightUpdate {
             decay_factor: self.decay_factor(parameter) as f32,
-            step_size: (self.learning_rate / self.bias_corrections.0) as f32,
+            step_size: self.step_size(parameter) as f32,
             bias_correction2_sqrt: self.bias_corrections.1.sqrt() as f32,
             epsilon: epsilon as f32,
         };
@@ -151,7 +165,7 @@ impl Update<'_> {
             one_minus_beta2: (1.0 - beta2) as f32,
             epsilon: *epsilon as f32,
             decay: self.decay_factor(parameter) as f32,
-            step_size: (self.learning_rate / self.bias_corrections.0) as f32,
+            step_size: self.step_size(parameter) as f32,
             bias_correction2_sqrt: self.bias_corrections.1.sqrt() as f32,
         };
         // Without clipping the factor is 1.
@@ -171,7 +185,7 @@ impl Update<'_> {
         let first = (&first + ((gradient - &first)? * (1.0 - beta1))?)?;
         let second = ((second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
         let denominator = ((second.sqrt()? / self.bias_corrections.1.sqrt())? + epsilon)?;
-        let step = ((&first / denominator)? * (self.learning_rate / self.bias_corrections.0))?;
+        let step = ((&first / denominator)? * self.step_size(parameter))?;
         let value = ((parameter.value.as_detached_tensor() * self.decay_factor(parameter))? - step)?;
         parameter.first_moment.set(&first)?;
         parameter.second_moment.set(&second)?;
@@ -281,7 +295,15 @@ mod tests {
         let var = |values: &[f32]| Var::new(values, &Device::Cpu).expect("a variable");
         let zeros = vec![0.0; values.len()];
         let (value, first_moment, second_moment) = (var(values), var(&zeros), var(&zeros));
-        Parameter { name: "w".into(), value, first_moment, second_moment, has_weight_decay: true }
+        Parameter {
+            name: "w".into(),
+            value,
+            first_moment,
+            second_moment,
+            has_weight_decay: true,
+            lr_scale: 0.5,
+            requires_grad: true,
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::nn::architecture::{
     BiasSite, DropoutSite, FeedForward, LayerNames, NormPosition, PoolerActivation, Pooling,
 };
 use crate::nn::config::ModelConfig;
+use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::positions::{padding_position, positions};
 use candle_core::{DType, Device, Result, Tensor};
 use kernels::activation::Activation;
@@ -45,6 +46,8 @@ pub(crate) struct Encoder {
     /// A field so that tests can replace it by a function that drops the gradient.
     pub(crate) softmax: fn(&Tensor) -> Result<Tensor>,
     device: Device,
+    /// What has no dropout, because it is not trained.
+    frozen: FrozenPrefix,
 }
 
 struct Layer {
@@ -63,11 +66,11 @@ struct Layer {
 
 impl Encoder {
     /// Looks up the parameters with `tensor`, which must know every name of the model. The linear layers of the encoder
-    /// convert their operands to `operand_dtype`; those of the head use f32.
+    /// convert their operands to `operand_dtype`; those of the head use f32. The prefix `frozen` has no dropout.
     pub(crate) fn new(
         config: &ModelConfig,
         device: &Device,
-        operand_dtype: DType,
+        (operand_dtype, frozen): (DType, FrozenPrefix),
         tensor: impl Fn(&str) -> Tensor,
     ) -> Self {
         let names = config.names();
@@ -124,6 +127,7 @@ impl Encoder {
             classifier: linear(&names.classifier, DType::F32, true),
             softmax,
             device: device.clone(),
+            frozen,
         }
     }
 
@@ -157,10 +161,11 @@ impl Encoder {
     ) -> Result<Tensor> {
         let padding = Padding::new(batch, &self.device)?;
         let terms = AttentionTerms::new(&self.config, &padding, self.relative_bias.as_ref(), &self.device)?;
-        let mut x = self.embed(words, batch, dropout)?;
+        let mut x = self.embed(words, batch, dropout.filter(|_| !self.frozen.has_embeddings()))?;
         for index in 0..self.config.layers {
             let layer = &self.layers[self.config.sharing.parameter_set(index)];
             let terms = terms.of(self.config.layer_attention(index))?;
+            let dropout = dropout.filter(|_| index >= self.frozen.layers());
             x = self.layer((layer, index), &x, batch, (&padding, terms), dropout)?;
         }
         if let Some(norm) = &self.final_norm {

@@ -2,24 +2,29 @@
 
 use super::adamw::{self, GradScale, Parameter};
 use super::encoder::Encoder;
-use super::ops::loss;
+use super::ops::{loss, teacher_loss};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::blas_guard::BlasGuard;
-use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
+use crate::nn::check::{
+    check_batch, check_interpolation, check_labels, check_state, check_teacher, check_weights,
+};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
-    StepInput, StepReport, Weights,
+    Array, ByPhase, Distillation, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig,
+    ParamState, Profile, StepInput, StepReport, Weights, no_average,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
+use crate::nn::lora::{Adapter, is_adapter};
 use crate::nn::loss::loss_denominator;
+use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
 use kernels::dropout::Dropout;
 use rayon::ThreadPool;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -35,6 +40,9 @@ pub(crate) struct PlainEngine {
     runner: Runner,
     specs: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
+    /// The moving average of each parameter, if there is one.
+    average: Option<Vec<Var>>,
+    model: EncoderSource,
     /// Over the variables, for training.
     training: Encoder,
     /// Over the same storage without a graph, for inference.
@@ -88,17 +96,27 @@ impl PlainEngine {
                 first_moment: zeros()?,
                 second_moment: zeros()?,
                 has_weight_decay: spec.has_weight_decay,
+                lr_scale: spec.lr_scale,
+                requires_grad: spec.requires_grad,
             })
         };
         let parameters: Vec<Parameter> =
             specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| device_error(&e))?;
-        let find = |name: &str| {
-            let found = parameters.iter().find(|parameter| parameter.name == name);
-            &found.expect("`param_specs` lists every parameter of the encoder").value
+        let copy = |parameter: &Parameter| Var::from_tensor(&parameter.value.as_detached_tensor().copy()?);
+        let average = optimizer.ema_decay.map(|_| parameters.iter().map(copy).collect());
+        let average = average.transpose().map_err(|e: candle_core::Error| device_error(&e))?;
+        let model = EncoderSource {
+            config: config.clone(),
+            device: device.clone(),
+            operand_dtype,
+            frozen: FrozenPrefix::of(config, specs),
+            adapters: Adapter::all(specs),
+            scaling: optimizer.lora.map_or(0.0, |lora| lora.scaling()),
         };
-        let training = Encoder::new(config, device, operand_dtype, |name| find(name).as_tensor().clone());
-        let inference = Encoder::new(config, device, operand_dtype, |name| find(name).as_detached_tensor());
-        let labels = specs.last().map_or(0, |classifier| classifier.shape[0]);
+        let encoders = [true, false].map(|is_training| model.encoder(&parameters, is_training));
+        let [training, inference] = encoders.map(|encoder| encoder.map_err(|e| device_error(&e)));
+        let classifier = format!("{}.weight", config.names().classifier);
+        let labels = specs.iter().find(|spec| spec.name == classifier).map_or(0, |spec| spec.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
             labels,
@@ -110,8 +128,10 @@ impl PlainEngine {
             runner,
             specs: specs.to_vec(),
             parameters,
-            training,
-            inference,
+            average,
+            model,
+            training: training?,
+            inference: inference?,
             updates: 0,
             pending: PendingReport::default(),
             by_phase: ByPhase::default(),
@@ -137,7 +157,7 @@ impl PlainEngine {
     /// adds the time on the host to `by_phase`.
     fn backward(&self, input: StepInput<'_>, by_phase: &mut ByPhase) -> candle_core::Result<Backward> {
         let dropout = Dropout::new(self.seed, input.step);
-        let OptimizerConfig { label_smoothing, class_weights, .. } = &self.optimizer;
+        let OptimizerConfig { label_smoothing, class_weights, distillation, .. } = &self.optimizer;
         let class_weights = class_weights.as_deref();
         let scale = 1.0 / loss_denominator(input.batch, self.labels, class_weights);
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
@@ -148,7 +168,11 @@ impl PlainEngine {
             let logits = self.training.logits(&micro_batch, Some(dropout))?;
             by_phase.forward += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
+            let mut loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
+            if let Some(Distillation { weight, temperature }) = *distillation {
+                let distance = teacher_loss(&logits, &micro_batch, temperature)?;
+                loss = ((loss * (1.0 - weight))? + (distance * (weight / input.batch.len() as f64))?)?;
+            }
             all_logits.push(logits.detach());
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
@@ -172,6 +196,8 @@ impl PlainEngine {
         let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, &self.optimizer, update)?;
+        self.update_average()?;
+        self.add_adapters()?;
         by_phase.optimizer += start.elapsed().as_secs_f64();
         self.by_phase = by_phase;
         self.updates += 1;
@@ -182,6 +208,36 @@ impl PlainEngine {
         self.pending.loss_and_norm = Some((loss_sum, norm));
         self.pending.steps += 1;
         self.pending.logits.extend(logits);
+        Ok(())
+    }
+
+    /// Moves the average towards the weights: average ← average + (1 − decay)(weights − average).
+    fn update_average(&self) -> candle_core::Result<()> {
+        let (Some(decay), Some(average)) = (self.optimizer.ema_decay, &self.average) else { return Ok(()) };
+        for (average, parameter) in average.iter().zip(&self.parameters) {
+            let weight = parameter.value.as_detached_tensor();
+            let old = average.as_detached_tensor();
+            average.set(&(&old + ((weight - &old)? * (1.0 - decay))?)?)?;
+        }
+        Ok(())
+    }
+
+    /// Exchanges the values of the parameters and their averages.
+    fn exchange(parameters: &[Parameter], average: &[Var]) -> candle_core::Result<()> {
+        for (average, parameter) in average.iter().zip(parameters) {
+            let weight = parameter.value.as_detached_tensor().copy()?;
+            parameter.value.set(&average.as_detached_tensor())?;
+            average.set(&weight)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the adapters to the weights that the encoders use.
+    fn add_adapters(&mut self) -> candle_core::Result<()> {
+        if !self.model.adapters.is_empty() {
+            self.training = self.model.encoder(&self.parameters, true)?;
+            self.inference = self.model.encoder(&self.parameters, false)?;
+        }
         Ok(())
     }
 
@@ -223,16 +279,85 @@ impl PlainEngine {
         Ok(result)
     }
 
-    /// Sets the tensor `which` of every parameter.
-    fn set_tensors(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
-        check_weights(&self.config.model, &self.specs.iter(), weights)?;
-        for parameter in &self.parameters {
-            let (array, var) = (&weights[&parameter.name], which(parameter));
+    /// Names and shapes of some parameters.
+    fn shapes_where(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<usize>)> {
+        let wanted = self.parameters.iter().filter(|parameter| is_wanted(&parameter.name));
+        wanted.map(|parameter| (parameter.name.clone(), parameter.value.dims().to_vec())).collect()
+    }
+
+    /// The index of the parameter `name`, which must be one of [`Engine::shapes`].
+    fn index(&self, name: &str) -> usize {
+        let index = self.parameters.iter().position(|parameter| parameter.name == name);
+        index.expect("the name is one of `shapes`")
+    }
+
+    /// The value of every parameter.
+    fn values(&self) -> Vec<&Var> {
+        self.parameters.iter().map(|parameter| &parameter.value).collect()
+    }
+
+    /// Sets `vars`, one for each parameter, as far as `weights` has them.
+    fn set_tensors(&self, weights: &Weights, vars: &[&Var]) -> Result<()> {
+        for (parameter, var) in self.parameters.iter().zip(vars) {
+            let Some(array) = weights.get(&parameter.name) else { continue };
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
                 .and_then(|tensor| var.set(&tensor))
                 .map_err(|e| device_error(&e))?;
         }
         Ok(())
+    }
+}
+
+/// What the encoders of an engine are made of, beside the parameters.
+struct EncoderSource {
+    config: ModelConfig,
+    device: Device,
+    operand_dtype: DType,
+    frozen: FrozenPrefix,
+    adapters: Vec<Adapter>,
+    /// Factor of the adapters.
+    scaling: f64,
+}
+
+impl EncoderSource {
+    /// The encoder with the current values of `parameters`. For training, those that are trained are in the graph; for
+    /// inference none.
+    fn encoder(&self, parameters: &[Parameter], is_training: bool) -> candle_core::Result<Encoder> {
+        // What is not trained is outside the graph, so no gradients are computed for it, nor for what comes before.
+        let tensor = |name: &str| {
+            let parameter = parameters.iter().find(|parameter| parameter.name == name);
+            let parameter = parameter.expect("`param_specs` lists every parameter of the encoder");
+            let is_in_graph = is_training && parameter.requires_grad;
+            if is_in_graph {
+                parameter.value.as_tensor().clone()
+            } else {
+                parameter.value.as_detached_tensor()
+            }
+        };
+        let sum = |adapter: &Adapter| {
+            let [a, b] = [adapter.a(), adapter.b()].map(|module| tensor(&format!("{module}.weight")));
+            let name = format!("{}.weight", adapter.module);
+            let sum = (tensor(&name) + (b.matmul(&a)? * self.scaling)?)?;
+            Ok((name, sum))
+        };
+        let sums: BTreeMap<String, Tensor> =
+            self.adapters.iter().map(sum).collect::<candle_core::Result<_>>()?;
+        let weight = |name: &str| sums.get(name).cloned().unwrap_or_else(|| tensor(name));
+        Ok(Encoder::new(&self.config, &self.device, (self.operand_dtype, self.frozen), weight))
+    }
+
+    /// The weight of a linear layer with its adapter; `None` without one.
+    fn sum_of(&self, parameters: &[Parameter], name: &str) -> candle_core::Result<Option<Tensor>> {
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let Some(adapter) = self.adapters.iter().find(|adapter| adapter.module == module) else {
+            return Ok(None);
+        };
+        let value = |name: &str| {
+            let found = parameters.iter().find(|parameter| parameter.name == name);
+            found.expect("the factors of an adapter are parameters").value.as_detached_tensor()
+        };
+        let [a, b] = [adapter.a(), adapter.b()].map(|module| value(&format!("{module}.weight")));
+        (value(name) + (b.matmul(&a)? * self.scaling)?).map(Some)
     }
 }
 
@@ -311,6 +436,7 @@ impl Engine for PlainEngine {
     fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
+        check_teacher(self.labels, input.batch, self.optimizer.distillation)?;
         let runner = self.runner.clone();
         runner.run(|| self.run_step(input)).map_err(|e| device_error(&e))?;
         Ok(None)
@@ -323,6 +449,7 @@ impl Engine for PlainEngine {
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
+        check_teacher(self.labels, input.batch, self.optimizer.distillation)?;
         let gather = || {
             let Backward { loss, gradients, .. } = self.backward(input, &mut ByPhase::default())?;
             let named = self.parameters.iter().zip(gradients);
@@ -345,17 +472,30 @@ impl Engine for PlainEngine {
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let shape = |parameter: &Parameter| (parameter.name.clone(), parameter.value.dims().to_vec());
-        self.parameters.iter().map(shape).collect()
+        self.shapes_where(|name| !is_adapter(name))
+    }
+
+    fn adapter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.shapes_where(is_adapter)
+    }
+
+    fn requires_grad(&self, name: &str) -> bool {
+        self.parameters[self.index(name)].requires_grad
     }
 
     fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
-        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
-        let parameter = parameter.expect("the name is one of `shapes`");
+        let index = self.index(name);
+        let parameter = &self.parameters[index];
+        if state == ParamState::Weight
+            && let Some(sum) = self.model.sum_of(&self.parameters, name).map_err(|e| device_error(&e))?
+        {
+            return to_array(&sum).map_err(|e| device_error(&e));
+        }
         let tensor = match state {
-            ParamState::Weight => &parameter.value,
+            ParamState::Weight | ParamState::Adapter => &parameter.value,
             ParamState::FirstMoment => &parameter.first_moment,
             ParamState::SecondMoment => &parameter.second_moment,
+            ParamState::Average => &self.average.as_ref().expect("the engine has an average")[index],
         };
         to_array(tensor).map_err(|e| device_error(&e))
     }
@@ -364,8 +504,28 @@ impl Engine for PlainEngine {
         self.updates
     }
 
+    fn has_average(&self) -> bool {
+        self.average.is_some()
+    }
+
+    fn swap_average(&mut self) -> Result<()> {
+        let average = self.average.as_ref().ok_or_else(no_average)?;
+        self.runner.run(|| Self::exchange(&self.parameters, average)).map_err(|e| device_error(&e))
+    }
+
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        self.set_tensors(weights, |parameter| &parameter.value)
+        let of_model = self.specs.iter().filter(|spec| !is_adapter(&spec.name));
+        check_weights(&self.config.model, &of_model, weights)?;
+        self.set_tensors(weights, &self.values())?;
+        // The adapters add nothing to the new weights at first.
+        let zeros = self.model.adapters.iter().map(|adapter| {
+            let value = &self.parameters[self.index(&format!("{}.weight", adapter.b()))].value;
+            value.set(&value.zeros_like()?)
+        });
+        zeros
+            .collect::<candle_core::Result<()>>()
+            .and_then(|()| self.add_adapters())
+            .map_err(|e| device_error(&e))
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -383,9 +543,25 @@ impl Engine for PlainEngine {
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.set_tensors(&state.weights, |parameter| &parameter.value)?;
-        self.set_tensors(&state.first_moments, |parameter| &parameter.first_moment)?;
-        self.set_tensors(&state.second_moments, |parameter| &parameter.second_moment)?;
+        check_state(&self.config.model, &self.specs.iter(), state, self.average.is_some())?;
+        let (first, second): (Vec<&Var>, Vec<&Var>) = self
+            .parameters
+            .iter()
+            .map(|parameter| (&parameter.first_moment, &parameter.second_moment))
+            .unzip();
+        self.set_tensors(&state.first_moments, &first)?;
+        self.set_tensors(&state.second_moments, &second)?;
+        if let Some(average) = &self.average {
+            self.set_tensors(&state.average, &average.iter().collect::<Vec<_>>())?;
+        }
+        // The weights below adapters stay those of the model that the training starts from.
+        let mut weights = state.weights.clone();
+        weights.retain(|name, _| {
+            !self.model.adapters.iter().any(|adapter| *name == format!("{}.weight", adapter.module))
+        });
+        self.set_tensors(&weights, &self.values())?;
+        self.set_tensors(&state.adapters, &self.values())?;
+        self.add_adapters().map_err(|e| device_error(&e))?;
         self.updates = state.updates;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Differentiable operations that candle lacks, or has only without a backward pass.
 
-use crate::batch::Label;
+use crate::batch::{Batch, Label};
 use candle_core::{D, DType, Result, Tensor};
 use kernels::activation::Activation;
 
@@ -77,6 +77,25 @@ pub(crate) fn loss(
         Some(Label::Class(_)) => cross_entropy(logits, labels, smoothing, class_weights),
         Some(Label::Set(_)) => binary_cross_entropy(logits, labels, class_weights),
     }
+}
+
+/// The sum over the examples of their distance to the teacher, see [`Distillation`](crate::nn::Distillation).
+pub(crate) fn teacher_loss(logits: &Tensor, batch: &Batch, temperature: f64) -> Result<Tensor> {
+    let (examples, outputs) = logits.dims2()?;
+    let teacher = Tensor::from_slice(&batch.teacher_logits, (examples, outputs), logits.device())?;
+    let (logits, teacher, share) = match batch.labels.first() {
+        Some(Label::Value(_)) | None => return logits.sub(&teacher)?.sqr()?.sum_all(),
+        Some(Label::Class(_)) => (logits.clone(), teacher, 1.0),
+        Some(Label::Set(_)) => {
+            // σ(z) and σ(−z) are the softmax of the logits z and 0.
+            let pair = |z: &Tensor| Tensor::stack(&[z, &z.zeros_like()?], D::Minus1);
+            (pair(logits)?, pair(&teacher)?, 1.0 / outputs as f64)
+        }
+    };
+    let log_probs = log_softmax(&(logits / temperature)?)?;
+    let teacher = log_softmax(&(teacher / temperature)?)?;
+    let divergence = (teacher.exp()? * (teacher - log_probs)?)?.sum_all()?;
+    divergence * (share * temperature * temperature)
 }
 
 /// As `torch.nn.functional.mse_loss` with `reduction="sum"`.

@@ -10,7 +10,7 @@ mod torch;
 
 use super::error_text::{first_line, shortened};
 use crate::error::{Error, Result, catch_library_panic};
-use crate::files::ModelFolder;
+use crate::files::{ADAPTER_WEIGHTS, ModelFolder, Root};
 use candle_core::DType;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
@@ -32,11 +32,15 @@ const FORMATS: [(&str, &str, ReadTensors); 2] = [
 
 type ReadTensors = fn(&Arc<WeightFile>) -> Result<Vec<StoredTensor>, String>;
 
-/// Reads the headers of the folder's weights: every tensor by name.
+/// Reads the headers of the folder's weights: every tensor by name. Those of an adapter are the tensors of its base model.
 ///
 /// # Errors
 /// No weight file; a damaged or unsupported file.
 pub(crate) fn stored_tensors(folder: &ModelFolder) -> Result<BTreeMap<String, StoredTensor>> {
+    let folder = match &folder.root {
+        Root::Adapter { base, .. } => base,
+        _ => folder,
+    };
     for (whole, index, read) in FORMATS {
         let files = match WeightFile::open(folder, whole)? {
             Some(file) => vec![file],
@@ -46,29 +50,50 @@ pub(crate) fn stored_tensors(folder: &ModelFolder) -> Result<BTreeMap<String, St
             },
         };
         let mut tensors = BTreeMap::new();
-        for file in files {
-            let found = catch_library_panic(|| read(&file)).and_then(|found| found).map_err(|problem| {
-                let advice = "download it again, or save it again with a current version of Transformers";
-                Error::model(
-                    &folder.name,
-                    format!(
-                        "{} is damaged, incomplete or in an unknown format ({}); {advice}",
-                        file.name(),
-                        shortened(&problem)
-                    ),
-                )
-            })?;
-            // Names appear in messages.
-            let named = |tensor: StoredTensor| {
-                let name = shortened(tensor.name());
-                (name.clone(), StoredTensor { name, ..tensor })
-            };
-            tensors.extend(found.into_iter().map(named));
+        for file in &files {
+            tensors.extend(tensors_of(folder, file, read)?);
         }
         return Ok(tensors);
     }
     let names = FORMATS.map(|(whole, index, _)| format!("{whole}, {index}")).join(", ");
     Err(Error::model(&folder.name, format!("has no weights: none of {names} exists")))
+}
+
+/// Reads the header of the weights of an adapter: every tensor by name.
+///
+/// # Errors
+/// No weight file; a damaged file.
+pub(crate) fn adapter_tensors(adapter: &ModelFolder) -> Result<Vec<(String, StoredTensor)>> {
+    let file = WeightFile::open(adapter, ADAPTER_WEIGHTS)?.ok_or_else(|| {
+        let advice = "save the adapter again with a current version of peft";
+        Error::model(&adapter.name, format!("has no {ADAPTER_WEIGHTS}; {advice}"))
+    })?;
+    tensors_of(adapter, &file, read_safetensors)
+}
+
+/// The tensors of a file by name.
+fn tensors_of(
+    folder: &ModelFolder,
+    file: &Arc<WeightFile>,
+    read: ReadTensors,
+) -> Result<Vec<(String, StoredTensor)>> {
+    let found = catch_library_panic(|| read(file)).and_then(|found| found).map_err(|problem| {
+        let advice = "download it again, or save it again with a current version of Transformers";
+        Error::model(
+            &folder.name,
+            format!(
+                "{} is damaged, incomplete or in an unknown format ({}); {advice}",
+                file.name(),
+                shortened(&problem)
+            ),
+        )
+    })?;
+    // Names appear in messages.
+    let named = |tensor: StoredTensor| {
+        let name = shortened(tensor.name());
+        (name.clone(), StoredTensor { name, ..tensor })
+    };
+    Ok(found.into_iter().map(named).collect())
 }
 
 /// The distinct files that an index lists.

@@ -35,7 +35,7 @@ impl WeightFile {
     /// The file `name` of `folder`; `None` if it does not exist.
     pub(super) fn open(folder: &ModelFolder, name: &str) -> Result<Option<Arc<Self>>> {
         let (source, len) = match &folder.root {
-            Root::Disk(root) => {
+            Root::Disk(root) | Root::Adapter { folder: root, .. } => {
                 let path = root.join(name);
                 match std::fs::metadata(&path) {
                     Ok(metadata) if metadata.is_file() => (Source::Disk(path), metadata.len()),

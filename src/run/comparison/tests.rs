@@ -71,7 +71,7 @@ fn write_seed(dir: &RunDir, spec: &RunSpec, is_wrong: impl Fn(&str) -> bool) {
         predictions.set(index, &logits, Label::Class(target));
     }
     SavedPredictions { step: STEP, epoch: 1.0, predictions }.write(dir.path()).unwrap();
-    let best = Some(Best { step: STEP, metric: Metric::Accuracy, value: 0.9, test: None });
+    let best = Some(Best { step: STEP, metric: Metric::Accuracy, value: 0.9, test: None, averaging: None });
     let failed = Summary::failed(spec, &Error::Training("-".into()));
     dir.write_summary(&Summary { status: Status::Finished, best, error: None, ..failed }).unwrap();
 }

@@ -136,7 +136,7 @@ fn finished_seeds_count_before_the_others_are_done() {
     std::fs::write(dir.spec_file(), crate::spec::to_toml(&spec)).unwrap();
     for (seed, value) in [(spec.seed, 0.8), (spec.seed + 1, 0.9)] {
         let one = RunSpec { seed, repeats: 1, ..spec.clone() };
-        let best = Some(Best { step: 7, metric: Metric::Accuracy, value, test: None });
+        let best = Some(Best { step: 7, metric: Metric::Accuracy, value, test: None, averaging: None });
         let failed = Summary::failed(&one, &Error::Training("-".into()));
         let summary = Summary { best, status: Status::Finished, train_seconds: 10.0, ..failed };
         dir.of_seed(&one).unwrap().write_summary(&summary).unwrap();

@@ -49,6 +49,22 @@ pub enum NextTrial {
     Done,
 }
 
+/// What [`claim_next_trial`] has started.
+#[derive(Debug)]
+pub enum ClaimedTrial {
+    /// The training of this trial.
+    Started {
+        /// The number of the trial.
+        number: u64,
+        /// Its run, which no other process chooses.
+        run: RunHandle,
+    },
+    /// Nothing now, as [`NextTrial::Wait`].
+    Wait,
+    /// Nothing any more.
+    Done,
+}
+
 /// The state of a trial. `inactive` is what the decisions say.
 pub(super) fn trial_state(dir: &RunDir, number: u64, inactive: &Inactive) -> TrialState {
     if !dir.spec_file().is_file() {
@@ -103,13 +119,17 @@ pub fn claim_next_trial(
     dir: &SweepDir,
     cancelled: &AtomicBool,
     start: impl FnOnce(Start) -> Result<RunHandle>,
-) -> Result<(NextTrial, Option<RunHandle>)> {
+) -> Result<ClaimedTrial> {
     let mut log = dir.lock()?;
-    let next = choose(dir, &mut log, &[], None, cancelled)?;
-    let NextTrial::Train { dir: run, .. } = &next else { return Ok((next, None)) };
-    let run = start(Start::Resume(run.clone()))?;
-    run.wait_for_lock();
-    Ok((next, Some(run)))
+    match choose(dir, &mut log, &[], None, cancelled)? {
+        NextTrial::Train { number, dir: run } => {
+            let run = start(Start::Resume(run))?;
+            run.wait_for_lock();
+            Ok(ClaimedTrial::Started { number, run })
+        }
+        NextTrial::Wait => Ok(ClaimedTrial::Wait),
+        NextTrial::Done => Ok(ClaimedTrial::Done),
+    }
 }
 
 fn choose(

@@ -17,6 +17,7 @@
 
 mod asha;
 mod best;
+mod best_scores;
 mod decisions;
 mod dir;
 mod importance;
@@ -34,18 +35,19 @@ mod trial_row;
 
 pub use asha::{Rung, is_promoted, last_promotion, promotable};
 pub use best::best_so_far;
+pub use best_scores::ScoreLogs;
 pub use decisions::{Decision, DecisionKind, first_deviation};
 pub use dir::{SweepDir, find_sweep, newest_sweep_of, sweeps};
 pub use importance::{Importance, importance};
 pub use job::{
-    NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials, is_trial_open,
-    next_trial, remaining_trials, retry_trials, trial_specs,
+    ClaimedTrial, NextTrial, TrialState, check_sweep, claim_next_trial, claim_promotion, create_trials,
+    is_trial_open, next_trial, remaining_trials, retry_trials, trial_specs,
 };
 pub use list::SweepList;
 pub use name::sweep_of_name;
 pub use report::{SweepReport, SweepRow};
 pub use scheduler::SweepScheduler;
 pub use scoreboard::{GlueAverage, MetricScore, Scoreboard, TaskScores};
-pub use tasks::{TaskData, glue_sweep, newest_of_tasks, same_sweep, tasks_named};
+pub use tasks::{TaskData, glue_sweep, newest_of_tasks, tasks_named};
 pub use trial::Trial;
 pub use trial_row::TrialRow;

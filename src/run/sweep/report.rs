@@ -2,6 +2,7 @@
 
 use super::asha::Rung;
 use super::best::best_so_far;
+use super::best_scores::ScoreLogs;
 use super::decisions::{Inactive, rungs};
 use super::dir::{SweepDir, SweepSize};
 use super::importance::{Importance, importance};
@@ -113,6 +114,14 @@ impl SweepReport {
     /// # Errors
     /// When its files cannot be read.
     pub fn read(dir: SweepDir, rows: &[RunRow]) -> Result<SweepReport> {
+        SweepReport::read_on(dir, rows, &mut ScoreLogs::default())
+    }
+
+    /// As [`SweepReport::read`]; of the event logs of the trials, only what was appended since the last call with `logs`.
+    ///
+    /// # Errors
+    /// As [`SweepReport::read`].
+    pub fn read_on(dir: SweepDir, rows: &[RunRow], logs: &mut ScoreLogs) -> Result<SweepReport> {
         let (sweep, decisions) = (dir.sweep()?, dir.decisions()?);
         let inactive = Inactive::of(&decisions);
         let runs: BTreeMap<u64, &RunRow> = trials_of(&dir, rows).collect();
@@ -139,7 +148,7 @@ impl SweepReport {
         let started = starts.reduce(f64::min).unwrap_or(0.0);
         let (best_over_time, best_over_steps) =
             if sweep.has_tasks() { Default::default() } else { best_curves(metric, &trials, started) };
-        let scoreboard = sweep.has_tasks().then(|| Scoreboard::read(&sweep, &trials));
+        let scoreboard = sweep.has_tasks().then(|| Scoreboard::read(&sweep, &trials, logs));
         Ok(SweepReport {
             dir,
             sweep,

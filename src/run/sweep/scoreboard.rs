@@ -1,26 +1,22 @@
 //! The scores of a sweep of tasks: each official metric with its interval beside published ones, and their average.
 
+use super::best_scores::{BestScores, ScoreLogs};
 use super::trial_row::TrialRow;
 use crate::catalog::{
     GLUE_TASKS, Metric, PublishedAverage, PublishedScore, Task, published_average, published_test,
     published_validation,
 };
-use crate::event::{Eval, Event, Scores, SplitName};
-use crate::files::open_regular;
-use crate::run::dir::{RunDir, seed_dirs};
-use crate::run::log_tail::{for_each_line, parse_event};
+use crate::event::Scores;
+use crate::run::dir::seed_dirs;
 use crate::run::repeats::Repeats;
 use crate::spec::{RunSpec, Sweep};
 use crate::stats::ConfidenceInterval;
 use crate::train::score_interval;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The status of a trial that counts in the average.
 const FINISHED: &str = "finished";
-/// What the line of an evaluation in a log has.
-const EVALUATION: &str = "\"kind\":\"eval\"";
 
 /// The scores of a sweep of tasks on their validation splits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,11 +82,22 @@ pub struct GlueAverage {
 }
 
 impl Scoreboard {
-    /// Reads the scores of the trials of `sweep`.
-    pub(super) fn read(sweep: &Sweep, trials: &[TrialRow]) -> Scoreboard {
+    /// Reads the scores of the trials of `sweep`; of `logs`, only what is new.
+    pub(super) fn read(sweep: &Sweep, trials: &[TrialRow], logs: &mut ScoreLogs) -> Scoreboard {
         let model = sweep.base.model.clone();
-        let of_trial = |trial: &TrialRow| Some(TaskScores::read(&sweep.trial(trial.number)?, trial));
-        let tasks: Vec<TaskScores> = trials.iter().filter_map(of_trial).collect();
+        let (mut specs, mut dirs) = (Vec::new(), Vec::new());
+        for trial in trials {
+            let Some(spec) = sweep.trial(trial.number) else { continue };
+            let seeds = trial.dir.as_deref().map_or(Vec::new(), |dir| seed_dirs(dir, &spec));
+            dirs.extend(seeds.iter().cloned());
+            specs.push((trial, spec, seeds));
+        }
+        logs.update(&dirs);
+        let mut tasks = Vec::new();
+        for (trial, spec, seeds) in specs {
+            let seeds: Vec<BestScores> = seeds.iter().filter_map(|seed| logs.best_of(seed)).collect();
+            tasks.push(TaskScores::of(&spec, trial, &seeds));
+        }
         let published_average = published_average(&model);
         Scoreboard { average: GlueAverage::of(&tasks), model, tasks, published_average }
     }
@@ -112,12 +119,10 @@ impl GlueAverage {
 }
 
 impl TaskScores {
-    fn read(spec: &RunSpec, trial: &TrialRow) -> TaskScores {
-        let seeds: Vec<BestScores> = trial.dir.as_deref().map_or(Vec::new(), |dir| {
-            seed_dirs(dir, spec).iter().filter_map(|seed| BestScores::read(seed)).collect()
-        });
+    /// The scores of a trial whose seeds have these.
+    fn of(spec: &RunSpec, trial: &TrialRow, seeds: &[BestScores]) -> TaskScores {
         let task = spec.task();
-        let score = |metric: &Metric| MetricScore::of(&spec.model, task, *metric, &seeds);
+        let score = |metric: &Metric| MetricScore::of(&spec.model, task, *metric, seeds);
         let scores: Vec<MetricScore> =
             if seeds.is_empty() { Vec::new() } else { spec.metrics().iter().map(score).collect() };
         TaskScores {
@@ -170,59 +175,15 @@ impl MetricScore {
     }
 }
 
-/// The scores of a seed with its best weights.
-struct BestScores {
-    /// Those of the validation split.
-    validation: Scores,
-    /// Those of the other splits that metrics are taken from.
-    others: BTreeMap<SplitName, Scores>,
-}
-
-impl BestScores {
-    /// Those in the log of the seed in `dir`; `None` before its first evaluation after a step.
-    fn read(dir: &Path) -> Option<BestScores> {
-        let mut file = open_regular(&RunDir::at(dir).events_file()).ok()?;
-        let (mut best, mut others) = (None, BTreeMap::new());
-        let mut take = |line: &[u8]| {
-            // Most lines of a long log are steps.
-            let is_evaluation =
-                line.windows(EVALUATION.len()).take(64).any(|part| part == EVALUATION.as_bytes());
-            match is_evaluation.then(|| parse_event(line)).flatten() {
-                Some(Event::Eval(eval @ Eval { split: SplitName::Validation, best: true, .. })) => {
-                    best = Some(eval);
-                }
-                Some(Event::Eval(eval)) => drop(others.insert((eval.step, eval.split), eval.scores)),
-                _ => {}
-            }
-        };
-        for_each_line(&mut file, &mut take).ok()?;
-        let best: Eval = best?;
-        let of_step = others.into_iter().filter(|((step, _), _)| *step == best.step);
-        let others = of_step.map(|((_, split), scores)| (split, scores)).collect();
-        Some(BestScores { validation: best.scores, others })
-    }
-
-    /// The scores that have a metric of the task, and the name of the metric there.
-    fn scores_of(&self, metric: Metric) -> Option<(&Scores, Metric)> {
-        match metric.source() {
-            None => Some((&self.validation, metric)),
-            Some((split, own)) => Some((self.others.get(&split)?, own)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::task;
+    use crate::event::SplitName;
+    use std::collections::BTreeMap;
 
     fn scores(metrics: &[(Metric, Option<f64>)], examples: u64) -> Scores {
         Scores { metrics: metrics.iter().copied().collect(), examples, ..Scores::default() }
-    }
-
-    fn eval(step: u64, split: SplitName, best: bool, scores: Scores) -> String {
-        let eval = Eval { step, epoch: 1.0, split, scores, best, seconds: 0.1 };
-        serde_json::to_string(&Event::Eval(eval)).unwrap() + "\n"
     }
 
     fn task_scores(name: &'static str, status: &'static str, mean: Option<f64>) -> TaskScores {
@@ -230,22 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn best_scores_are_those_of_the_last_best_evaluation() {
-        let home = tempfile::tempdir().unwrap();
+    fn metrics_of_other_splits_are_beside_published_ones() {
         let accuracy = |value| scores(&[(Metric::Accuracy, Some(value))], 100);
-        let (own, other) = (SplitName::Validation, SplitName::ValidationMismatched);
-        let log = [
-            eval(0, own, false, accuracy(0.1)),
-            eval(4, other, false, accuracy(0.55)),
-            eval(4, own, true, accuracy(0.6)),
-            eval(8, other, false, accuracy(0.65)),
-            eval(8, own, true, accuracy(0.7)),
-            eval(12, other, false, accuracy(0.9)),
-            eval(12, own, false, accuracy(0.69)),
-            "{\"kind\":\"eval\",\"torn".into(),
-        ];
-        std::fs::write(home.path().join("events.jsonl"), log.concat()).unwrap();
-        let seeds = [BestScores::read(home.path()).unwrap()];
+        let others = [(SplitName::ValidationMismatched, accuracy(0.65))].into_iter().collect();
+        let seeds = [BestScores { validation: accuracy(0.7), others }];
         let mnli = task("mnli").unwrap();
         let score = |metric| MetricScore::of("google-bert/bert-base-cased", mnli, metric, &seeds);
         let (matched, mismatched) = (score(Metric::Accuracy), score(Metric::AccuracyMm));
@@ -260,7 +209,6 @@ mod tests {
         );
         let both = mean(&[matched, mismatched]).unwrap();
         assert!((both - 0.675).abs() < 1e-12);
-        assert!(BestScores::read(&home.path().join("none")).is_none());
     }
 
     #[test]

@@ -47,10 +47,7 @@ pub fn glue_sweep(
 }
 
 /// The newest sweep in `runs_dir` with the same description as `sweep`, if there is one.
-///
-/// # Errors
-/// As [`sweeps`].
-pub fn same_sweep(runs_dir: &Path, sweep: &Sweep) -> Result<Option<SweepDir>> {
+fn same_sweep(runs_dir: &Path, sweep: &Sweep) -> Result<Option<SweepDir>> {
     let prefix = format!("{}-", sweep.base.experiment);
     let is_same =
         |dir: &SweepDir| dir.name().starts_with(&prefix) && dir.sweep().is_ok_and(|other| other == *sweep);
@@ -78,6 +75,17 @@ pub struct TaskData<'a> {
 }
 
 impl TaskData<'_> {
+    /// The newest sweep in `runs_dir` with the description of `sweep`, prepared as by [`TaskData::retry`], or a new one.
+    ///
+    /// # Errors
+    /// As [`TaskData::create`] and [`TaskData::retry`].
+    pub fn open(&mut self, runs_dir: &Path, sweep: &Sweep) -> Result<SweepDir> {
+        match same_sweep(runs_dir, sweep)? {
+            Some(dir) => self.retry(&dir).map(|()| dir),
+            None => self.create(runs_dir, sweep),
+        }
+    }
+
     /// Creates the directory of a sweep of tasks. Tasks whose data are missing are skipped.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::proto::{self, SummaryValue};
 use super::record::append_record;
 use crate::catalog::Metric;
-use crate::event::{Eval, Event, Scores, SplitName, Started, Step};
+use crate::event::{AverageEval, Averaging, Eval, Event, Scores, SplitName, Started, Step};
 use crate::run::message;
 use crate::spec;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ pub(super) struct Summarizer {
     /// Time of the newest event in seconds since 1970: measured, or estimated from the durations of the events before.
     clock: f64,
     /// The evaluations that were written. One that is done again, as after a resume, has the same scores.
-    evaluated: BTreeSet<(SplitName, u64)>,
+    evaluated: BTreeSet<(SplitName, u64, Option<Averaging>)>,
     /// Optimizer steps done at the newest value; `None` before the first one.
     last_step: Option<u64>,
 }
@@ -39,7 +39,7 @@ impl Summarizer {
         let step = match event {
             Event::Started(started) => return self.start(started, out),
             Event::Step(step) => step.step,
-            Event::Eval(eval) => eval.step,
+            Event::Eval(eval) | Event::AverageEval(AverageEval { eval, .. }) => eval.step,
             Event::Command { step, .. } => *step,
             _ => 0,
         };
@@ -51,7 +51,7 @@ impl Summarizer {
     fn start(&mut self, started: &Started, out: &mut Vec<u8>) {
         self.clock = self.clock.max(started.time);
         let first_step = started.first_step;
-        self.evaluated.retain(|(_, step)| *step <= first_step);
+        self.evaluated.retain(|(_, step, _)| *step <= first_step);
         // Only values of earlier attempts are discarded.
         if self.last_step.is_some() {
             let session = proto::Event::session_start(self.clock, first_step.saturating_add(1) as i64);
@@ -70,11 +70,8 @@ impl Summarizer {
                 self.last_step = Some(step.step);
                 Some(step_values(step))
             }
-            Event::Eval(eval) => {
-                self.clock += eval.seconds;
-                self.last_step = Some(eval.step);
-                self.evaluated.insert((eval.split, eval.step)).then(|| eval_values(eval))
-            }
+            Event::Eval(eval) => self.take_eval(eval, None),
+            Event::AverageEval(average) => self.take_eval(&average.eval, Some(average.averaging)),
             Event::Saved(saved) => {
                 self.clock += saved.seconds;
                 None
@@ -86,6 +83,14 @@ impl Summarizer {
             }
             _ => None,
         }
+    }
+
+    /// The values of an evaluation of the weights or of averaged weights.
+    fn take_eval(&mut self, eval: &Eval, averaging: Option<Averaging>) -> Option<Vec<SummaryValue>> {
+        self.clock += eval.seconds;
+        self.last_step = Some(eval.step);
+        let is_new = self.evaluated.insert((eval.split, eval.step, averaging));
+        is_new.then(|| eval_values(eval, averaging))
     }
 
     fn see(&mut self, time: f64) -> Option<Vec<SummaryValue>> {
@@ -104,8 +109,10 @@ fn step_values(step: &Step) -> Vec<SummaryValue> {
     values.into_iter().map(|(tag, value)| SummaryValue::scalar(tag, value)).collect()
 }
 
-/// The scores of an evaluation. Those of the training rows are of a whole epoch, while `train/loss` is of a step.
-fn eval_values(eval: &Eval) -> Vec<SummaryValue> {
+/// The scores of an evaluation. Those of the training rows are of a whole epoch, while `train/loss` is of a step. The tags of
+/// averaged weights begin with `average_`.
+fn eval_values(eval: &Eval, averaging: Option<Averaging>) -> Vec<SummaryValue> {
+    let weights = if averaging.is_some() { "average_" } else { "" };
     let (prefix, suffix) = match eval.split {
         SplitName::Train => ("train/epoch_", ""),
         SplitName::Validation => ("eval/", ""),
@@ -116,7 +123,8 @@ fn eval_values(eval: &Eval) -> Vec<SummaryValue> {
     let value = |(metric, value): (Metric, f64)| {
         // The validation split has it too.
         let is_repeated = eval.split == SplitName::ValidationMismatched && metric == Metric::Accuracy;
-        (!is_repeated).then(|| SummaryValue::scalar(format!("{prefix}{}{suffix}", metric.name()), value))
+        (!is_repeated)
+            .then(|| SummaryValue::scalar(format!("{weights}{prefix}{}{suffix}", metric.name()), value))
     };
     scores(&eval.scores).filter_map(value).collect()
 }

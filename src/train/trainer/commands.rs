@@ -3,6 +3,7 @@
 use super::state::Trainer;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status};
+use crate::nn::ParamState;
 use crate::train::control::Request;
 use crate::train::setup::Setup;
 use crate::train::snapshot::Snapshot;
@@ -42,8 +43,8 @@ impl Trainer<'_> {
                 None => return Ok(ControlFlow::Continue(())),
                 Some(Request::Snapshot(request)) => {
                     let Setup { built, folder, labels, .. } = &self.setup;
-                    let (engine, step) = (built.engine.as_ref(), self.state.step);
-                    request.send(Snapshot::of(engine, step, self.spec, folder, labels)?).ok();
+                    let (weights, step) = ((built.engine.as_ref(), ParamState::Weight), self.state.step);
+                    request.send(Snapshot::of(weights, step, self.spec, folder, labels)?).ok();
                     continue;
                 }
                 Some(Request::Command(command)) => command,

@@ -1,10 +1,11 @@
 //! Evaluations of splits and probes, and what follows from them.
 
+use super::averaging::{ValidationEvals, is_better};
 use super::state::Trainer;
 use crate::catalog::SplitRole;
 use crate::error::Result;
-use crate::event::{Eval, Event, Progress, Scores, SplitName, Stage, Unit};
-use crate::nn::Engine;
+use crate::event::{AverageEval, Averaging, Eval, Event, Progress, Scores, SplitName, Stage, Unit};
+use crate::nn::{Engine, ParamState};
 use crate::text::plural;
 use crate::train::evaluate::evaluate;
 use crate::train::predictions::Predictions;
@@ -22,28 +23,36 @@ impl Trainer<'_> {
     /// training was stopped.
     pub(super) fn evaluate_scheduled(&mut self) -> Result<ControlFlow<()>> {
         let step = self.state.step;
-        let Some(mut validation) = self.evaluate_validation()? else { return Ok(ControlFlow::Break(())) };
-        let value = validation.scores.get(self.spec.best_metric()).unwrap_or(f64::NAN);
-        validation.best = self.is_best(value);
-        let best = validation.best;
-        self.record_eval(validation);
+        let Some(validation) = self.evaluate_validation()? else { return Ok(ControlFlow::Break(())) };
+        let selected = validation.selected;
+        let value = validation.value(self.spec.best_metric());
+        let is_best = self.is_best(value);
+        self.record_validation(validation, is_best);
         self.evaluate_probes();
         let is_due = |split| match split {
             SplitName::Train => step > 0 && self.plan.is_epoch_end(step),
-            split => self.plan.is_epoch_end(step) || (best && split == SplitName::Test),
+            split => {
+                self.plan.is_epoch_end(step) || (is_best && selected.is_none() && split == SplitName::Test)
+            }
         };
         let due = [SplitName::Test, SplitName::Train].map(|split| (split, is_due(split)));
         for (split, due) in due {
             if !due || !self.setup.eval.contains_key(&split) {
                 continue;
             }
-            let Some((eval, _)) = self.evaluate_split(split)? else { return Ok(ControlFlow::Break(())) };
+            let Some((eval, _)) = self.evaluate_split(split, None)? else {
+                return Ok(ControlFlow::Break(()));
+            };
             self.record_eval(eval);
         }
         self.record_running_scores();
-        match (step, best) {
+        match (step, is_best) {
             (0, _) => self.state.before = self.state.latest.clone(),
-            (_, true) => self.save_best(value)?,
+            (_, true) => {
+                if self.select_best(value, selected)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
             (_, false) => self.state.evals_without_improvement += 1,
         }
         self.state.scored_at = Some(step);
@@ -53,57 +62,107 @@ impl Trainer<'_> {
     /// Evaluates the validation split on a user's command. The result is only emitted and never selects the best
     /// weights, so the command does not affect the training.
     pub(super) fn evaluate_on_command(&mut self) -> Result<()> {
-        if let Some(eval) = self.evaluate_validation()? {
-            (self.emit)(Event::Eval(eval));
+        if let Some(ValidationEvals { weights, average, .. }) = self.evaluate_validation()? {
+            (self.emit)(Event::Eval(weights));
+            if let Some(average) = average {
+                (self.emit)(Event::AverageEval(average));
+            }
             self.evaluate_probes();
         }
         Ok(())
     }
 
-    /// Evaluates the validation split, saves its predictions, and evaluates the extra validation splits, from
-    /// which some metrics are taken. `None` if the training was stopped meanwhile.
-    fn evaluate_validation(&mut self) -> Result<Option<Eval>> {
-        let Some((mut eval, predictions)) = self.evaluate_split(SplitName::Validation)? else {
+    /// Evaluates the validation split with the weights and, after the first step, with their moving average, and saves the
+    /// predictions of the better ones. `None` if the training was stopped meanwhile.
+    fn evaluate_validation(&mut self) -> Result<Option<ValidationEvals>> {
+        let Some((weights, mut predictions)) = self.evaluate_validation_with(None)? else { return Ok(None) };
+        let mut evals = ValidationEvals { weights, average: None, selected: None };
+        if self.state.step > 0 && self.setup.built.engine.has_average() {
+            let averaging = Averaging::Ema;
+            let Some((eval, of_average)) = self.evaluate_validation_with(Some(averaging))? else {
+                return Ok(None);
+            };
+            if evals.is_improved_by(&eval, self.spec.best_metric()) {
+                evals.selected = Some(averaging);
+                predictions = of_average;
+            }
+            evals.average = Some(AverageEval { averaging, eval });
+        }
+        self.save_predictions(predictions)?;
+        Ok(Some(evals))
+    }
+
+    /// Evaluates the validation split and the extra validation splits, from which some metrics are taken. `None` if the
+    /// training was stopped meanwhile.
+    pub(super) fn evaluate_validation_with(
+        &mut self,
+        averaging: Option<Averaging>,
+    ) -> Result<Option<(Eval, Predictions)>> {
+        let Some((mut eval, predictions)) = self.evaluate_split(SplitName::Validation, averaging)? else {
             return Ok(None);
         };
-        let start = Instant::now();
-        let saved = SavedPredictions { step: eval.step, epoch: eval.epoch, predictions };
-        let dir = self.dir()?;
-        self.prediction_writer.write(&dir, &saved, self.emit);
-        self.state.usage.spend(Stage::Saving, start.elapsed().as_secs_f64());
         let extra = |split: &SplitName| split.role() == SplitRole::ExtraValidation;
         let extra: Vec<SplitName> = self.setup.eval.keys().copied().filter(extra).collect();
         for split in extra {
-            let Some((other, _)) = self.evaluate_split(split)? else { return Ok(None) };
+            let Some((other, _)) = self.evaluate_split(split, averaging)? else { return Ok(None) };
             add_metrics_from(&other.scores, split, self.spec.task(), &mut eval.scores);
-            (self.emit)(Event::Eval(other));
+            (self.emit)(match averaging {
+                None => Event::Eval(other),
+                Some(averaging) => Event::AverageEval(AverageEval { averaging, eval: other }),
+            });
         }
-        Ok(Some(eval))
+        Ok(Some((eval, predictions)))
     }
 
-    /// Evaluates a split; `None` if the training was stopped meanwhile.
-    fn evaluate_split(&mut self, split: SplitName) -> Result<Option<(Eval, Predictions)>> {
+    /// Writes the predictions of the validation split at this step.
+    pub(super) fn save_predictions(&mut self, predictions: Predictions) -> Result<()> {
+        let start = Instant::now();
+        let step = self.state.step;
+        let saved = SavedPredictions { step, epoch: self.plan.epoch(step), predictions };
+        let dir = self.dir()?;
+        self.prediction_writer.write(&dir, &saved, self.emit);
+        self.state.usage.spend(Stage::Saving, start.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Evaluates a split with the weights or their average; `None` if the training was stopped meanwhile. The mean of
+    /// checkpoints is in place of the weights.
+    pub(super) fn evaluate_split(
+        &mut self,
+        split: SplitName,
+        averaging: Option<Averaging>,
+    ) -> Result<Option<(Eval, Predictions)>> {
         self.synchronize()?;
         let start = Instant::now();
+        let is_swapped = averaging == Some(Averaging::Ema);
+        let weights = if is_swapped { ParamState::Average } else { ParamState::Weight };
+        let what = format!("evaluating {}{}", split.name(), Averaging::suffix(averaging));
         let Setup { built, eval, folder, labels, .. } = &mut self.setup;
         let rows = &eval[&split];
         let (emit, control) = (&mut *self.emit, self.control);
         let (step, spec) = (self.state.step, self.spec);
         let mut on_batch = |engine: &mut dyn Engine, done: usize| -> Result<bool> {
             emit(Event::Progress(Progress {
-                what: format!("evaluating {}", split.name()),
+                what: what.clone(),
                 done: done as u64,
                 total: Some(rows.len() as u64),
                 unit: Unit::Rows,
             }));
             if let Some(request) = control.poll_snapshot_request() {
-                request.send(Snapshot::of(engine, step, spec, folder, labels)?).ok();
+                request.send(Snapshot::of((engine, weights), step, spec, folder, labels)?).ok();
             }
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let predictions = evaluate(built.engine.as_mut(), rows, labels, batch_size, &mut on_batch)?;
-        let Some(predictions) = predictions else { return Ok(None) };
+        let engine = built.engine.as_mut();
+        if is_swapped {
+            engine.swap_average()?;
+        }
+        let predictions = evaluate(engine, rows, labels, batch_size, &mut on_batch);
+        if is_swapped {
+            engine.swap_average()?;
+        }
+        let Some(predictions) = predictions? else { return Ok(None) };
         let (epoch, seconds) = (self.plan.epoch(step), start.elapsed().as_secs_f64());
         self.add_evaluation_time(seconds);
         let scores: Scores = predictions.scores(spec.task());
@@ -134,17 +193,25 @@ impl Trainer<'_> {
         self.record_eval(Eval { step, epoch, split: SplitName::Train, scores, best: false, seconds: 0.0 });
     }
 
+    /// Records the evaluations of the validation split; `is_best` is whether the better of both is the best so far.
+    fn record_validation(&mut self, evals: ValidationEvals, is_best: bool) {
+        let ValidationEvals { weights, average, selected } = evals;
+        self.record_eval(Eval { best: is_best && selected.is_none(), ..weights });
+        if let Some(AverageEval { averaging, eval }) = average {
+            let eval = Eval { best: is_best && selected.is_some(), ..eval };
+            self.record_average_eval(AverageEval { averaging, eval });
+        }
+    }
+
     fn record_eval(&mut self, eval: Eval) {
         self.state.latest.insert(eval.split, eval.scores.clone());
         (self.emit)(Event::Eval(eval));
     }
 
     /// Whether `value` is the best one so far. The value before any training does not count.
-    fn is_best(&self, value: f64) -> bool {
-        let metric = self.spec.best_metric();
-        self.state.step > 0
-            && self.state.best.is_none_or(|best| metric.improves(value, best.value))
-            && !value.is_nan()
+    pub(super) fn is_best(&self, value: f64) -> bool {
+        let best = self.state.best.map_or(f64::NAN, |best| best.value);
+        self.state.step > 0 && is_better(self.spec.best_metric(), value, best)
     }
 
     /// Whether early stopping ends the training.

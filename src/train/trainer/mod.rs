@@ -1,5 +1,6 @@
 //! The training loop: evaluate and save when due, execute commands, take one step, log it.
 
+mod averaging;
 mod commands;
 mod evaluation;
 mod job;
@@ -64,9 +65,14 @@ impl Trainer<'_> {
                 saved_at = Some(step);
             }
             let is_over = step >= self.plan.total_steps || self.is_patience_exhausted();
-            let pause_reason = self.report_result(is_over);
             if is_over {
                 self.log_steps()?;
+                if self.evaluate_checkpoint_average()?.is_break() {
+                    return self.stop();
+                }
+            }
+            let pause_reason = self.report_result(is_over);
+            if is_over {
                 return Ok(Status::Finished);
             }
             if let Some(reason) = pause_reason {

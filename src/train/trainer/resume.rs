@@ -17,7 +17,7 @@ impl Trainer<'_> {
             (self.emit)(Event::warning(format!(
                 "{error}; the best weights are written again from the checkpoint"
             )));
-            return self.write_best(Instant::now());
+            return self.write_best(best.averaging, Instant::now());
         }
         (self.emit)(Event::warning(format!(
             "{error}; the best weights of step {} are lost, and the best from step {} on are kept",

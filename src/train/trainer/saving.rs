@@ -2,12 +2,12 @@
 
 use super::state::Trainer;
 use crate::error::{Error, Result};
-use crate::event::{Event, Saved, SplitName, Stage};
+use crate::event::{Averaging, Event, Saved, Stage};
 use crate::files::{FolderLocation, retry_while_full, write_digests, write_dir_atomic};
 use crate::nn::{self, ParamState, TensorSource};
 use crate::train::attempt::Attempt;
 use crate::train::best::Best;
-use crate::train::checkpoint::{self, LoopState};
+use crate::train::checkpoint::{self, LoopState, Retention};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -23,29 +23,31 @@ impl Trainer<'_> {
         let engine = self.setup.built.engine.as_ref();
         let total_steps = Some(self.plan.total_steps);
         let state = LoopState { updates: engine.updates(), total_steps, ..self.state.clone() };
-        let bytes =
-            checkpoint::save(&self.dir()?, &state, &checkpoint::tensors(engine), self.intact_checkpoint)?;
+        let retention = Retention::of(self.spec, self.plan);
+        let tensors = checkpoint::tensors(engine);
+        let bytes = checkpoint::save(&self.dir()?, &state, &tensors, self.intact_checkpoint, retention)?;
+        drop(tensors);
         self.intact_checkpoint = Some(self.state.step);
         self.emit_saved(checkpoint::relative_path(self.state.step), bytes, start);
         Ok(())
     }
 
-    /// Writes the weights to `best/` in the Hugging Face layout; `value` is that of the metric for the best model.
-    pub(super) fn save_best(&mut self, value: f64) -> Result<()> {
+    /// Records the best evaluation, and writes its weights to `best/` in the Hugging Face layout.
+    pub(super) fn save_best(&mut self, best: Best) -> Result<()> {
         let start = Instant::now();
-        let metric = self.spec.best_metric();
-        let test = self.state.latest.get(&SplitName::Test).and_then(|scores| scores.get(metric));
-        self.state.best = Some(Best { step: self.state.step, metric, value, test });
+        self.state.best = Some(best);
         self.state.evals_without_improvement = 0;
-        self.write_best(start)
+        self.write_best(best.averaging, start)
     }
 
-    /// Writes the current weights to `best/`.
-    pub(super) fn write_best(&mut self, start: Instant) -> Result<()> {
+    /// Writes the current weights or their average to `best/`. The mean of checkpoints is in place of the weights.
+    pub(super) fn write_best(&mut self, averaging: Option<Averaging>, start: Instant) -> Result<()> {
         let (setup, path) = (&self.setup, self.dir()?.join(BEST));
+        let state = if averaging == Some(Averaging::Ema) { ParamState::Average } else { ParamState::Weight };
         let write = |folder: &Path| {
-            let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
+            let weights = TensorSource::from_engine(setup.built.engine.as_ref(), state, "");
             nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
+            nn::save_adapters(folder, setup.built.engine.as_ref())?;
             setup.tokenizer.save(folder)?;
             write_digests(folder)
         };

@@ -1,5 +1,6 @@
 //! Trials of a sweep: the scheduler's decisions after evaluations.
 
+use super::averaging::is_better;
 use super::state::Trainer;
 use crate::error::Result;
 use crate::event::{Event, SplitName, Status};
@@ -15,8 +16,9 @@ impl Trainer<'_> {
             return None;
         }
         let metric = self.spec.best_metric();
-        let scores = self.state.latest.get(&SplitName::Validation)?;
-        let value = scores.get(metric).unwrap_or(f64::NAN);
+        let value = self.state.latest.get(&SplitName::Validation)?.get(metric).unwrap_or(f64::NAN);
+        let average = self.state.average_validation.as_ref().and_then(|scores| scores.get(metric));
+        let value = average.filter(|average| is_better(metric, *average, value)).unwrap_or(value);
         let evaluation = self.plan.evaluations_until(step);
         match scheduler.on_result(TrialResult { evaluation, step, metric, value, is_last }) {
             Ok(SchedulerDecision::Continue) => None,

@@ -7,7 +7,7 @@ use crate::event::{Change, Event, SplitName, Started, now};
 use crate::files::OpenFolder;
 use crate::spec::RunSpec;
 use crate::train::attempt::Attempt;
-use crate::train::checkpoint::{self, LoopState};
+use crate::train::checkpoint::{self, LoopState, Retention};
 use crate::train::control::Control;
 use crate::train::plan::Plan;
 use crate::train::probe_evaluator::ProbeEvaluator;
@@ -62,13 +62,15 @@ impl<'a> Trainer<'a> {
             restored.skipped.into_iter().for_each(|note| emit(Event::warning(note)));
             state = restored.state;
             intact_checkpoint = Some(state.step);
-            checkpoint::remove_outdated(job.dir, state.step)?;
         }
         let mut schedule = LrSchedule::new(job.spec, plan.total_steps);
         for Change { step, command } in &state.changes {
             schedule.apply(*step, *command, &plan);
         }
         plan.total_steps = schedule.settings().total_steps;
+        if intact_checkpoint.is_some() {
+            checkpoint::remove_outdated(job.dir, state.step, Retention::of(job.spec, plan))?;
+        }
         let rows = |split| setup.eval.get(&split).map_or(0, Vec::len);
         emit(Event::Started(Box::new(Started {
             time: now(),

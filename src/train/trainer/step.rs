@@ -19,7 +19,14 @@ impl Trainer<'_> {
         }
         let start = (self.state.step % self.plan.steps_per_epoch) as usize * self.plan.examples_per_step;
         let end = (start + self.plan.examples_per_step).min(self.order.len());
-        Batch::new(self.order[start..end].iter().map(|row| &self.setup.train[*row]))
+        let rows = &self.order[start..end];
+        let mut batch = Batch::new(rows.iter().map(|row| &self.setup.train[*row]));
+        let (outputs, teacher) = (self.setup.labels.outputs(), &self.setup.teacher_logits);
+        if !teacher.is_empty() {
+            batch.teacher_logits =
+                rows.iter().flat_map(|row| &teacher[row * outputs..(row + 1) * outputs]).copied().collect();
+        }
+        batch
     }
 
     /// Takes one optimizer step, and logs if a log line is due.

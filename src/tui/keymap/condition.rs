@@ -22,8 +22,12 @@ pub enum Condition {
     OnSweep,
     /// The cursor is on the line of a sweep.
     OnSweepLine,
+    /// The cursor is on the line of a sweep of tasks.
+    OnSweepOfTasks,
     /// A sweep is shown on the Sweep screen.
     HasSweep,
+    /// The sweep has trials of different tasks, with a scoreboard.
+    HasScoreboard,
     /// The sweep has trials of one task, which are compared in charts.
     HasTrialCharts,
     /// The cursor is on a trial that has a run.
@@ -106,6 +110,8 @@ pub enum Condition {
     HasFreeColumns,
     /// The list to choose from has paths.
     HasPaths,
+    /// An upload, a download or an export that can be cancelled is in progress.
+    IsWorking,
     /// The help is open.
     IsHelp,
 }
@@ -136,9 +142,10 @@ impl Condition {
             | Condition::HasOneChart
             | Condition::IsFullChart
             | Condition::HasPanes => Some(Condition::HasRun),
-            Condition::OnStartedTrial | Condition::HasWinner | Condition::HasTrialCharts => {
-                Some(Condition::HasSweep)
-            }
+            Condition::OnStartedTrial
+            | Condition::HasWinner
+            | Condition::HasTrialCharts
+            | Condition::HasScoreboard => Some(Condition::HasSweep),
             Condition::HasMarkedSeeds | Condition::IsUndecided => Some(Condition::HasMarks),
             Condition::HasMatrix
             | Condition::HasThresholds
@@ -150,6 +157,7 @@ impl Condition {
             | Condition::OnActiveTask
             | Condition::OnSweep
             | Condition::OnSweepLine
+            | Condition::OnSweepOfTasks
             | Condition::HasSweep
             | Condition::HasSuggestion
             | Condition::OnQueueEntry
@@ -170,6 +178,7 @@ impl Condition {
             | Condition::HasOneDataPane
             | Condition::HasFreeColumns
             | Condition::HasPaths
+            | Condition::IsWorking
             | Condition::IsHelp => None,
         }
     }
@@ -189,7 +198,9 @@ impl Condition {
             Condition::OnActiveTask => Cursor("a run or a sweep that waits or is trained in Slurm"),
             Condition::OnScoredRun => Sentence("The run has no best weights yet."),
             Condition::OnSweep | Condition::OnSweepLine => Cursor("a sweep"),
+            Condition::OnSweepOfTasks => Cursor("a sweep of tasks"),
             Condition::HasSweep => Sentence("No sweep is open."),
+            Condition::HasScoreboard => Sentence("The trials of this sweep are of one task."),
             Condition::HasTrialCharts => Sentence("The trials of this sweep are of different tasks."),
             Condition::OnStartedTrial => Cursor("a trial that was started"),
             Condition::HasWinner => Sentence("No trial has a score yet."),
@@ -230,6 +241,7 @@ impl Condition {
             Condition::HasOneDataPane => Sentence("Lengths and rows are both visible already."),
             Condition::HasFreeColumns => Sentence("The columns of these data have fixed roles."),
             Condition::HasPaths => Sentence("The list has no paths."),
+            Condition::IsWorking => Sentence("No upload, download or export of predictions is in progress."),
             Condition::IsHelp => Sentence("Only the help can be searched."),
         }
     }

@@ -10,7 +10,7 @@ use super::open::OpenState;
 use super::popup::Popup;
 use super::quitting::Quitting;
 use super::run::{RunState, status_of};
-use super::runs::{RunsState, can_resume};
+use super::runs::{ListLine, RunsState, can_resume};
 use super::sweep::SweepState;
 use crate::event::Status;
 use crate::run::history::{History, Phase};
@@ -79,6 +79,8 @@ pub struct App {
     pub mouse: bool,
     /// A short notice, shown until the next key.
     pub notice: Option<String>,
+    /// The number of uploads, downloads and exports in progress that can be cancelled.
+    pub cancellable_work: usize,
     /// Whether the run that the user started has not begun yet.
     pub is_starting: bool,
     /// How far the end of the program is.
@@ -125,6 +127,7 @@ impl App {
             themes: BUILT_IN.to_vec(),
             mouse: false,
             notice: None,
+            cancellable_work: 0,
             is_starting: false,
             quitting: Quitting::No,
             has_several_devices: false,
@@ -225,6 +228,21 @@ impl App {
             Screen::Sweep => self.sweep.is_changing(),
             Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
             Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
+        }
+    }
+
+    /// The name of the sweep of tasks that is shown, or under the cursor.
+    pub fn sweep_of_tasks(&self) -> Option<String> {
+        match self.screen {
+            Screen::Runs => match self.runs.line()? {
+                ListLine::Sweep(row) => row.has_tasks.then(|| row.name.clone()),
+                _ => None,
+            },
+            Screen::Sweep => {
+                let report = &self.sweep.loaded()?.report;
+                report.scoreboard.is_some().then(|| report.dir.name().to_owned())
+            }
+            _ => None,
         }
     }
 

@@ -32,7 +32,13 @@ impl App {
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
             Condition::OnSweepLine => matches!(self.runs.line(), Some(ListLine::Sweep(_))),
             Condition::OnSweep => self.runs.sweep_source().is_some(),
+            Condition::OnSweepOfTasks => {
+                matches!(self.runs.line(), Some(ListLine::Sweep(row)) if row.has_tasks)
+            }
             Condition::HasSweep => self.sweep.loaded().is_some(),
+            Condition::HasScoreboard => {
+                self.sweep.loaded().is_some_and(|loaded| loaded.report.scoreboard.is_some())
+            }
             Condition::HasTrialCharts => {
                 self.sweep.loaded().is_some_and(|loaded| loaded.report.scoreboard.is_none())
             }
@@ -87,6 +93,7 @@ impl App {
             Condition::HasPaths => {
                 matches!(&self.popup, Some(Popup::Choice(choice)) if choice.paths.is_some())
             }
+            Condition::IsWorking => self.cancellable_work > 0,
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }
     }

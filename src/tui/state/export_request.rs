@@ -4,6 +4,7 @@ use super::compare::Quantity;
 use crate::catalog::FileFormat;
 use crate::event::SplitName;
 use crate::export::chart::{ChartColors, ChartRange};
+use crate::export::glue::StandIns;
 use crate::export::{MetricsFormat, ModelFormat};
 use crate::run::run_chart::RunChart;
 use std::path::PathBuf;
@@ -49,8 +50,35 @@ pub enum ExportRequest {
         /// The file, as typed.
         file: String,
     },
+    /// The submission of a sweep of tasks to GLUE's leaderboard.
+    Submission {
+        /// The name of the sweep.
+        sweep: String,
+        /// What it has for tasks without predictions.
+        stand_ins: StandIns,
+    },
+    /// The files of a submission to GLUE's leaderboard that the run in that directory predicts.
+    SubmissionFiles(PathBuf),
     /// The command line that repeats the run in that directory.
     CommandLine(PathBuf),
+}
+
+impl ExportRequest {
+    /// Whether the export ends soon after it is cancelled.
+    pub(in crate::tui) fn can_be_cancelled(&self) -> bool {
+        match self {
+            ExportRequest::Push { .. }
+            | ExportRequest::SplitPredictions { .. }
+            | ExportRequest::Submission { .. }
+            | ExportRequest::SubmissionFiles(_) => true,
+            ExportRequest::Model { .. }
+            | ExportRequest::Metrics(..)
+            | ExportRequest::TensorBoard(_)
+            | ExportRequest::Chart(_)
+            | ExportRequest::Predictions { .. }
+            | ExportRequest::CommandLine(_) => false,
+        }
+    }
 }
 
 /// The format of an exported chart.

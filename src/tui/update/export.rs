@@ -1,16 +1,18 @@
 //! Copying the selection, and exporting runs and charts.
 
 use super::path_choice;
-use crate::catalog::FileFormat;
+use crate::catalog::{FileFormat, has_submission_files};
 use crate::event::{Progress, SplitName};
 use crate::export::chart::{ChartColors, ChartRange};
+use crate::export::glue::StandIns;
 use crate::export::{MetricsFormat, ModelFormat};
 use crate::hub::Pushed;
 use crate::nn::OnnxPrecision;
 use crate::run::run_chart::RunChart;
 use crate::text::plural;
+use crate::tui::action::{Action, GlobalAction};
 use crate::tui::msg::Effect;
-use crate::tui::screen::Screen;
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::copied::{Copied, CopiedContent};
 use crate::tui::state::export_request::{ChartContent, ChartFormat, ChartRequest, ExportRequest};
@@ -32,6 +34,9 @@ const PUSH: &str = "push to the hub";
 const METRICS: &str = "metrics";
 const TENSORBOARD: &str = "TensorBoard event file";
 const SPLIT_PREDICTIONS: &str = "predictions of a split";
+const SUBMISSION_FILES: &str = "GLUE submission files";
+const SUBMISSION: &str = "GLUE submission";
+const SUBMISSION_WITH_STAND_INS: &str = "GLUE submission with stand-ins";
 
 /// The formats of metrics, by their names in the list.
 const METRICS_FORMATS: [(&str, MetricsFormat); 2] =
@@ -65,15 +70,16 @@ pub(super) fn copied(app: &mut App, what: &str, file: Option<PathBuf>) -> Vec<Ef
     Vec::new()
 }
 
-/// Shows where something was exported to, and how it was verified if that is known.
-pub(super) fn exported(app: &mut App, path: &Path, verified: Option<&str>) -> Vec<Effect> {
+/// Shows where something was exported to, and what there is to say about it.
+pub(super) fn exported(app: &mut App, path: &Path, note: Option<&str>) -> Vec<Effect> {
     let path = path.display().to_string();
     app.notice = None;
     // A popup that is open may be a question.
     if app.popup.is_some() {
-        app.notice = Some(format!("exported to {path}"));
+        let note = note.map_or(String::new(), |note| format!("; {}", note.replace('\n', "; ")));
+        app.notice = Some(format!("exported to {path}{note}"));
     } else {
-        let text = verified.map_or(path.clone(), |sentence| format!("{path}\n\n{sentence}"));
+        let text = note.map_or(path.clone(), |note| format!("{path}\n\n{note}"));
         app.popup = Some(Popup::message("Exported", text));
     }
     Vec::new()
@@ -87,27 +93,57 @@ pub(super) fn command_line(app: &mut App, command: String, note: &str) -> Vec<Ef
     vec![Effect::Copy(Copied { what: "the command", content: CopiedContent::Text(command) })]
 }
 
-/// The run that is exported, with whether it has weights.
-fn run(app: &App) -> Option<(PathBuf, bool)> {
+/// The run that is exported.
+struct ExportedRun {
+    dir: PathBuf,
+    has_weights: bool,
+    /// The name of its task.
+    task: String,
+}
+
+fn exported_run(app: &App) -> Option<ExportedRun> {
     match app.screen {
-        Screen::Runs => app.runs.run().map(|run| (run.dir.clone(), run.best.is_some())),
-        Screen::Live => app.shown_run().map(|run| (run.dir.clone(), run.history().best.is_some())),
+        Screen::Runs => app.runs.run().map(|run| ExportedRun {
+            dir: run.dir.clone(),
+            has_weights: run.best.is_some(),
+            task: run.task.clone(),
+        }),
+        Screen::Live => app.shown_run().map(|run| ExportedRun {
+            dir: run.dir.clone(),
+            has_weights: run.history().best.is_some(),
+            task: run.spec.task.name().to_owned(),
+        }),
         _ => None,
     }
+}
+
+/// The directory of the run that is exported.
+fn run_dir(app: &App) -> Option<PathBuf> {
+    exported_run(app).map(|run| run.dir)
 }
 
 /// Offers what can be exported.
 pub(super) fn open(app: &mut App) {
     let item = |value: &str, note: &str| Item { value: value.into(), note: note.into() };
+    if app.sweep_of_tasks().is_some() {
+        let items = vec![
+            item(SUBMISSION, "the archive for the leaderboard"),
+            item(SUBMISSION_WITH_STAND_INS, "one label for each row of a task without predictions"),
+        ];
+        return choose_from(app, "Export", items, Purpose::Export);
+    }
     let mut items = Vec::new();
-    let run = run(app);
-    if matches!(run, Some((_, true))) {
+    let run = exported_run(app);
+    if let Some(run) = run.as_ref().filter(|run| run.has_weights) {
         items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
         items.push(item(ONNX, "the best weights for ONNX Runtime"));
         items.push(item(ONNX_INT8, "a quarter of the size, with a small loss"));
         items.push(item(PUSH, "uploads the Hugging Face folder"));
         items.push(item(PREDICTIONS, "of the best weights, beside each row of a table"));
         items.push(item(SPLIT_PREDICTIONS, "validation or test rows with the probability of each label"));
+        if has_submission_files(&run.task) {
+            items.push(item(SUBMISSION_FILES, "predictions of the test rows, for the leaderboard"));
+        }
     }
     items.push(item(SVG, "a picture for documents and the web"));
     items.push(item(CSV, "the exact values, for spreadsheets and programs"));
@@ -133,8 +169,15 @@ fn choose_from(app: &mut App, title: &str, items: Vec<Item>, purpose: Purpose) {
 
 /// Exports the chosen item, or asks for more.
 pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
-    let run = run(app).map(|(dir, _)| dir);
-    let request = match (value, run) {
+    if let Some(sweep) = app.sweep_of_tasks() {
+        let stand_ins = match value {
+            SUBMISSION => StandIns::None,
+            SUBMISSION_WITH_STAND_INS => StandIns::Constant,
+            _ => return Vec::new(),
+        };
+        return start(app, ExportRequest::Submission { sweep, stand_ins });
+    }
+    let request = match (value, run_dir(app)) {
         (SVG, Some(_)) => return choose_chart(app, ChartFormat::Svg),
         (CSV, Some(_)) => return choose_chart(app, ChartFormat::Csv),
         (SVG, None) => comparison(app, ChartFormat::Svg),
@@ -160,6 +203,7 @@ pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
             choose_from(app, "Which predictions", items, Purpose::ExportSplit);
             return Vec::new();
         }
+        (SUBMISSION_FILES, Some(dir)) => ExportRequest::SubmissionFiles(dir),
         (TENSORBOARD, Some(dir)) => ExportRequest::TensorBoard(dir),
         (COMMAND_LINE, Some(dir)) => ExportRequest::CommandLine(dir),
         _ => return Vec::new(),
@@ -177,14 +221,14 @@ fn split_formats() -> impl Iterator<Item = (String, SplitName, FileFormat)> {
 /// Exports the metrics in the chosen format.
 pub(super) fn choose_metrics(app: &mut App, value: &str) -> Vec<Effect> {
     let format = METRICS_FORMATS.into_iter().find(|(name, _)| *name == value);
-    let (Some((dir, _)), Some((_, format))) = (run(app), format) else { return Vec::new() };
+    let (Some(dir), Some((_, format))) = (run_dir(app), format) else { return Vec::new() };
     start(app, ExportRequest::Metrics(dir, format))
 }
 
 /// Exports the predictions of the chosen split in the chosen format.
 pub(super) fn choose_split(app: &mut App, value: &str) -> Vec<Effect> {
     let chosen = split_formats().find(|(name, ..)| name == value);
-    let (Some((run, _)), Some((_, split, format))) = (run(app), chosen) else { return Vec::new() };
+    let (Some(run), Some((_, split, format))) = (run_dir(app), chosen) else { return Vec::new() };
     start(app, ExportRequest::SplitPredictions { run, split, format })
 }
 
@@ -204,7 +248,7 @@ fn ask_repo(app: &mut App) -> Vec<Effect> {
 
 /// Asks before the upload, which others may see.
 pub(super) fn choose_repo(app: &mut App, repo: &str) -> Vec<Effect> {
-    let Some((dir, _)) = run(app) else { return Vec::new() };
+    let Some(dir) = run_dir(app) else { return Vec::new() };
     let push = |private| {
         Reply::Export(Box::new(ExportRequest::Push { run: dir.clone(), repo: repo.into(), private }))
     };
@@ -222,13 +266,22 @@ pub(super) fn choose_repo(app: &mut App, repo: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Shows how far an export is.
+/// Shows how far an upload, a download or an export is.
 pub(super) fn progress(app: &mut App, progress: &Progress) {
     let share = progress.total.filter(|total| *total > 0).map(|total| {
         let percent = 100 * progress.done.min(total) / total;
         format!(", {percent} %")
     });
-    app.notice = Some(format!("{}{}", progress.what, share.unwrap_or_default()));
+    let key = (app.cancellable_work > 0)
+        .then(|| app.key(Context::Global, Action::Global(GlobalAction::CancelWork)))
+        .map(|key| format!("; {key} cancels"));
+    app.notice = Some(format!("{}{}{}", progress.what, share.unwrap_or_default(), key.unwrap_or_default()));
+}
+
+/// Cancels the uploads, downloads and exports that are in progress.
+pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
+    app.notice = Some("cancelling".into());
+    vec![Effect::CancelWork]
 }
 
 /// Shows where a run was uploaded to.
@@ -271,7 +324,7 @@ fn choose_chart(app: &mut App, format: ChartFormat) -> Vec<Effect> {
 /// Exports the chosen chart of the run.
 pub(super) fn choose_run_chart(app: &mut App, format: ChartFormat, value: &str) -> Vec<Effect> {
     let chart = RunChart::ALL.into_iter().find(|chart| chart.file_name() == value);
-    let (Some((dir, _)), Some(chart)) = (run(app), chart) else { return Vec::new() };
+    let (Some(dir), Some(chart)) = (run_dir(app), chart) else { return Vec::new() };
     // The Runs screen has no view of its own.
     let view = if app.screen == Screen::Live { app.live.chart } else { ChartView::default() };
     let request = Box::new(ChartRequest {
@@ -299,7 +352,7 @@ fn comparison(app: &App, format: ChartFormat) -> ExportRequest {
 
 /// Predicts the rows of the chosen file.
 pub(super) fn predict_file(app: &mut App, file: String) -> Vec<Effect> {
-    let Some((run, _)) = run(app) else { return Vec::new() };
+    let Some(run) = run_dir(app) else { return Vec::new() };
     start(app, ExportRequest::Predictions { run, file })
 }
 

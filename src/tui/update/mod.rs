@@ -38,6 +38,7 @@ use super::state::palette::Target;
 use super::state::popup::{Purpose, Reply};
 use super::state::quitting::Quitting;
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -102,6 +103,7 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::HistoryLoaded { dir, result } => return training::history_loaded(app, dir, result),
 
         Msg::SweepQueued { name, trials } => return sweep::queued(app, &name, trials),
+        Msg::SweepFetched(name) => return vec![Effect::Enqueue(TrainRequest::ResumeSweep(name))],
         Msg::SweepsListed(sweeps) => return sweep::listed(app, sweeps),
         Msg::SweepLoaded { source, result } => sweep::loaded(app, &source, result),
         Msg::Compared { pair, result } => app.compare.set_comparison(&pair, result),
@@ -128,8 +130,11 @@ fn apply(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::PredictionsLoaded { subject, result } => insight::predictions_loaded(app, &subject, result),
 
         Msg::Copied { what, file } => return export::copied(app, what, file),
-        Msg::Exported { path, verified } => return export::exported(app, &path, verified.as_deref()),
-        Msg::ExportProgress(progress) => export::progress(app, &progress),
+        Msg::Exported { path, note } => return export::exported(app, &path, note.as_deref()),
+        Msg::WorkStarted => app.cancellable_work += 1,
+        Msg::WorkEnded => app.cancellable_work = app.cancellable_work.saturating_sub(1),
+        Msg::WorkCancelled(text) => app.notice = Some(text),
+        Msg::WorkProgress(progress) => export::progress(app, &progress),
         Msg::Pushed(pushed) => export::pushed(app, &pushed),
         Msg::CommandLine { command, note } => return export::command_line(app, command, &note),
     }
@@ -230,6 +235,7 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             export::open(app);
             Vec::new()
         }
+        GlobalAction::CancelWork => export::cancel(app),
         GlobalAction::Help => {
             popup::toggle_help(app);
             Vec::new()
@@ -416,7 +422,12 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
             queue::hold_before(app, effects)
         }
         Reply::Train(request) => live::start(app, request),
-        Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
+        Reply::Enqueue(request) => {
+            if matches!(request, TrainRequest::Glue { .. }) {
+                app.notice = Some("fetching the data of the tasks".into());
+            }
+            vec![Effect::Enqueue(request)]
+        }
         Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::Prune(runs) => vec![Effect::Prune(runs)],

@@ -14,7 +14,9 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, draw_text_right, fit_width, fitting, padded_pane, truncate, wrap};
+use crate::tui::widgets::{
+    draw_text, draw_text_right, draw_title, fit_width, fitting, padded_pane, truncate, wrap,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -84,16 +86,8 @@ fn message(app: &App, error: Option<&String>) -> (String, Role) {
 fn draw_header(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
-    let available = (area.width as usize).saturating_sub(limit.len() + 2);
     let name = format!("{}{}task {}", spec.experiment, theme.symbol(Symbol::Dot), spec.task);
-    draw_text(
-        buffer,
-        area.x + 1,
-        area.y,
-        area.width,
-        &truncate(theme, &name, available),
-        theme.style(Role::Title),
-    );
+    draw_title(theme, buffer, area, &name, limit.len());
     draw_text_right(buffer, area, area.y, &limit, theme.style(Role::Text));
 }
 

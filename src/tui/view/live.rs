@@ -5,7 +5,7 @@ use super::machine;
 use super::panes::{draw_log, draw_probes, draw_scores, draw_step};
 use super::run_charts::{draw_run_chart, plot_of_run_chart};
 use super::run_header::{draw_header, draw_no_run, elapsed_seconds, progress_parts, state};
-use crate::event::SplitName;
+use crate::event::{Averaging, SplitName};
 use crate::format;
 use crate::run::run_chart::RunChart;
 use crate::tui::layout::{LIVE_GRID, LIVE_ONE_ROW, LIVE_PANES, LIVE_WIDE};
@@ -185,7 +185,12 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     if let Some(best) = history.best {
         rows.push((
-            format!("best {} at step {}", format::score(best.metric, best.value), best.step),
+            format!(
+                "best {} at step {}{}",
+                format::score(best.metric, best.value),
+                best.step,
+                Averaging::suffix(best.averaging)
+            ),
             Role::Best,
         ));
     }

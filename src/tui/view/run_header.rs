@@ -13,7 +13,7 @@ use crate::tui::state::estimates::seconds_left;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, draw_text_right, truncate};
+use crate::tui::widgets::{draw_text, draw_text_right, draw_title, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -99,15 +99,7 @@ pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
         name = format!("{name}{}seed {seed} ({} of {all})", theme.symbol(Symbol::Dot), at + 1);
     }
-    let available = (area.width - right_width).saturating_sub(2) as usize;
-    draw_text(
-        buffer,
-        area.x + 1,
-        area.y,
-        area.width,
-        &truncate(theme, &name, available),
-        theme.style(Role::Title),
-    );
+    draw_title(theme, buffer, area, &name, usize::from(right_width));
     if area.height > 1 {
         let line = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: 1 };
         draw_progress(app, run, line, buffer);

@@ -2,7 +2,7 @@
 
 use super::run_text::interval_text;
 use crate::catalog::{Metric, SplitRole};
-use crate::event::{Scores, SplitName, Status};
+use crate::event::{AverageEval, Averaging, Scores, SplitName, Status};
 use crate::format;
 use crate::run::Repeats;
 use crate::run::history::{History, Phase};
@@ -143,13 +143,25 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
     y - area.y
 }
 
-/// What the scores of the table are, on one line if it fits: the interval of the best one, and the mean over the epoch.
+/// What the scores of the table are, on one line if it fits: the interval of the best one, the score of averaged weights, and
+/// the mean over the epoch.
 fn note_lines(history: &History, available: usize, theme: Theme) -> Vec<String> {
     let metric = history.metric();
     let interval = history.best_eval.as_ref().and_then(|eval| score_interval(&eval.scores, metric));
-    let interval = interval.map(|interval| format!("best {}", interval_text(metric, interval, theme)));
+    let averaging = history.best.and_then(|best| best.averaging);
+    let best = match (interval, averaging) {
+        (Some(interval), _) => {
+            let interval = interval_text(metric, interval, theme);
+            Some(format!("best {interval}{}", Averaging::suffix(averaging)))
+        }
+        (None, averaging) => averaging.map(|averaging| format!("best: {}", averaging.phrase())),
+    };
+    let average = history.average.as_ref().map(|AverageEval { averaging, eval }| {
+        let value = eval.scores.get(metric).map_or_else(String::new, |value| format::score(metric, value));
+        format!("latest {}: {value}", averaging.phrase())
+    });
     let mean = history.has_running_scores().then(|| "train: running mean over the epoch".to_owned());
-    let notes: Vec<String> = interval.into_iter().chain(mean).collect();
+    let notes: Vec<String> = best.into_iter().chain(average).chain(mean).collect();
     let line = notes.join("; ");
     if notes.len() > 1 && width(&line) <= available { vec![line] } else { notes }
 }

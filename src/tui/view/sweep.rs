@@ -13,7 +13,7 @@ use crate::tui::state::App;
 use crate::tui::state::sweep::{LoadedSweep, SweepChart, SweepContent, TrialColumn, TrialLine};
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::{
-    draw_text, draw_text_right, first_visible, fit_width, line_at_position, pane, truncate,
+    draw_text, draw_text_right, draw_title, first_visible, fit_width, line_at_position, pane, truncate,
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -125,16 +125,8 @@ fn draw_header(app: &App, report: &SweepReport, area: Rect, buffer: &mut Buffer)
             )
         },
     );
-    let available = usize::from(area.width).saturating_sub(width(&best) + 2);
     let text = format!("{}{dot}{}", report.dir.name(), report.sweep.describe());
-    draw_text(
-        buffer,
-        area.x + 1,
-        area.y,
-        area.width,
-        &truncate(theme, &text, available),
-        theme.style(Role::Title),
-    );
+    draw_title(theme, buffer, area, &text, width(&best));
     draw_text_right(buffer, area, area.y, &best, theme.style(Role::Best));
 }
 

@@ -40,6 +40,13 @@ pub fn draw_text_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, styl
     draw_text(buffer, area.right() - width, y, width, text, style);
 }
 
+/// Writes the title of a screen at the top of `area`, truncated so that `right` more cells fit behind it.
+pub fn draw_title(theme: Theme, buffer: &mut Buffer, area: Rect, text: &str, right: usize) {
+    let available = usize::from(area.width).saturating_sub(right + 2);
+    let text = truncate(theme, text, available);
+    draw_text(buffer, area.x + 1, area.y, area.width, &text, theme.style(Role::Title));
+}
+
 /// `text` truncated to at most `width` cells, with an ellipsis.
 pub fn truncate(theme: Theme, text: &str, width: usize) -> String {
     if cells_of(text) <= width {

@@ -9,8 +9,8 @@ pub mod text_field;
 mod wrap;
 
 pub use draw::{
-    centered, draw_text, draw_text_right, first_visible, fit_width, fitting, line_at_position, padded_pane,
-    pane, truncate,
+    centered, draw_text, draw_text_right, draw_title, first_visible, fit_width, fitting, line_at_position,
+    padded_pane, pane, truncate,
 };
 pub use wrap::{wrap, wrap_ranges};
 

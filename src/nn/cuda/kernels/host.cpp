@@ -36,6 +36,8 @@ static const host::Entry KERNELS[] = {
     ENTRY(gradient_square_sums),
     ENTRY(clip_grad_norm),
     ENTRY(adamw),
+    ENTRY(update_average),
+    ENTRY(exchange),
     ENTRY(weights_to_bf16),
     ENTRY(squared_error),
     ENTRY(dropout_mask),

@@ -96,6 +96,22 @@ extern "C" __global__ void adamw(const StepParams* step, const Report* report, A
     }
 }
 
+// The exponential moving average of the weights: average ← average + one_minus_decay (weights - average).
+extern "C" __global__ void update_average(const float* weights, long long count, float one_minus_decay,
+                                          float* average) {
+    const long long i = static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x;
+    if (i < count) average[i] = fmaf(one_minus_decay, weights[i] - average[i], average[i]);
+}
+
+// Exchanges a and b.
+extern "C" __global__ void exchange(float* a, float* b, long long count) {
+    const long long i = static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x;
+    if (i >= count) return;
+    const float value = a[i];
+    a[i] = b[i];
+    b[i] = value;
+}
+
 // bf16_weights = weights, rounded.
 extern "C" __global__ void weights_to_bf16(const float* weights, long long count, bf16* bf16_weights) {
     const long long i = static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x;

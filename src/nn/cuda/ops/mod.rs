@@ -16,4 +16,6 @@ pub(super) use attention::{Attention, AttentionGrads, MAX_HEAD_SIZE};
 pub(super) use context::{DropoutSite, Ops, Rows};
 pub(super) use head::{Loss, LossFunction};
 pub(super) use norm::{LayerNorm, MAX_HIDDEN, NormColumns, Residual};
-pub(super) use optimizer::{AdamWHyperparameters, AdamWTensors, NORM_BLOCKS, weights_to_bf16};
+pub(super) use optimizer::{
+    AdamWHyperparameters, AdamWTensors, NORM_BLOCKS, exchange, update_average, weights_to_bf16,
+};

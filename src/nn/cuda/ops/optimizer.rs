@@ -99,6 +99,29 @@ impl<D: Device> Ops<'_, D> {
     }
 }
 
+/// The exponential moving average of the weights: `average` ← `average` + `one_minus_decay` (`weights` − `average`).
+pub(in crate::nn::cuda) fn update_average<D: Device>(
+    device: &mut D,
+    weights: DeviceSlice<f32>,
+    average: DeviceSlice<f32>,
+    one_minus_decay: f32,
+) -> Result<()> {
+    let count = weights.len();
+    let arguments = Arguments::default().slice(weights).u64(count as u64).float(one_minus_decay);
+    launch_elementwise(device, "update_average", count, arguments.slice(average.prefix(count)))
+}
+
+/// Exchanges the contents of two slices of the same length.
+pub(in crate::nn::cuda) fn exchange<D: Device>(
+    device: &mut D,
+    a: DeviceSlice<f32>,
+    b: DeviceSlice<f32>,
+) -> Result<()> {
+    let count = a.len();
+    let arguments = Arguments::default().slice(a).slice(b.prefix(count)).u64(count as u64);
+    launch_elementwise(device, "exchange", count, arguments)
+}
+
 /// `bf16` = `weights`, rounded to nearest even.
 pub(in crate::nn::cuda) fn weights_to_bf16<D: Device>(
     device: &mut D,
@@ -107,6 +130,16 @@ pub(in crate::nn::cuda) fn weights_to_bf16<D: Device>(
 ) -> Result<()> {
     let count = weights.len();
     let arguments = Arguments::default().slice(weights).u64(count as u64).slice(bf16.prefix(count));
-    let kernel = Kernel { module: Module::Optimizer, name: "weights_to_bf16" };
+    launch_elementwise(device, "weights_to_bf16", count, arguments)
+}
+
+/// Launches a kernel with a thread for each of `count` elements.
+fn launch_elementwise<D: Device>(
+    device: &mut D,
+    name: &'static str,
+    count: usize,
+    arguments: Arguments,
+) -> Result<()> {
+    let kernel = Kernel { module: Module::Optimizer, name };
     device.launch(Launch { kernel, grid: [count.div_ceil(THREADS), 1, 1], threads: THREADS, arguments })
 }

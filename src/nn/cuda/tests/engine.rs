@@ -60,6 +60,7 @@ impl TestConfig {
             epsilon: 1e-3,
             label_smoothing: 0.1,
             class_weights: self.class_weights.map(Into::into),
+            ema_decay: Some(0.9),
             ..OptimizerConfig::default()
         };
         let limits = MicroBatchLimits { max_examples: 64, max_tokens: self.max_tokens };
@@ -165,6 +166,16 @@ fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
         assert_near("weight", &found.weights, &expected.weights, 1e-3);
         assert_near("first moment", &found.first_moments, &expected.first_moments, 1e-3);
         assert_near("second moment", &found.second_moments, &expected.second_moments, 2e-3);
+        assert_near("average", &found.average, &expected.average, 1e-3);
+        cuda.swap_average().expect("an average");
+        cpu.swap_average().expect("an average");
+        let of_average = cuda.logits(&first).expect("logits");
+        for (a, b) in of_average.concat().iter().zip(cpu.logits(&first).expect("logits").concat()) {
+            assert!((a - b).abs() < 1e-3, "logit {a} of the average, expected {b}");
+        }
+        cuda.swap_average().expect("an average");
+        cpu.swap_average().expect("an average");
+        assert_eq!(cuda.state().expect("a state"), found);
         let (found, expected) = (cuda.logits(&first).expect("logits"), cpu.logits(&first).expect("logits"));
         for (a, b) in found.concat().iter().zip(expected.concat()) {
             assert!((a - b).abs() < 1e-3, "logit {a}, expected {b}");

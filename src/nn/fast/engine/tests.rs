@@ -3,6 +3,7 @@
 use super::*;
 use crate::batch::{Encoded, Label};
 use crate::nn::load::init_weights;
+use crate::nn::param_groups::{FrozenPrefix, ParamGroups};
 use crate::nn::{param_specs, step_flops};
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
@@ -24,8 +25,13 @@ fn engine(max_tokens: usize) -> FastEngine {
 }
 
 fn engine_of(config: &[u8], max_tokens: usize) -> FastEngine {
+    engine_with(config, max_tokens, FrozenPrefix::Nothing)
+}
+
+fn engine_with(config: &[u8], max_tokens: usize, frozen: FrozenPrefix) -> FastEngine {
     let config = ModelConfig::parse("m", config).expect("a valid configuration");
-    let specs = param_specs(&config, 2);
+    let mut specs = param_specs(&config, 2);
+    ParamGroups { frozen, ..ParamGroups::default() }.apply(&config, &mut specs).expect("a frozen prefix");
     let engine_config = EngineConfig {
         seed: 1,
         optimizer: OptimizerConfig::default(),
@@ -45,26 +51,68 @@ fn batch(examples: u32) -> Batch {
 }
 
 #[test]
+fn memory_plan_counts_the_average() {
+    let config = ModelConfig::parse("m", CONFIG).expect("a valid configuration");
+    let specs = param_specs(&config, 2);
+    let engine_config = EngineConfig {
+        seed: 1,
+        optimizer: OptimizerConfig { ema_decay: Some(0.9), ..OptimizerConfig::default() },
+        limits: MicroBatchLimits { max_examples: 100, max_tokens: usize::MAX },
+        precision: Precision::F32,
+        threads: Some(2),
+    };
+    let averaged = FastEngine::new(&config, &specs, &init_weights(&config, &specs, 1), engine_config);
+    let batch = batch(12);
+    let plan = |engine: &FastEngine| engine.memory_plan(&batch, usize::MAX).expect("a plan");
+    let (plan, without) = (plan(&averaged.expect("an engine")), plan(&engine(usize::MAX)));
+    assert_eq!((plan.average, without.average), (plan.weights, 0));
+    assert_eq!(plan.total(), without.total() + plan.weights);
+}
+
+#[test]
 fn memory_plan_matches_buffer_sizes() {
     for config in [CONFIG, DEBERTA, MODERNBERT] {
         check_memory_plan(engine_of(config, usize::MAX));
     }
 }
 
-fn check_memory_plan(mut engine: FastEngine) {
+#[test]
+fn memory_plan_knows_what_is_frozen() {
+    for config in [CONFIG, DEBERTA, MODERNBERT] {
+        let plans = [
+            FrozenPrefix::Nothing,
+            FrozenPrefix::Layers(0),
+            FrozenPrefix::Layers(1),
+            FrozenPrefix::Layers(3),
+        ]
+        .map(|frozen| check_memory_plan(engine_with(config, usize::MAX, frozen)));
+        for pair in plans.windows(2) {
+            assert!(pair[1].moments < pair[0].moments && pair[1].gradients < pair[0].gradients, "{plans:?}");
+            assert!(pair[1].activations <= pair[0].activations, "{plans:?}");
+        }
+        assert!(plans[3].activations < plans[0].activations, "{plans:?}");
+    }
+}
+
+fn check_memory_plan(mut engine: FastEngine) -> MemoryPlan {
     let batch = batch(12);
     let plan = engine.memory_plan(&batch, usize::MAX).expect("a plan");
     engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
     let bytes = |elements: usize| 4 * elements as u64;
     let shards = &mut engine.shards;
-    assert_eq!(plan.activations, bytes(shards.iter_mut().map(Shard::activations).sum()));
+    assert_eq!(plan.activations, bytes(shards.iter_mut().map(|shard| shard.activations(3)).sum()));
     let vector_grads: usize = shards.iter().map(|shard| shard.vector_grads.len()).sum();
-    assert_eq!(
-        plan.gradients,
-        bytes(vector_grads + engine.gradients.arena.len() + engine.word_grad.sums.len())
-    );
     assert_eq!(plan.weights, bytes(engine.weights.len()));
-    assert_eq!(plan.moments, bytes(engine.first_moments.len() + engine.second_moments.len()));
+    let trained = engine.layout.trained_len();
+    assert_eq!((plan.gradients, plan.moments), (bytes(vector_grads + trained), bytes(2 * trained)));
+    let moments = engine.tensors(ParamState::SecondMoment).expect("moments");
+    let moments = moments.values().map(|array| array.data.len()).sum::<usize>();
+    assert_eq!(moments, trained - engine.layout.params[0].range.start);
+    if engine.layout.frozen == FrozenPrefix::Nothing {
+        assert_eq!(trained, engine.gradients.arena.len() + engine.word_grad.sums.len());
+        assert_eq!(trained, engine.first_moments.len());
+    }
+    plan
 }
 
 #[test]
@@ -134,4 +182,37 @@ fn only_optimizer_steps_are_profiled_by_phase() {
     let ByPhase { forward, backward, optimizer } = engine.profile().expect("a profile").by_phase;
     assert!(forward > 0.0 && backward > 0.0 && optimizer > 0.0);
     assert!(forward + backward + optimizer <= seconds);
+}
+
+/// The outputs of the frozen prefix are the same bits whatever else is in the batch, so it does not matter which batch they were
+/// computed for.
+#[test]
+fn outputs_of_the_frozen_prefix_do_not_depend_on_the_batch() {
+    for config in [CONFIG, DEBERTA, MODERNBERT] {
+        for layers in [1, 3] {
+            let mut engine = engine_with(config, usize::MAX, FrozenPrefix::Layers(layers));
+            // The smallest batch has so few tokens that other code computes it.
+            let (large, small) = (batch(12), batch(4));
+            let fresh = engine.logits(&small).expect("logits");
+            engine.replace_weights(&engine.weights().expect("weights"));
+            engine.logits(&large).expect("logits");
+            if let Some(outputs) = &engine.frozen_outputs {
+                assert!(outputs.contains(&small) && !outputs.contains(&batch(1)));
+            }
+            assert_eq!(engine.logits(&small).expect("logits"), fresh);
+            let tiny = batch(1);
+            let steps = |engine: &mut FastEngine| {
+                for step in 0..3 {
+                    let batch = [&small, &large, &tiny][step as usize];
+                    engine.step(StepInput { batch, step, learning_rate: 1e-2 }).expect("a step");
+                }
+                engine.weights().expect("weights")
+            };
+            let mut other = engine_with(config, usize::MAX, FrozenPrefix::Layers(layers));
+            other.frozen_outputs = None;
+            let (with, without) = (steps(&mut engine), steps(&mut other));
+            let differs = |(name, array): &(&String, &Array)| array.data != without[*name].data;
+            assert_eq!(with.iter().find(differs), None, "{layers} frozen layers");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::row::{Row, alt, bind, char, ctrl, key};
 use crate::tui::action::{Action, GlobalAction};
+use crate::tui::keymap::condition::Condition;
 use crate::tui::screen::Screen;
 use crossterm::event::KeyCode;
 
@@ -80,6 +81,14 @@ pub(super) static GLOBAL: &[Row] = &[
         "",
         "copy the selection: path, values at the cursor, text or prediction (^Y also while typing)",
     ),
+    bind(
+        "cancel_work",
+        &[ctrl('x')],
+        Action::Global(GlobalAction::CancelWork),
+        "cancel",
+        "cancel the upload, the download of GLUE or the export of predictions that is in progress",
+    )
+    .when(Condition::IsWorking),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
         "suspend",

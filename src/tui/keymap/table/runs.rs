@@ -218,6 +218,14 @@ pub(super) static RUNS: &[Row] = &[
     )
     .when(Condition::OnReadableRun),
     bind(
+        "export",
+        &[char('E')],
+        Action::Global(GlobalAction::Export),
+        "",
+        "export the submission of a sweep of tasks to GLUE's leaderboard",
+    )
+    .when(Condition::OnSweepOfTasks),
+    bind(
         "search",
         &[char('/')],
         Action::Filter(FilterAction::Start),

@@ -1,7 +1,7 @@
 //! Keys of the Sweep screen, which also has the scores of a sweep of tasks.
 
 use super::row::{ENTER, ESC, Row, TAB, bind, char, key};
-use crate::tui::action::{Action, SweepAction};
+use crate::tui::action::{Action, GlobalAction, SweepAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -68,6 +68,14 @@ pub(super) static SWEEP: &[Row] = &[
         "add the sweep to the queue, which trains what is left of it",
     )
     .when(Condition::HasSweep),
+    bind(
+        "export",
+        &[char('E')],
+        Action::Global(GlobalAction::Export),
+        "export",
+        "export the submission to GLUE's leaderboard",
+    )
+    .when(Condition::HasScoreboard),
     bind("refresh", &[key(KeyCode::F(5))], Action::Sweep(SweepAction::Refresh), "", "read the sweep again"),
     bind("back", ESC, Action::Sweep(SweepAction::Back), "back", "back to the Runs screen").primary(),
 ];
