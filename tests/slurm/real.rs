@@ -192,12 +192,13 @@ fn killed_submitter(cluster: &Cluster) {
     // Between the creation of the directories and `sbatch`, the submitter asks for the largest size of an array.
     let slow = workspace.path().join("slow");
     std::fs::create_dir(&slow).unwrap();
-    std::fs::write(slow.join("scontrol"), "#!/bin/bash\nsleep 300\n").unwrap();
+    std::fs::write(slow.join("scontrol"), "#!/bin/bash\ntouch \"$0.started\"\nsleep 300\n").unwrap();
     std::fs::set_permissions(slow.join("scontrol"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
     let path = format!("{}:{}", slow.display(), std::env::var("PATH").unwrap());
     let mut submitter = workspace.start(&["submit", "a", "b"], &[("PATH", &path)]);
-    wait_until("the directories exist", || workspace.directories().len() == 2);
+    // The directories exist earlier, but the last one has no specification at first.
+    wait_until("it asks", || slow.join("scontrol.started").exists());
     submitter.kill().unwrap();
     submitter.wait().unwrap();
     let created = workspace.directories();
