@@ -111,7 +111,7 @@ impl Predictor {
     }
 
     fn open_run(dir: &RunDir, on: (DeviceSpec, Option<Precision>)) -> Result<Self> {
-        let spec = dir.spec()?;
+        let spec = dir.spec_of_best()?;
         if !dir.best().is_dir() {
             return Err(Error::model(
                 dir.name(),
@@ -360,7 +360,8 @@ impl Predictor {
             self.spec.as_ref().filter(|spec| options.task.is_none_or(|task| spec.task.name() == task))?;
         let has_same_rows = options.data_dir.is_none() || options.data_dir == spec.data_dir.as_deref();
         let is_of_run = options.rows == EvalRows::OfRun && options.set.is_empty() && has_same_rows;
-        (is_of_run && spec.max_samples(options.split).is_some()).then_some(spec)
+        let is_part = data::has_fold(spec, options.split) || spec.max_samples(options.split).is_some();
+        (is_of_run && is_part).then_some(spec)
     }
 
     /// Evaluates a split of a task. The labels of the model are matched with those of the task by name. The rows are in
@@ -439,16 +440,14 @@ impl Predictor {
     ) -> Result<EvaluatedScores> {
         let own = custom.or(self.spec.as_ref()).filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
-        let own = if subsampled.is_some() { own.subsampled() } else { own };
         let data_dir = data_dir.or(own.data_dir);
         let labels = self.model_labels();
         let place = DatasetSource { data_dir, labels: Some(&labels), ..own };
         let cancelled = AtomicBool::new(false);
         let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
-        let rows = data::load_split(place, split, &mut context)?;
         let rows = match subsampled {
-            Some(spec) => data::subsample_split(spec, split, rows),
-            None => rows,
+            Some(spec) => data::load_selected(place, (spec, split), &mut context)?,
+            None => data::load_split(place, split, &mut context)?,
         };
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(

@@ -183,10 +183,12 @@ fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
     let data = data::load(DatasetSource::from_spec(&spec).subsampled(), &mut context)?;
+    let data = if spec.folds.is_some() { data::select(&spec, data) } else { data };
     spec.with_labels(&data.labels)?;
     let splits =
         [(SplitName::Train, "training"), (SplitName::Validation, "validation"), (SplitName::Test, "test")];
-    let count = |split| data.total_rows.get(&split).copied().filter(|_| !data.split(split).is_empty());
+    let rows = |split| Some(data.split(split).len()).filter(|rows| *rows > 0);
+    let count = |split| rows(split).map(|rows| data.total_rows.get(&split).copied().unwrap_or(rows));
     let rows = splits.into_iter().filter_map(|(split, name)| Some(format!("{} {name}", count(split)?)));
     let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
     Ok((spec, data.notes.into_iter().chain([rows]).collect()))

@@ -4,6 +4,7 @@ use super::args::{EvalArgs, GlobalArgs};
 use super::output;
 use super::progress::ProgressDisplay;
 use crate::catalog::{LabelMap, ProblemType};
+use crate::data;
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::hub::Hub;
@@ -26,9 +27,18 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
         set: &args.set,
         rows: if args.all_rows { EvalRows::All } else { EvalRows::OfRun },
     };
-    let key = if split == SplitName::Train { "max_train_samples" } else { "max_eval_samples" };
     let subsampled = predictor.subsampled_by(&options);
-    let limit = subsampled.and_then(|spec| Some((spec.max_samples(split)?, spec.seed)));
+    // The rows of a fold are training rows.
+    let chosen_of = subsampled.map_or(split, |spec| data::source_split(spec, split));
+    let key = if chosen_of == SplitName::Train { "max_train_samples" } else { "max_eval_samples" };
+    let limit = subsampled.and_then(|spec| Some((spec.max_samples(chosen_of)?, spec.sample_seed())));
+    let fold = subsampled.and_then(|spec| spec.validation_fold().filter(|_| data::has_fold(spec, split)));
+    if let Some((folds, fold)) = fold {
+        let rows = if split == SplitName::Validation { "the rows" } else { "the training rows outside" };
+        output::stderr_line(format!(
+            "evaluates {rows} of fold {fold} of {folds}; --all-rows evaluates the whole split"
+        ));
+    }
     if let Some((count, seed)) = limit {
         output::stderr_line(format!(
             "evaluates the rows that the run used ({key} = {count}, seed = {seed}); --all-rows evaluates every row"

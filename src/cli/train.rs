@@ -12,6 +12,7 @@ use crate::format::whole_score as score;
 use crate::run::executor::slurm::SlurmTask;
 use crate::run::{self, RunDir, Start, TrainOutput};
 use crate::spec::{Experiments, ResolvedExperiment, RunSpec};
+use crate::text::plural;
 use crate::train::Summary;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -183,19 +184,20 @@ fn final_lines(output: &TrainOutput) -> Vec<String> {
         let problems = summary.map_or(String::new(), problems);
         let averaging = summary.and_then(|summary| summary.best?.averaging);
         let averaging = Averaging::suffix(averaging);
+        let fold = seed.fold.map(|fold| format!("fold {fold}, ")).unwrap_or_default();
         format!(
-            "seed {}: best validation {} {value}{averaging}{collapsed}{problems}",
+            "{fold}seed {}: best validation {} {value}{averaging}{collapsed}{problems}",
             seed.seed,
             metric.name()
         )
     });
     let mean_and_sd = |split: &str, of: &run::Repeats| {
         format!(
-            "{split} {}: {} ± {} over {} seeds",
+            "{split} {}: {} ± {} over {}",
             metric.name(),
             score(metric, of.mean),
             score(metric, of.sd),
-            of.count
+            plural(of.count, all.unit())
         )
     };
     let validation = mean_and_sd("validation", &all.repeats);

@@ -48,7 +48,7 @@ impl ExportSource {
             ));
         }
         check_digests(&best)?;
-        let spec = dir.spec()?;
+        let spec = dir.spec_of_best()?;
         let labels = run_labels(&dir, &spec);
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
         Ok(ExportSource { folder, run: Some(SourceRun { spec, labels, dir }) })

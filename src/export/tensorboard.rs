@@ -16,7 +16,7 @@ pub fn tensorboard(dir: &Path, to: &Path) -> Result<u64> {
     let spec = RunDir::at(dir).spec()?;
     let mut seeds = Vec::new();
     for seed in seed_dirs(dir, &spec) {
-        let name = (spec.repeats > 1).then(|| RunDir::at(&seed).name());
+        let name = (spec.seed_count() > 1).then(|| RunDir::at(&seed).name());
         seeds.push((name, final_events(replay(&seed)?)));
     }
     new_folder(to)?;

@@ -39,10 +39,10 @@ pub fn predict_split(
     })?;
     let labels = predictor.data_labels();
     let source = DatasetSource { labels: Some(&labels), ..DatasetSource::from_spec(&spec) };
-    let rows = data::load_split(source, split, &mut LoadContext { hub, on_progress, cancelled })?;
-    let chosen = data::subsample_indices(&spec, split, rows.len());
+    let in_data = data::source_split(&spec, split);
+    let rows = data::load_split(source, in_data, &mut LoadContext { hub, on_progress, cancelled })?;
+    let indices = data::selected_rows(&spec, split, &rows);
     let mut rows: Vec<Option<Example>> = rows.into_iter().map(Some).collect();
-    let indices = chosen.unwrap_or_else(|| (0..rows.len()).collect());
     let rows: Vec<(usize, Example)> =
         indices.into_iter().filter_map(|row| Some((row, rows.get_mut(row)?.take()?))).collect();
     let (total, mut found) = (rows.len() as u64, Vec::with_capacity(rows.len()));

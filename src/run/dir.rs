@@ -151,7 +151,7 @@ impl RunDir {
     pub(super) fn run_of_seed(&self) -> Option<RunDir> {
         let run = RunDir(self.0.parent()?.to_path_buf());
         let is_seed = self.name().starts_with(RunDir::SEED) && run.spec_file().is_file();
-        (is_seed && run.spec().is_ok_and(|spec| spec.repeats > 1)).then_some(run)
+        (is_seed && run.spec().is_ok_and(|spec| spec.seed_count() > 1)).then_some(run)
     }
 
     /// The directory of a seed of this run, whether it exists or not.
@@ -164,6 +164,16 @@ impl RunDir {
         let path = self.spec_file();
         let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
         spec::from_toml(&text, &path).map(with_defaults_of_runs)
+    }
+
+    /// The specification of the training whose weights `best/` has: that of the best seed of a run with several.
+    ///
+    /// # Errors
+    /// As [`RunDir::spec`].
+    pub fn spec_of_best(&self) -> Result<RunSpec> {
+        let spec = self.spec()?;
+        let best = self.summary().filter(|_| spec.seed_count() > 1).map(|summary| self.seed(summary.seed));
+        best.filter(|best| best.spec_file().is_file()).map_or(Ok(spec), |best| best.spec())
     }
 
     /// Whether a process has trained the run or one of its seeds: whether there is a log.
@@ -251,10 +261,10 @@ impl RunDir {
 
 /// The run directories of the seeds of a run that have started: the run itself when it has only one seed.
 pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
-    if spec.repeats <= 1 {
+    if spec.seed_count() <= 1 {
         return vec![dir.to_path_buf()];
     }
-    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
+    let seeds = (0..spec.seed_count()).map(|index| dir.join(format!("seed-{}", spec.seed + index)));
     seeds.filter(|dir| dir.is_dir()).collect()
 }
 

@@ -137,7 +137,8 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
     let seeds = Seeds::read(dir, &spec, lock);
     let is_running = lock == LockState::Held || seeds.is_any_trained;
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
-    let repeats = if spec.repeats > 1 { repeats_summary(dir, &spec).map(|all| all.repeats) } else { None };
+    let repeats =
+        if spec.seed_count() > 1 { repeats_summary(dir, &spec).map(|all| all.repeats) } else { None };
     let last = seeds.last();
     let status = match (is_running, &summary) {
         (true, _) => RunStatus::Running,
@@ -149,7 +150,7 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
     let confidence_interval = best.and_then(|(metric, _)| {
         let scores = last.best_scores.as_ref()?;
         match repeats.filter(|repeats| repeats.count > 1) {
-            Some(repeats) => repeats.confidence_interval(metric, scores),
+            Some(repeats) => repeats.confidence_interval(metric, scores, spec.cross_validation_folds()),
             None => score_interval(scores, metric),
         }
     });
@@ -180,9 +181,9 @@ fn read_row(dir: &RunDir, lock: LockState) -> Option<RunRow> {
         best,
         confidence_interval,
         scores: scores.collect(),
-        steps: summary.as_ref().filter(|_| spec.repeats <= 1).map_or(last.steps, |s| s.steps),
+        steps: summary.as_ref().filter(|_| spec.seed_count() <= 1).map_or(last.steps, |s| s.steps),
         total_steps: last.total_steps,
-        progress: if status == RunStatus::Finished && spec.repeats <= 1 {
+        progress: if status == RunStatus::Finished && spec.seed_count() <= 1 {
             1.0
         } else {
             seeds.progress(&spec)
@@ -241,7 +242,7 @@ impl Seeds {
         let ended = |wanted| self.states.iter().filter(|(_, log)| log.status == Some(wanted)).count() as u64;
         if ended(Status::Failed) > 0 {
             RunStatus::Failed
-        } else if ended(Status::Finished) >= spec.repeats.max(1) {
+        } else if ended(Status::Finished) >= spec.seed_count() {
             RunStatus::Finished
         } else if ended(Status::Stopped) > 0 {
             RunStatus::Stopped
@@ -264,12 +265,12 @@ impl Seeds {
 
     fn progress(&self, spec: &RunSpec) -> f64 {
         let done: f64 = self.states.iter().map(|(_, log)| log.fraction()).sum();
-        done / spec.repeats.max(1) as f64
+        done / spec.seed_count() as f64
     }
 
     fn seconds_left(&self, spec: &RunSpec) -> Option<f64> {
         let last = self.last();
-        let waiting = spec.repeats.max(1).saturating_sub(self.states.len() as u64);
+        let waiting = spec.seed_count().saturating_sub(self.states.len() as u64);
         let whole = if waiting == 0 { 0.0 } else { last.whole_seconds? };
         Some(last.seconds_left? + waiting as f64 * whole)
     }
@@ -289,7 +290,7 @@ impl Seeds {
 fn is_started(dir: &RunDir, spec: &RunSpec) -> bool {
     let has_log = |dir: &RunDir| dir.events_file().exists() || dir.checkpoints().is_dir();
     has_log(dir)
-        || spec.repeats > 1
+        || spec.seed_count() > 1
             && seed_dirs(dir.path(), spec).into_iter().map(RunDir::at).any(|dir| has_log(&dir))
 }
 
@@ -324,7 +325,7 @@ pub fn unreadable(dir: &Path, error: &Error) -> RunRow {
 /// The summary of all seeds, or while it does not exist that of the seeds which have one.
 pub fn repeats_summary(dir: &RunDir, spec: &RunSpec) -> Option<RepeatsSummary> {
     let from_seeds = || {
-        let seeds = (0..spec.repeats).map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)));
+        let seeds = seed_dirs(dir.path(), spec).into_iter();
         let summaries: Vec<Summary> = seeds.filter_map(|dir| RunDir::at(dir).summary()).collect();
         RepeatsSummary::of(&summaries)
     };

@@ -9,7 +9,6 @@ use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::text::clipped;
-use crate::train::subsample;
 use std::sync::atomic::AtomicBool;
 
 /// Number of rows of a split that are shown.
@@ -72,7 +71,7 @@ impl DataProfile {
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));
-        let Dataset { labels, splits: rows, notes, .. } = subsample(spec, dataset);
+        let Dataset { labels, splits: rows, notes, .. } = data::select(spec, dataset);
         let lengths = |rows: &[Example]| {
             let tokenizer = tokenizer.as_ref().ok();
             tokenizer

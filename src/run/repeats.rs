@@ -2,7 +2,7 @@
 
 use crate::catalog::Metric;
 use crate::event::{Scores, Status};
-use crate::stats::{ConfidenceInterval, mean_interval};
+use crate::stats::{ConfidenceInterval, cross_validation_interval, mean_interval};
 use crate::train::{Best, Summary, score_interval, within_range};
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +31,21 @@ impl Repeats {
         Some(Repeats { count: count as u64, mean, sd })
     }
 
-    /// The 95 % interval of the mean for the seeds and the rows as samples, given all `scores` of one of the seeds. `None`
-    /// for one seed, and for metrics whose interval needs the predictions.
-    pub fn confidence_interval(&self, metric: Metric, scores: &Scores) -> Option<ConfidenceInterval> {
-        let of_rows = score_interval(scores, metric)?;
-        let of_mean = mean_interval(self.mean, self.sd, self.count, of_rows.half_width())?;
+    /// The 95 % interval of the mean for the seeds and the rows as samples, given all `scores` of one of the seeds; for the
+    /// folds as samples of a cross-validation with `folds`. `None` for one seed, and for metrics whose interval needs the
+    /// predictions.
+    pub fn confidence_interval(
+        &self,
+        metric: Metric,
+        scores: &Scores,
+        folds: Option<u64>,
+    ) -> Option<ConfidenceInterval> {
+        let of_mean = match folds {
+            Some(folds) => cross_validation_interval(self.mean, self.sd, self.count, folds)?,
+            None => {
+                mean_interval(self.mean, self.sd, self.count, score_interval(scores, metric)?.half_width())?
+            }
+        };
         Some(within_range(metric, of_mean))
     }
 }
@@ -61,6 +71,9 @@ pub struct RepeatsSummary {
 pub struct SeedScore {
     /// The seed.
     pub seed: u64,
+    /// The fold whose rows are the validation rows, of a cross-validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<u64>,
     /// How it ended.
     pub status: Status,
     /// Its best validation score.
@@ -73,6 +86,12 @@ pub struct SeedScore {
 }
 
 impl RepeatsSummary {
+    /// What the trainings are called: `fold` if they differ in it, otherwise `seed`.
+    pub fn unit(&self) -> &'static str {
+        let first = self.seeds.first().map(|seed| seed.fold);
+        if self.seeds.iter().any(|seed| Some(seed.fold) != first) { "fold" } else { "seed" }
+    }
+
     /// From the summaries of the seeds; `None` while none has a score.
     pub fn of(summaries: &[Summary]) -> Option<Self> {
         let scored: Vec<(&Summary, Best)> = summaries.iter().filter_map(|s| Some((s, s.best?))).collect();
@@ -82,6 +101,7 @@ impl RepeatsSummary {
         })?;
         let seeds = scored.iter().map(|(summary, best)| SeedScore {
             seed: summary.seed,
+            fold: summary.fold,
             status: summary.status,
             value: best.value,
             loss: summary.validation.as_ref().map(|scores| scores.loss),

@@ -136,11 +136,7 @@ pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
 
 /// The summaries of the seeds of a run that have ended.
 fn summaries(dir: &Path, spec: &RunSpec) -> Vec<Summary> {
-    if spec.repeats <= 1 {
-        return RunDir::at(dir).summary().into_iter().collect();
-    }
-    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
-    seeds.filter_map(|dir| RunDir::at(dir).summary()).collect()
+    seed_dirs(dir, spec).into_iter().filter_map(|dir| RunDir::at(dir).summary()).collect()
 }
 
 /// The keys in which `spec` deviates from the recipe, with their values; `None` when there are none.

@@ -241,7 +241,7 @@ fn open(start: Start, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir
 /// commands that its log has for a step.
 fn create_replay(dir: &RunDir, runs_dir: &Path, cancelled: &AtomicBool) -> Result<(RunDir, RunSpec)> {
     let spec = dir.spec()?;
-    if spec.repeats > 1 {
+    if spec.seed_count() > 1 {
         return Err(Error::Usage(format!(
             "{name} has several seeds, each with its own changes; name one of them, for example {path}/seed-{seed}",
             name = dir.name(),
@@ -275,7 +275,7 @@ fn run_seeds(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) -> Result<Tra
     let dir = run.dir;
     // Opened before the log: once the log is locked, commands in the control file reach the run.
     let _control_watcher = ControlWatcher::open(dir, run.control.handle())?;
-    if spec.repeats > 1 {
+    if spec.seed_count() > 1 {
         let SeedResults { status, summaries, repeats } = run_repeats(run, spec, emit)?;
         return Ok(TrainOutput { dir: dir.path().to_path_buf(), status, summaries, repeats });
     }

@@ -36,8 +36,8 @@ pub(super) fn run_repeats(run: &RunContext<'_>, spec: &RunSpec, emit: Emit<'_>) 
     run.report_lock();
     let folder = OpenFolder::open(dir.path())?;
     for seed_dir in dir.existing_seeds()? {
-        let (seed, repeats) = (spec.seed, spec.repeats);
-        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, ..trained });
+        let (seed, repeats, fold) = (spec.seed, spec.repeats, spec.fold);
+        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, fold, ..trained });
         // All seeds are trained with the same specification; more of them may be added.
         check_unchanged(dir, trained.as_ref(), spec)?;
     }
@@ -71,11 +71,11 @@ fn write_results(dir: &RunDir, summaries: &[Summary]) -> Result<Option<RepeatsSu
 /// When the specification or the directory cannot be read, or a file cannot be written.
 pub(super) fn complete_run(dir: &RunDir) -> Result<()> {
     let spec = dir.spec()?;
-    let seeds = (0..spec.repeats).map(|repeat| dir.seed(spec.seed + repeat));
+    let seeds = (0..spec.seed_count()).map(|repeat| dir.seed(spec.seed + repeat));
     let finished =
         seeds.map_while(|seed| seed.summary().filter(|summary| summary.status == Status::Finished));
     let summaries: Vec<Summary> = finished.collect();
-    if (summaries.len() as u64) < spec.repeats {
+    if (summaries.len() as u64) < spec.seed_count() {
         return Ok(());
     }
     let start = Instant::now();
@@ -100,13 +100,14 @@ pub(super) fn complete_run(dir: &RunDir) -> Result<()> {
 
 /// A line of the log about the best score of a seed.
 fn best_note(summary: &Summary) -> Event {
-    let seed = summary.seed;
+    let fold = summary.fold.map(|fold| format!("fold {fold}, ")).unwrap_or_default();
+    let seed = format!("{fold}seed {}", summary.seed);
     match summary.best {
         Some(best) => {
             let averaging = Averaging::suffix(best.averaging);
-            Event::note(format!("seed {seed}: best {} {:.4}{averaging}", best.metric.name(), best.value))
+            Event::note(format!("{seed}: best {} {:.4}{averaging}", best.metric.name(), best.value))
         }
-        None => Event::note(format!("seed {seed}: no score")),
+        None => Event::note(format!("{seed}: no score")),
     }
 }
 
@@ -118,8 +119,8 @@ fn train_seeds(
     emit: Emit<'_>,
 ) -> Result<Vec<Summary>> {
     let mut summaries: Vec<Summary> = Vec::new();
-    for repeat in 0..spec.repeats {
-        let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
+    for repeat in 0..spec.seed_count() {
+        let spec = spec.of_seed(repeat);
         let dir = run.dir.of_seed(&spec)?;
         let has_weights = || check_model_folder(&dir.best()).is_ok();
         let finished = dir.summary().filter(|s| s.status == Status::Finished && has_weights());

@@ -86,7 +86,7 @@ struct RunStamp(Vec<Option<(SystemTime, u64)>>);
 
 impl RunStamp {
     fn of(dir: &Path, row: Option<&RunRow>) -> RunStamp {
-        let spec = row.and_then(|row| row.spec.as_deref()).filter(|spec| spec.repeats > 1);
+        let spec = row.and_then(|row| row.spec.as_deref()).filter(|spec| spec.seed_count() > 1);
         let seeds = spec.map_or_else(Vec::new, |spec| seed_dirs(dir, spec));
         let paths = std::iter::once(dir.to_path_buf()).chain(seeds);
         let paths = paths.flat_map(|dir| [RunDir::at(&dir).events_file(), dir]);
@@ -241,7 +241,7 @@ impl RunWatcher {
             return false;
         };
         // Which seeds a run has is known afterwards. What they write at the same time makes the stamp too young to be kept.
-        let has_seeds = row.spec.as_ref().is_some_and(|spec| spec.repeats > 1);
+        let has_seeds = row.spec.as_ref().is_some_and(|spec| spec.seed_count() > 1);
         let stamp = if has_seeds { RunStamp::of(dir, Some(&row)) } else { before };
         self.rows.push(row);
         self.watches.push(Watch::new(stamp));
@@ -333,7 +333,8 @@ impl RunWatcher {
 
 /// Whether a process trains the run or one of its seeds.
 fn is_any_trained(row: &RunRow) -> bool {
-    let seeds = row.spec.as_deref().filter(|spec| spec.repeats > 1).map(|spec| seed_dirs(&row.dir, spec));
+    let seeds =
+        row.spec.as_deref().filter(|spec| spec.seed_count() > 1).map(|spec| seed_dirs(&row.dir, spec));
     let dirs = std::iter::once(row.dir.clone()).chain(seeds.into_iter().flatten());
     dirs.map(RunDir::at).any(|dir| is_training(&dir))
 }

@@ -22,7 +22,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 22] = [
+const RULES: [(&str, Rule); 24] = [
     ("task", task_has_training_rows),
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
@@ -45,6 +45,8 @@ const RULES: [(&str, Rule); 22] = [
     ("precision", training_supports_precision),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
+    ("fold", fold_needs_folds),
+    ("fold", fold_exists),
 ];
 
 /// Every rule that `spec` violates.
@@ -266,9 +268,20 @@ fn one_example_fits(spec: &RunSpec) -> Option<String> {
 
 /// TOML integers are signed, so a larger seed could not be written.
 fn seeds_are_in_range(spec: &RunSpec) -> Option<String> {
-    let last = spec.seed.checked_add(spec.repeats.saturating_sub(1));
+    let last = spec.seed.checked_add(spec.seed_count().saturating_sub(1));
     let is_in_range = last.is_some_and(|last| i64::try_from(last).is_ok());
-    (!is_in_range).then(|| format!("the last seed, seed + repeats - 1, is above {}", i64::MAX))
+    let name =
+        if spec.seed_count() > spec.repeats { "seed + repeats * folds - 1" } else { "seed + repeats - 1" };
+    (!is_in_range).then(|| format!("the last seed, {name}, is above {}", i64::MAX))
+}
+
+fn fold_needs_folds(spec: &RunSpec) -> Option<String> {
+    (spec.fold.is_some() && spec.folds.is_none()).then(|| "set the number of `folds` too".into())
+}
+
+fn fold_exists(spec: &RunSpec) -> Option<String> {
+    let (fold, folds) = (spec.fold?, spec.folds?);
+    (fold > folds).then(|| format!("there are {}, 1 to {folds}", plural(folds, "fold")))
 }
 
 #[cfg(test)]
@@ -281,7 +294,7 @@ mod tests {
         type Change = fn(&mut RunSpec);
         let valid = built_in("x");
         assert_eq!(violated_rules(&valid), []);
-        let changes: [(&str, Change); 12] = [
+        let changes: [(&str, Change); 14] = [
             ("average_checkpoints", |spec| {
                 (spec.ema_decay, spec.average_checkpoints) = (Some(0.999), Some(3));
             }),
@@ -298,6 +311,8 @@ mod tests {
             ("distillation_temperature", |spec| spec.distillation_temperature = Some(4.0)),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
             ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
+            ("fold", |spec| spec.fold = Some(1)),
+            ("fold", |spec| (spec.folds, spec.fold) = (Some(5), Some(6))),
         ];
         for (name, change) in changes {
             let mut spec = valid.clone();

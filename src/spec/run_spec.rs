@@ -165,8 +165,14 @@ pub struct RunSpec {
     pub eval_on_train: bool,
     /// Seed of every random number.
     pub seed: u64,
-    /// Number of runs, with the seeds `seed`, `seed + 1`, ….
+    /// Number of runs, with the seeds `seed`, `seed + 1`, …; of cross-validations when there are `folds`.
     pub repeats: u64,
+    /// Number of folds of a cross-validation; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u64>,
+    /// The fold, from 1, whose rows are the validation rows; each in turn when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<u64>,
     /// Number format of the matrix products.
     pub precision: Precision,
     /// The engine.
@@ -243,6 +249,8 @@ pub fn built_in(experiment: &str) -> RunSpec {
         eval_on_train: false,
         seed: 42,
         repeats: 1,
+        folds: None,
+        fold: None,
         precision: Precision::Auto,
         engine: EngineChoice::Auto,
         device: DeviceSpec::Auto,
@@ -279,6 +287,39 @@ impl RunSpec {
     /// Number of rows of a split to use; all when absent.
     pub fn max_samples(&self, split: SplitName) -> Option<usize> {
         if split == SplitName::Train { self.max_train_samples } else { self.max_eval_samples }
+    }
+
+    /// The number of folds that are trained in turn; none for a single fold, and without a cross-validation.
+    pub fn cross_validation_folds(&self) -> Option<u64> {
+        self.folds.filter(|_| self.fold.is_none())
+    }
+
+    /// The number of trainings, each with a seed of its own: of each fold of each repeat.
+    pub fn seed_count(&self) -> u64 {
+        self.repeats.max(1).saturating_mul(self.cross_validation_folds().unwrap_or(1))
+    }
+
+    /// The specification of one of [`RunSpec::seed_count`] trainings, from 0: the folds of the first repeat, then those of
+    /// the second.
+    pub fn of_seed(&self, index: u64) -> RunSpec {
+        let fold = self.folds.map(|folds| self.fold.unwrap_or(index % folds.max(1) + 1));
+        RunSpec { seed: self.seed + index, repeats: 1, fold, ..self.clone() }
+    }
+
+    /// The number of folds and the fold, from 1, whose rows are the validation rows: the first one of a run that trains
+    /// all.
+    pub fn validation_fold(&self) -> Option<(u64, u64)> {
+        self.folds.map(|folds| (folds, self.fold.unwrap_or(1)))
+    }
+
+    /// What the trainings of [`RunSpec::seed_count`] are called: `fold` if each has another fold, otherwise `seed`.
+    pub fn seed_unit(&self) -> &'static str {
+        if self.cross_validation_folds().is_some() && self.repeats <= 1 { "fold" } else { "seed" }
+    }
+
+    /// The seed of the choice of rows. All folds are of the same rows.
+    pub fn sample_seed(&self) -> u64 {
+        if self.folds.is_some() { 0 } else { self.seed }
     }
 
     /// The official metrics of the task, in the order in which they are shown.

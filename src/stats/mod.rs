@@ -5,6 +5,7 @@
 //! | interval of a proportion | [`wilson`] |
 //! | correlation of two columns | [`pearson`], [`spearman`] |
 //! | its interval | [`pearson_interval`], [`spearman_interval`] |
+//! | interval of the mean over seeds, over folds | [`mean_interval`], [`cross_validation_interval`] |
 //! | standard error of a function of counts | [`jackknife_error`] |
 //! | do two classifiers differ on the same rows? | [`McNemar`] |
 //! | do two models differ in any metric on the same rows? | [`bootstrap`] |
@@ -30,7 +31,7 @@ mod random_effects;
 pub use alpha_spending::spending_levels;
 pub use correlation::{pearson, pearson_interval, spearman, spearman_interval};
 pub use distribution::t_critical;
-pub use interval::{ConfidenceInterval, mean_interval, normal_interval};
+pub use interval::{ConfidenceInterval, cross_validation_interval, mean_interval, normal_interval};
 pub use jackknife::jackknife_error;
 pub use level::{CONFIDENCE_LEVEL, SIGNIFICANCE_LEVEL};
 pub use mcnemar::McNemar;

@@ -24,7 +24,6 @@ mod score_interval;
 mod scores;
 mod setup;
 mod snapshot;
-mod subsample;
 mod summary;
 mod teacher;
 #[cfg(test)]
@@ -48,7 +47,6 @@ pub use schedule::LrSchedule;
 pub use score_interval::{score_interval, score_intervals, within_range};
 pub use scores::{add_metrics_from, argmax, softmax};
 pub use snapshot::Snapshot;
-pub use subsample::subsample;
 pub use summary::Summary;
 pub use teacher::Teacher;
 pub use trainer::{Job, train};

@@ -86,6 +86,16 @@ impl Predictions {
         self.targets[row] = target;
     }
 
+    /// The rows of `parts`, which have the same outputs, one after the other. Without parts there are no rows.
+    pub fn concatenate(parts: &[&Predictions]) -> Self {
+        let (problem_type, outputs) = parts
+            .first()
+            .map_or((ProblemType::SingleLabelClassification, 1), |part| (part.problem_type, part.outputs));
+        let logits = parts.iter().flat_map(|part| part.logits.iter().copied()).collect();
+        let targets = parts.iter().flat_map(|part| part.targets.iter().cloned()).collect();
+        Predictions { problem_type, outputs, logits, targets }
+    }
+
     /// The same rows with logits that are divided by `temperature`.
     pub fn scaled(&self, temperature: f64) -> Self {
         let logits = self.logits.iter().map(|logit| (f64::from(*logit) / temperature) as f32).collect();

@@ -1,6 +1,5 @@
 //! The model and the data of a training, resolved before it starts.
 
-use super::subsample::subsample;
 use super::teacher::Teacher;
 use crate::catalog::SplitName;
 use crate::data::{self, Dataset, DatasetSource, LoadContext};
@@ -52,7 +51,7 @@ pub fn resolve(
     let dataset = data::load(DatasetSource::from_spec(spec).subsampled(), &mut context)?;
     let rows = dataset.splits.iter().map(|(name, rows)| (*name, rows.len()));
     let total_rows = rows.chain(dataset.total_rows.clone()).collect();
-    let dataset = subsample(spec, dataset);
+    let dataset = data::select(spec, dataset);
     let digests = dataset.digests(&total_rows);
     Ok(Resources { folder, dataset, teacher, digests, seconds: start.elapsed().as_secs_f64() })
 }

@@ -31,6 +31,9 @@ pub struct Summary {
     pub precision: String,
     /// The seed.
     pub seed: u64,
+    /// The fold whose rows are the validation rows, of a cross-validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<u64>,
     /// Optimizer steps done.
     pub steps: u64,
     /// Epochs done, with a fraction.
@@ -115,6 +118,7 @@ impl Summary {
             device: setup.built.device,
             precision: setup.built.precision,
             seed: spec.seed,
+            fold: spec.fold,
             steps: step,
             epochs: plan.epoch(step),
             train_seconds,
@@ -156,6 +160,7 @@ impl Summary {
             device: spec.device.to_string(),
             precision: String::new(),
             seed: spec.seed,
+            fold: spec.fold,
             steps: 0,
             epochs: 0.0,
             train_seconds: 0.0,

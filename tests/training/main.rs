@@ -2,6 +2,7 @@
 //! one, commands are executed, and errors are recorded.
 
 mod averaging;
+mod cross_validation;
 mod predictions;
 mod probes;
 mod techniques;

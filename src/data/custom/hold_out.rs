@@ -8,8 +8,6 @@ use std::collections::HashMap;
 
 /// One of this many rows is held out.
 const RATIO: usize = 10;
-/// Number of intervals with equally many rows that numbers are divided into.
-const BINS: usize = 10;
 /// The key of the random permutation.
 const KEY: u32 = 5;
 
@@ -77,17 +75,6 @@ fn quotas(strata: &[u32]) -> Vec<usize> {
     quotas
 }
 
-/// The interval of each number, for [`stratified`]: intervals have equally many rows, and equal numbers are in the same.
-pub(super) fn quantile_bins(numbers: &[f32]) -> Vec<u32> {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    let bin = |number: &f32| {
-        let rank = sorted.partition_point(|other| other.total_cmp(number).is_lt());
-        (rank * BINS / sorted.len().max(1)) as u32
-    };
-    numbers.iter().map(bin).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,15 +107,5 @@ mod tests {
         assert_eq!(stratified(single).iter().filter(|held| **held).count(), 1);
         assert_eq!(stratified(vec![0, 1]).iter().filter(|held| **held).count(), 1);
         assert_eq!(stratified(vec![0, 0]).iter().filter(|held| **held).count(), 1);
-    }
-
-    #[test]
-    fn numbers_are_divided_into_bins_of_equally_many_rows() {
-        let numbers: Vec<f32> = (0..40).map(|row| (row * row) as f32).collect();
-        let bins = quantile_bins(&numbers);
-        assert!((0..10).all(|bin| bins.iter().filter(|other| **other == bin).count() == 4), "{bins:?}");
-        let held = stratified(bins);
-        assert_eq!(held.iter().filter(|held| **held).count(), 4);
-        assert_eq!(quantile_bins(&[1.0, 1.0, 1.0, 2.0]), [0, 0, 0, 7]);
     }
 }

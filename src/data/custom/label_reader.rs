@@ -1,13 +1,13 @@
 //! From the values of the label columns to labels: classes, sets of labels, or numbers.
 
 use super::classes::{ClassIndex, MAX_CLASSES, classes};
-use super::hold_out::quantile_bins;
 use super::label_column::{DistinctValue, LabelColumn, encoding_of};
 use super::label_encoding::{LabelEncoding, as_written};
 use super::label_sets::{SetNotation, items};
 use crate::batch::Label;
 use crate::catalog::{Labels, ProblemType, list_labels};
 use crate::data::read::table::{LabelValue, row_error};
+use crate::data::strata::quantile_bins;
 use crate::error::{Error, Result};
 use crate::spec::{LabelColumns, RunSpec};
 use crate::text::plural;

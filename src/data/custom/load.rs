@@ -206,7 +206,8 @@ impl<'a> CustomFiles<'a> {
         let labels = self.labels(file, split, reader)?;
         let rows = file.labels.len();
         let mut parts = vec![Some(Part::Own); rows];
-        if split == SplitName::Train && self.validation.is_none() {
+        // The folds of a cross-validation are parts of all rows.
+        if split == SplitName::Train && self.validation.is_none() && self.spec.folds.is_none() {
             for (part, is_held_out) in parts.iter_mut().zip(self.hold_out(file, reader)?) {
                 *part = Some(if is_held_out { Part::HeldOut } else { Part::Own });
             }

@@ -52,7 +52,7 @@ impl CardFacts {
     pub(super) fn read(dir: &RunDir) -> Result<CardFacts> {
         let spec = dir.spec()?;
         let labels = run_labels(dir, &spec);
-        let repeats = if spec.repeats > 1 { repeats_summary(dir, &spec) } else { None };
+        let repeats = if spec.seed_count() > 1 { repeats_summary(dir, &spec) } else { None };
         let summary = repeats.as_ref().map(|all| all.best_seed.clone()).or_else(|| dir.summary());
         let seed = best_seed(dir, &spec, summary.as_ref());
         let events = final_events(replay(&seed).unwrap_or_default());

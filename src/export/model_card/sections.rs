@@ -174,7 +174,7 @@ pub(super) fn scores(facts: &CardFacts) -> String {
             text,
             "; the weights are those of the best of {} by validation {}, whose mean is {mean} with a standard deviation of \
              {sd}",
-            plural(all.repeats.count, "seed"),
+            plural(all.repeats.count, all.unit()),
             metric.name()
         )
         .ok();

@@ -125,7 +125,6 @@ fn validation_rows(
     let cancelled = AtomicBool::new(false);
     let mut context = LoadContext { hub, on_progress: watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let source = DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec).subsampled() };
-    let rows = data::load_split(source, split, &mut context)?;
-    Ok(data::subsample_split(spec, split, rows))
+    let source = DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec) };
+    data::load_selected(source, (spec, split), &mut context)
 }

@@ -89,11 +89,14 @@ fn further_specs(runs_dir: &Path, a: &Side, b: &Side, further: u64) -> Result<Ve
     let specs = specs.chain(queue.entries.iter().map(|entry| &entry.spec));
     let is_own =
         |spec: &&RunSpec| deviations(&a.spec, spec).is_empty() || deviations(&b.spec, spec).is_empty();
-    let used = specs.filter(is_own).map(|spec| spec.seed.saturating_add(spec.repeats.max(1)));
-    let listed = a.seeds.iter().chain(&b.seeds).map(|seed| seed.seed.saturating_add(1));
+    let used = specs.filter(is_own).map(|spec| spec.seed.saturating_add(spec.seed_count()));
+    // A cross-validation has a seed for each fold.
+    let one = |side: &Side, seed| RunSpec { seed, repeats: 1, ..side.spec.clone() };
+    let step = [a, b].map(|side| one(side, 0).seed_count()).into_iter().max().unwrap_or(1);
+    let listed = a.seeds.iter().chain(&b.seeds).map(|seed| seed.seed.saturating_add(step));
     let next = used.chain(listed).max().unwrap_or(0);
-    let seeds = next..next.saturating_add(further);
-    let specs = seeds.flat_map(|seed| [a, b].map(|side| RunSpec { seed, repeats: 1, ..side.spec.clone() }));
+    let seeds = (0..further).map(|index| next.saturating_add(index.saturating_mul(step)));
+    let specs = seeds.flat_map(|seed| [a, b].map(|side| one(side, seed)));
     Ok(specs.collect())
 }
 

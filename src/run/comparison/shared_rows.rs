@@ -17,6 +17,7 @@ use crate::spec::RunSpec;
 use crate::text::plural;
 use crate::train::{Predictions, predictions_of_step};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// The predictions of both sides for the rows that all seeds predicted, in the same order.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ struct SeedPredictions<'a> {
     labels: Labels,
     digest: Option<SplitDigest>,
     predictions: Predictions,
+    /// Those of each fold of a cross-validation; empty for a single training.
+    folds: Vec<SeedPredictions<'a>>,
 }
 
 impl SharedRows {
@@ -100,8 +103,32 @@ impl SharedRows {
 }
 
 impl<'a> SeedPredictions<'a> {
+    /// The predictions for the rows of all folds of a cross-validation, one after the other.
     fn read(seed: &'a SeedRun) -> Result<Self> {
-        let dir = RunDir::at(&seed.dir);
+        let first = Self::read_training(seed, seed.step, &seed.dir)?;
+        let others = seed.other_folds.iter().map(|(step, dir)| Self::read_training(seed, *step, dir));
+        let others = others.collect::<Result<Vec<_>>>()?;
+        if others.is_empty() {
+            return Ok(first);
+        }
+        let all = || std::iter::once(&first).chain(&others);
+        let predictions = Predictions::concatenate(&all().map(|fold| &fold.predictions).collect::<Vec<_>>());
+        let digest = all().map(|fold| fold.digest.clone()).reduce(|all, next| {
+            let (all, next) = (all?, next?);
+            Some(SplitDigest {
+                rows: all.rows + next.rows,
+                total_rows: all.total_rows + next.total_rows,
+                sha256: format!("{} {}", all.sha256, next.sha256),
+            })
+        });
+        let digest = digest.flatten();
+        let (spec, labels) = (first.spec.clone(), first.labels.clone());
+        let folds = std::iter::once(first).chain(others).collect();
+        Ok(SeedPredictions { seed, spec, labels, digest, predictions, folds })
+    }
+
+    fn read_training(seed: &'a SeedRun, step: u64, dir: &Path) -> Result<Self> {
+        let dir = RunDir::at(dir);
         let recorded = recorded(&dir)?;
         let spec = match recorded.spec {
             Some(spec) => spec,
@@ -109,19 +136,31 @@ impl<'a> SeedPredictions<'a> {
         };
         let labels = run_labels(&dir, &spec);
         let digest = recorded.data.and_then(|mut data| data.remove(&SplitName::Validation));
-        let saved = predictions_of_step(&seed.dir, seed.step, &labels)?;
+        let saved = predictions_of_step(dir.path(), step, &labels)?;
         let predictions = saved.map(|saved| saved.predictions).ok_or_else(|| {
             let problem = format!(
-                "has no predictions of step {}, the best of seed {}; without them the run cannot be compared",
-                seed.step, seed.seed
+                "has no predictions of step {step}, the best of seed {}; without them the run cannot be compared",
+                spec.seed
             );
-            Error::data(seed.dir.join("predictions"), None, problem)
+            Error::data(dir.path().join("predictions"), None, problem)
         })?;
-        Ok(SeedPredictions { seed, spec, labels, digest, predictions })
+        Ok(SeedPredictions { seed, spec, labels, digest, predictions, folds: Vec::new() })
     }
 
     /// The identity of each row of the predictions.
     fn row_keys(&self) -> Result<Vec<RowKey>> {
+        if self.folds.is_empty() {
+            return Ok(keys(&self.examples()?));
+        }
+        let mut rows = Vec::new();
+        for fold in &self.folds {
+            rows.extend(fold.examples()?);
+        }
+        Ok(keys(&rows))
+    }
+
+    /// The rows of a single training.
+    fn examples(&self) -> Result<Vec<Example>> {
         let cannot_identify = |problem: String| {
             Error::Usage(format!(
                 "the validation rows of {} (seed {}) cannot be identified, so it is unknown which it shares with the other runs: \
@@ -134,7 +173,7 @@ impl<'a> SeedPredictions<'a> {
         if self.digest.as_ref().is_some_and(|digest| digest.sha256 != rows_digest(&examples)) {
             return Err(cannot_identify("the data have changed since the run was trained".into()));
         }
-        Ok(keys(&examples))
+        Ok(examples)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::run::dir::{RunDir, seed_dirs};
+use crate::run::error_analysis::{FoldTraining, repeats};
 use crate::run::index::{find, list};
 use crate::run::row::{RunRow, RunStatus};
 use crate::spec::{RunSpec, differences};
@@ -24,7 +25,7 @@ pub struct Side {
     pub notes: Vec<String>,
 }
 
-/// A finished training of one seed.
+/// A finished training of one seed, or all folds of one repeat of a cross-validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeedRun {
     /// Name of the run.
@@ -35,6 +36,10 @@ pub struct SeedRun {
     pub step: u64,
     /// The run directory of the seed.
     pub dir: PathBuf,
+    /// The other folds, if this is the first one of a cross-validation: the step of their best weights and their run
+    /// directories.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_folds: Vec<(u64, PathBuf)>,
 }
 
 impl SeedRun {
@@ -216,11 +221,16 @@ pub(super) fn deviations(one: &RunSpec, other: &RunSpec) -> Vec<&'static str> {
 fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Result<Vec<SeedRun>> {
     // A side may be a single seed of a run with repeats.
     let name = run.run_of_seed().as_ref().unwrap_or(run).name();
-    let mut seeds = Vec::new();
+    let mut seeds: Vec<SeedRun> = Vec::new();
     let dirs = seed_dirs(run.path(), spec);
-    for dir in &dirs {
+    if let Some(folds) = spec.cross_validation_folds() {
+        for trainings in repeats(&dirs)? {
+            seeds.extend(finished_folds(&trainings, (&name, folds), notes));
+        }
+    }
+    for dir in dirs.iter().filter(|_| spec.cross_validation_folds().is_none()) {
         let seed_dir = RunDir::at(dir);
-        let seed = if spec.repeats > 1 { seed_dir.spec()?.seed } else { spec.seed };
+        let seed = if spec.seed_count() > 1 { seed_dir.spec()?.seed } else { spec.seed };
         let summary = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
         let Some((best, summary)) = summary.and_then(|summary| Some((summary.best?, summary))) else {
             notes.push(format!("seed {seed} of {name} is left out, because it is not finished"));
@@ -229,7 +239,8 @@ fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Resu
         if !summary.changes.is_empty() {
             notes.push(format!("seed {seed} of {name} has mid-run changes"));
         }
-        seeds.push(SeedRun { run: name.clone(), seed, step: best.step, dir: dir.clone() });
+        let (run, step, dir) = (name.clone(), best.step, dir.clone());
+        seeds.push(SeedRun { run, seed, step, dir, other_folds: Vec::new() });
     }
     if seeds.is_empty() {
         return Err(Error::Usage(format!(
@@ -238,4 +249,32 @@ fn finished_seeds(run: &RunDir, spec: &RunSpec, notes: &mut Vec<String>) -> Resu
         )));
     }
     Ok(seeds)
+}
+
+/// The folds of one repeat of the cross-validation `name`; `None`, with a note, if not all are finished.
+fn finished_folds(
+    trainings: &[FoldTraining],
+    (name, folds): (&str, u64),
+    notes: &mut Vec<String>,
+) -> Option<SeedRun> {
+    let seed = trainings.first()?.spec.seed;
+    let mut finished = Vec::new();
+    for training in trainings {
+        let summary =
+            RunDir::at(&training.dir).summary().filter(|summary| summary.status == Status::Finished);
+        if summary.as_ref().is_some_and(|summary| !summary.changes.is_empty()) {
+            notes.push(format!("seed {} of {name} has mid-run changes", training.spec.seed));
+        }
+        finished.extend(summary.and_then(|summary| Some((summary.best?.step, training.dir.clone()))));
+    }
+    if finished.len() as u64 != folds {
+        notes.push(format!(
+            "the cross-validation of {name} from seed {seed} is left out: {} of {folds} folds are finished",
+            finished.len()
+        ));
+        return None;
+    }
+    let other_folds = finished.split_off(1);
+    let (step, dir) = finished.pop()?;
+    Some(SeedRun { run: name.to_owned(), seed, step, dir, other_folds })
 }

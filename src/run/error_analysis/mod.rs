@@ -5,6 +5,7 @@ mod analysis;
 mod calibration;
 mod cross_seed;
 mod label_issues;
+mod out_of_fold;
 mod temperature;
 mod threshold_curve;
 
@@ -17,7 +18,7 @@ use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Predictions, SavedPredictions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 pub use analysis::{Classes, Detail, ErrorAnalysis, ResidualBin};
@@ -25,17 +26,23 @@ pub use calibration::{BINS, Bin, Calibration};
 pub use cross_seed::{CrossSeed, SharedRow};
 pub use label_issues::LabelIssue;
 use label_issues::find_label_issues;
+pub(super) use out_of_fold::repeats;
+pub use out_of_fold::{FoldTraining, Folds};
+use out_of_fold::{OutOfFold, rows_have_changed};
 pub use temperature::{BeforeAfter, TemperatureScaling};
 pub use threshold_curve::{Share, ThresholdCurve, ThresholdMetric, ThresholdPoint, ThresholdTarget};
 
-/// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds.
+/// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds. Of a
+/// cross-validation, the out-of-fold predictions of one repeat for all training rows.
 #[derive(Debug)]
 pub struct ErrorReport {
-    /// Run directory of the seed.
+    /// Run directory of the seed; of its first fold.
     pub dir: PathBuf,
-    /// Index of the seed among those that have started.
+    /// The trainings that predicted the rows of a cross-validation; empty for rows that one training predicted.
+    pub folds: Folds,
+    /// Index of the seed, or of the repeat of a cross-validation, among those that have started.
     pub seed_index: usize,
-    /// Number of seeds that have started.
+    /// Number of seeds or repeats that have started.
     pub seed_count: usize,
     /// The comparison of all seeds, `None` for a single one, or why they cannot be compared.
     pub cross_seed: std::result::Result<Option<CrossSeed>, String>,
@@ -60,6 +67,10 @@ impl ErrorReport {
     /// When the specification or a predictions file cannot be read. Data that cannot be read is an error in
     /// [`ErrorReport::examples`] only.
     pub fn read(dirs: &[PathBuf], seed_index: Option<usize>) -> Result<Self> {
+        let repeats = repeats(dirs)?;
+        if repeats.iter().any(|folds| folds.len() > 1) {
+            return Self::of_folds(repeats, seed_index);
+        }
         let newest = dirs.len().saturating_sub(1);
         let seed_index = seed_index.unwrap_or(newest).min(newest);
         let path =
@@ -80,6 +91,24 @@ impl ErrorReport {
         Ok(ErrorReport { dir, seed_index, seed_count, cross_seed, ..report })
     }
 
+    /// Reads the predictions of one of the `repeats` of a cross-validation.
+    fn of_folds(mut repeats: Vec<Vec<FoldTraining>>, seed_index: Option<usize>) -> Result<Self> {
+        let (seed_count, newest) = (repeats.len(), repeats.len().saturating_sub(1));
+        let seed_index = seed_index.unwrap_or(newest).min(newest);
+        let OutOfFold { folds, labels, evaluations, examples } =
+            OutOfFold::read(repeats.swap_remove(seed_index))?;
+        let first = folds.trainings.first().map(|fold| (fold.dir.clone(), fold.spec.clone()));
+        let (dir, spec) =
+            first.ok_or_else(|| Error::Training("no fold of the run has been evaluated".into()))?;
+        let report = ErrorReport::new(spec, labels, evaluations, examples);
+        Ok(ErrorReport { dir, folds, seed_index, seed_count, ..report })
+    }
+
+    /// The run directory and the specification of the training that predicted `row`.
+    pub fn training_of(&self, row: usize) -> (&Path, &RunSpec) {
+        self.folds.of_row(row).map_or((&self.dir, &self.spec), |fold| (&fold.dir, &fold.spec))
+    }
+
     /// A report of a run with one seed.
     pub fn new(
         spec: RunSpec,
@@ -90,6 +119,7 @@ impl ErrorReport {
         let label_issues = find_label_issues(&evaluations);
         ErrorReport {
             dir: PathBuf::new(),
+            folds: Folds::default(),
             seed_index: 0,
             seed_count: 1,
             cross_seed: Ok(None),
@@ -135,15 +165,11 @@ pub(super) fn read_examples(
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let source = DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec).subsampled() };
-    let rows = data::load_split(source, split, &mut context)?;
-    let rows = data::subsample_split(spec, split, rows);
+    let source = DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec) };
+    let rows = data::load_selected(source, (spec, split), &mut context)?;
     let labels = rows.iter().map(|row| row.label.as_ref());
     if !labels.eq(predictions.targets().iter().map(Some)) {
-        return Err(Error::Training(format!(
-            "the validation rows of task {} have changed since the run was evaluated",
-            spec.task
-        )));
+        return Err(rows_have_changed(spec));
     }
     Ok(rows)
 }

@@ -73,8 +73,10 @@ impl Subject {
             Subject::Run(dir) => is_finished(&RunDir::at(dir).seed(seed)),
             _ => false,
         };
-        let tasks = |spec: &RunSpec| match spec.repeats {
-            2.. if !is_scheduled => (0..spec.repeats).filter(|seed| !has_ended(spec.seed + seed)).count(),
+        let tasks = |spec: &RunSpec| match spec.seed_count() {
+            2.. if !is_scheduled => {
+                (0..spec.seed_count()).filter(|seed| !has_ended(spec.seed + seed)).count()
+            }
             _ => 1,
         };
         Ok(specs.iter().map(tasks).sum())
@@ -261,7 +263,7 @@ fn unsubmitted(runs_dir: &Path) -> Vec<(PathBuf, RunSpec)> {
         let spec = run.spec().ok()?;
         let has_log = |seed: &RunDir| seed.events_file().exists();
         let is_started =
-            spec.repeats > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
+            spec.seed_count() > 1 && run.existing_seeds().is_ok_and(|seeds| seeds.iter().any(has_log));
         (!is_started).then(|| (run.path().to_path_buf(), spec))
     });
     unused.collect()

@@ -99,7 +99,7 @@ impl<'a> Candidate<'a> {
             _ => is_equal(text, &value.to_lowercase()),
         };
         if key.name == "seed" {
-            return (0..spec.repeats.max(1)).any(|repeat| passes(&(spec.seed + repeat).to_string()));
+            return (0..spec.seed_count()).any(|repeat| passes(&(spec.seed + repeat).to_string()));
         }
         let changes = self.run().map_or(&[][..], |run| &run.changes);
         let changed =

@@ -3,7 +3,7 @@
 use super::best_scores::{BestScores, ScoreLogs};
 use super::trial_row::TrialRow;
 use crate::catalog::{
-    GLUE_TASKS, Metric, PublishedAverage, PublishedScore, Task, published_average, published_test,
+    GLUE_TASKS, Metric, PublishedAverage, PublishedScore, published_average, published_test,
     published_validation,
 };
 use crate::event::Scores;
@@ -121,12 +121,11 @@ impl GlueAverage {
 impl TaskScores {
     /// The scores of a trial whose seeds have these.
     fn of(spec: &RunSpec, trial: &TrialRow, seeds: &[BestScores]) -> TaskScores {
-        let task = spec.task();
-        let score = |metric: &Metric| MetricScore::of(&spec.model, task, *metric, seeds);
+        let score = |metric: &Metric| MetricScore::of(spec, *metric, seeds);
         let scores: Vec<MetricScore> =
             if seeds.is_empty() { Vec::new() } else { spec.metrics().iter().map(score).collect() };
         TaskScores {
-            task: task.name,
+            task: spec.task().name,
             trial: trial.number,
             status: trial.status,
             reason: trial.reason.clone(),
@@ -144,8 +143,9 @@ fn mean(scores: &[MetricScore]) -> Option<f64> {
 }
 
 impl MetricScore {
-    /// A metric of `task` over the seeds of a run of `model`; there is at least one.
-    fn of(model: &str, task: &Task, metric: Metric, seeds: &[BestScores]) -> MetricScore {
+    /// A metric over the seeds of a run with the specification `spec`; there is at least one.
+    fn of(spec: &RunSpec, metric: Metric, seeds: &[BestScores]) -> MetricScore {
+        let (model, task) = (&spec.model, spec.task());
         let of_seeds: Vec<(&Scores, Metric)> =
             seeds.iter().filter_map(|seed| seed.scores_of(metric)).collect();
         let values = of_seeds
@@ -156,9 +156,9 @@ impl MetricScore {
         let repeats = values.and_then(Repeats::of);
         let first = of_seeds.first();
         let interval = match repeats {
-            Some(repeats) if repeats.count > 1 => {
-                first.and_then(|(scores, own)| repeats.confidence_interval(*own, scores))
-            }
+            Some(repeats) if repeats.count > 1 => first.and_then(|(scores, own)| {
+                repeats.confidence_interval(*own, scores, spec.cross_validation_folds())
+            }),
             Some(_) => first.and_then(|(scores, own)| score_interval(scores, *own)),
             None => None,
         };
@@ -178,12 +178,16 @@ impl MetricScore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::task;
     use crate::event::SplitName;
+    use crate::spec::built_in;
     use std::collections::BTreeMap;
 
     fn scores(metrics: &[(Metric, Option<f64>)], examples: u64) -> Scores {
         Scores { metrics: metrics.iter().copied().collect(), examples, ..Scores::default() }
+    }
+
+    fn of_task(name: &str) -> RunSpec {
+        RunSpec { task: name.parse().unwrap(), ..built_in("demo") }
     }
 
     fn task_scores(name: &'static str, status: &'static str, mean: Option<f64>) -> TaskScores {
@@ -195,8 +199,8 @@ mod tests {
         let accuracy = |value| scores(&[(Metric::Accuracy, Some(value))], 100);
         let others = [(SplitName::ValidationMismatched, accuracy(0.65))].into_iter().collect();
         let seeds = [BestScores { validation: accuracy(0.7), others }];
-        let mnli = task("mnli").unwrap();
-        let score = |metric| MetricScore::of("google-bert/bert-base-cased", mnli, metric, &seeds);
+        let spec = RunSpec { model: "google-bert/bert-base-cased".into(), ..of_task("mnli") };
+        let score = |metric| MetricScore::of(&spec, metric, &seeds);
         let (matched, mismatched) = (score(Metric::Accuracy), score(Metric::AccuracyMm));
         assert_eq!((matched.value, mismatched.value), (Some(0.7), Some(0.65)));
         let published = [&matched, &mismatched].map(|score| score.published.unwrap().value);
@@ -218,9 +222,8 @@ mod tests {
             others: BTreeMap::new(),
         };
         let seeds = [seed(0.80), seed(0.84), seed(0.82)];
-        let rte = task("rte").unwrap();
-        let several = MetricScore::of("demo", rte, Metric::Accuracy, &seeds);
-        let one = MetricScore::of("demo", rte, Metric::Accuracy, &seeds[2..]);
+        let several = MetricScore::of(&of_task("rte"), Metric::Accuracy, &seeds);
+        let one = MetricScore::of(&of_task("rte"), Metric::Accuracy, &seeds[2..]);
         assert!((several.value.unwrap() - 0.82).abs() < 1e-12 && (several.sd.unwrap() - 0.02).abs() < 1e-12);
         assert_eq!((several.seeds, several.rows, one.sd), (3, 400, None));
         let width = |score: &MetricScore| score.confidence_interval.unwrap().half_width();
@@ -233,9 +236,8 @@ mod tests {
             validation: scores(&[(Metric::Pearson, None), (Metric::Spearman, Some(0.5))], 9),
             others: BTreeMap::new(),
         }];
-        let stsb = task("stsb").unwrap();
         let all: Vec<MetricScore> = [Metric::Pearson, Metric::Spearman]
-            .map(|metric| MetricScore::of("demo", stsb, metric, &seeds))
+            .map(|metric| MetricScore::of(&of_task("stsb"), metric, &seeds))
             .into();
         assert_eq!((all[0].value, all[0].confidence_interval, mean(&all)), (None, None, None));
         let tasks = [

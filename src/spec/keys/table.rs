@@ -453,6 +453,23 @@ pub(super) static KEYS: &[Key] = &[
     )
     .without_effect_on_speed()
     .outside_recipe(),
+    Key::optional(
+        "repeats",
+        field!(folds),
+        count(2, 1_000),
+        "off",
+        "Cross-validation: each of N parts of the training rows is predicted by a model of the others; for small data and label errors.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "repeats",
+        field!(fold),
+        count(1, 1_000),
+        "each in turn",
+        "Train one fold of a cross-validation only: the one whose rows are the validation rows.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
     Key::required(
         "machine",
         field!(precision),

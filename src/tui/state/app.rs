@@ -147,7 +147,7 @@ impl App {
     /// Whether all seeds of the run of this process have ended, so that it only has to save its results.
     pub fn is_run_ending(&self) -> bool {
         let run = self.training.as_ref().filter(|run| run.is_live());
-        run.is_some_and(|run| status_of(&run.seeds, run.spec.repeats) != RunStatus::Running)
+        run.is_some_and(|run| status_of(&run.seeds, run.spec.seed_count()) != RunStatus::Running)
     }
 
     /// The run on the Live screen, if a process trains it that accepts commands.

@@ -57,7 +57,7 @@ pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
         return TimeEstimate { seconds: seconds.unwrap_or(0.0), is_known: false };
     }
     let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
-    let done = row.filter(|row| row.total_steps > 0 && entry.spec.repeats <= 1);
+    let done = row.filter(|row| row.total_steps > 0 && entry.spec.seed_count() <= 1);
     let left = done.map_or(1.0, |row| 1.0 - row.steps as f64 / row.total_steps as f64);
     TimeEstimate::of(measured_seconds(app, &entry.spec).map(|seconds| seconds * left.clamp(0.0, 1.0)))
 }
@@ -67,7 +67,7 @@ pub fn measured_seconds(app: &App, spec: &RunSpec) -> Option<f64> {
     let training = app.training.as_ref().and_then(|run| MeasuredSpeed::of_history(run.history()));
     let speeds = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.measured_speed.as_ref()));
     let seconds = speeds.into_iter().find_map(|speed| speed.seconds(spec))?;
-    Some(seconds * spec.repeats.max(1) as f64)
+    Some(seconds * spec.seed_count() as f64)
 }
 
 /// Seconds until all seeds of a run of this process are done, whichever seed is shown.
@@ -76,6 +76,6 @@ pub fn seconds_left(app: &App, run: &RunState) -> Option<f64> {
     let left = history.seconds_left()?;
     let started_at = history.started.as_ref().map_or(run.started_at, |started| started.time);
     let started_at = if run.seeds.len() == 1 { run.started_at } else { started_at };
-    let seeds = run.spec.repeats.saturating_sub(run.seeds.len() as u64);
+    let seeds = run.spec.seed_count().saturating_sub(run.seeds.len() as u64);
     Some(left + (app.now - started_at + left) * seeds as f64)
 }

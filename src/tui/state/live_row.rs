@@ -27,13 +27,13 @@ pub fn followed_row(row: &RunRow, seeds: &[History]) -> RunRow {
 
 fn updated(row: &RunRow, run: &RunState, seeds: &[History]) -> RunRow {
     let Some(last) = seeds.last() else { return row.clone() };
-    let status = status_of(seeds, run.spec.repeats);
+    let status = status_of(seeds, run.spec.seed_count());
     let done: f64 = seeds.iter().map(History::fraction).sum();
     RunRow {
         status,
         steps: last.steps_done(),
         total_steps: last.total_steps(),
-        progress: done / run.spec.repeats.max(1) as f64,
+        progress: done / run.spec.seed_count() as f64,
         train_seconds: seeds.iter().map(History::train_seconds).sum(),
         best: last.best.map(|best| (best.metric, best.value)).or(row.best),
         ..row.clone()

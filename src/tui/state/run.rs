@@ -104,7 +104,7 @@ impl RunState {
         if is_checkpoint && self.discard == Discard::Possible {
             self.discard = Discard::Never;
         }
-        let repeat = (event.repeat as usize).min(self.spec.repeats as usize);
+        let repeat = (event.repeat as usize).min(self.spec.seed_count() as usize);
         while self.seeds.len() <= repeat {
             self.seeds.push(History::default());
         }

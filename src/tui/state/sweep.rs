@@ -324,7 +324,7 @@ impl SweepState {
             }
             None => spec.seed,
         };
-        spec.seed = last.saturating_add(spec.repeats.max(1));
+        spec.seed = last.saturating_add(spec.seed_count());
         spec.repeats = seeds;
         Some(spec)
     }

@@ -58,13 +58,18 @@ fn open_infer(app: &App) -> Vec<Step> {
         return Vec::new();
     };
     let Ok(examples) = &loaded.report.examples else { return Vec::new() };
-    let (example, seed) = (examples[row].clone(), loaded.report.spec.seed);
+    let (dir, spec) = loaded.report.training_of(row);
+    let (example, dir) = (examples[row].clone(), dir.to_path_buf());
     let name = subject.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == subject.dir);
-    let source = match loaded.report.seed_count {
-        _ if is_live && loaded.report.seed_index + 1 == loaded.report.seed_count => ModelSource::Live,
-        0 | 1 => ModelSource::Run { name, dir: loaded.report.dir.clone() },
-        _ => ModelSource::Run { name: format!("{name}, seed {seed}"), dir: loaded.report.dir.clone() },
+    let is_one_of_folds = !loaded.report.folds.trainings.is_empty();
+    let source = match (loaded.report.seed_count, spec.fold) {
+        _ if is_live && !is_one_of_folds && loaded.report.seed_index + 1 == loaded.report.seed_count => {
+            ModelSource::Live
+        }
+        (_, Some(fold)) if is_one_of_folds => ModelSource::Run { name: format!("{name}, fold {fold}"), dir },
+        (0 | 1, _) => ModelSource::Run { name, dir },
+        _ => ModelSource::Run { name: format!("{name}, seed {}", spec.seed), dir },
     };
     vec![Navigate::Example(source, example).into()]
 }

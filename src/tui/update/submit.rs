@@ -37,8 +37,8 @@ pub(super) fn ask_to_submit(app: &mut App) {
 /// What a request submits, for a question.
 fn description(request: &TrainRequest) -> String {
     match request {
-        TrainRequest::Spec(spec) if spec.repeats > 1 => {
-            format!("a new run with a task for each of {}", plural(spec.repeats, "seed"))
+        TrainRequest::Spec(spec) if spec.seed_count() > 1 => {
+            format!("a new run with a task for each of {}", plural(spec.seed_count(), spec.seed_unit()))
         }
         TrainRequest::Spec(_) | TrainRequest::Changed { .. } => "a new run".into(),
         TrainRequest::Resume(_) => "this run from its newest checkpoint".into(),

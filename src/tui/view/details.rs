@@ -283,10 +283,15 @@ fn clipping(spec: &RunSpec) -> String {
 /// The seed, or the range of the seeds.
 fn seeds(spec: &RunSpec, theme: Theme) -> String {
     let (first, dot) = (spec.seed, theme.symbol(Symbol::Dot));
-    match spec.repeats {
-        0 | 1 => first.to_string(),
+    let folds = spec.folds.map(|folds| match spec.fold {
+        Some(fold) => format!("{dot}fold {fold} of {folds}"),
+        None => format!("{dot}{}", plural(folds, "fold")),
+    });
+    let folds = folds.unwrap_or_default();
+    match spec.seed_count() {
+        0 | 1 => format!("{first}{folds}"),
         n => format!(
-            "{first} {} {}{dot}{n} runs, mean and standard deviation",
+            "{first} {} {}{folds}{dot}{n} runs, mean and standard deviation",
             theme.symbol(Symbol::To),
             first + n - 1
         ),

@@ -124,7 +124,7 @@ pub(super) fn draw_scores(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     let inner = block.inner(area);
     block.render(area, buffer);
     let used = scores::draw(run.history(), theme, inner, buffer);
-    let Some((metric, spread)) = run.spread().filter(|_| run.spec.repeats > 1) else { return };
+    let Some((metric, spread)) = run.spread().filter(|_| run.spec.seed_count() > 1) else { return };
     let y = inner.y + used;
     if y < inner.bottom() {
         let mean = format::score(metric, spread.mean);
@@ -133,7 +133,8 @@ pub(super) fn draw_scores(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
             0 | 1 => String::new(),
             _ => format!(" {} {}", theme.symbol(Symbol::PlusMinus), format::score(metric, spread.sd)),
         };
-        let text = format!("{mean}{sd} over {} of {}", spread.count, plural(run.spec.repeats, "seed"));
+        let all = plural(run.spec.seed_count(), run.spec.seed_unit());
+        let text = format!("{mean}{sd} over {} of {all}", spread.count);
         draw_text(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
     }
     let rest = Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1), ..inner };

@@ -102,9 +102,10 @@ fn best(run: &RunRow, theme: Theme) -> Option<(Metric, String)> {
     let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) else {
         return Some((metric, format!("{}{interval}", format::whole_score(metric, value))));
     };
+    let unit = run.spec.as_deref().map_or("seed", RunSpec::seed_unit);
     let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
     let pm = theme.symbol(Symbol::PlusMinus);
-    Some((metric, format!("{mean} {pm} {sd} over {} seeds{interval}", repeats.count)))
+    Some((metric, format!("{mean} {pm} {sd} over {}{interval}", plural(repeats.count, unit))))
 }
 
 /// Draws settings in as few lines as possible, none of which is broken if it fits; returns the next line. A narrow area has
@@ -214,7 +215,7 @@ fn settings_texts(run: &RunRow, spec: &RunSpec, theme: Theme) -> Vec<String> {
         }
     }
     for key in keys {
-        let changed = SettingChange::values(&run.changes, key, spec.repeats > 1);
+        let changed = SettingChange::values(&run.changes, key, spec.seed_count() > 1);
         let text = || own.iter().find(|(own, _)| *own == key).map(|(_, text)| text.clone());
         let text = changed.map(|text| text.replace('→', theme.symbol(Symbol::Arrow))).or_else(text);
         texts.push(format!("{key} {}", text.unwrap_or_default()));

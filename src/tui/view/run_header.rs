@@ -82,9 +82,10 @@ pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     if run.is_live() {
         let left = history.seconds_left();
         right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
-        if let (true, Some(whole)) = (run.spec.repeats > 1 && area.width >= LIVE_WIDE, seconds_left(app, run))
+        if let (true, Some(whole)) =
+            (run.spec.seed_count() > 1 && area.width >= LIVE_WIDE, seconds_left(app, run))
         {
-            right.push(format!("all seeds {:>8} left", format::duration(whole)));
+            right.push(format!("all {}s {:>8} left", run.spec.seed_unit(), format::duration(whole)));
         }
     }
     let right = right.join("  ");
@@ -93,11 +94,12 @@ pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     draw_text(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
     draw_text(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
     let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
-    if run.spec.repeats > 1 {
-        let (at, all) = (run.seed_index(), run.spec.repeats);
+    if run.spec.seed_count() > 1 {
+        let (at, all) = (run.seed_index(), run.spec.seed_count());
         let started = history.started.as_ref();
-        let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
-        name = format!("{name}{}seed {seed} ({} of {all})", theme.symbol(Symbol::Dot), at + 1);
+        let spec = started.map_or_else(|| run.spec.of_seed(at as u64), |started| started.spec.clone());
+        let fold = spec.fold.map(|fold| format!("fold {fold}, ")).unwrap_or_default();
+        name = format!("{name}{}{fold}seed {} ({} of {all})", theme.symbol(Symbol::Dot), spec.seed, at + 1);
     }
     draw_title(theme, buffer, area, &name, usize::from(right_width));
     if area.height > 1 {

@@ -37,7 +37,9 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
     let metric = histories.first().map_or(Metric::Accuracy, History::metric);
     let bests = histories.iter().filter_map(|history| history.best.map(|best| best.value));
     let best = bests.reduce(|one, other| if metric.improves(other, one) { other } else { one });
-    let header = format!("{:<5}{:>8}{:>7}{:>6}{:>7}", "seed", format::metric(metric), "step", "last", "loss");
+    let is_by_fold = folds(histories).is_some();
+    let unit = if is_by_fold { "fold" } else { "seed" };
+    let header = format!("{unit:<5}{:>8}{:>7}{:>6}{:>7}", format::metric(metric), "step", "last", "loss");
     draw_text(buffer, area.x, area.y, area.width, &header, theme.style(Role::Muted));
     let dash = || theme.symbol(Symbol::Dash).to_string();
     let mut y = area.y + 1;
@@ -56,7 +58,7 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
         let last = validation.and_then(|eval| eval.scores.get(metric));
         let text = format!(
             "{:<5}{:>8}{:>7}{:>6}{:>7} ",
-            started.spec.seed,
+            started.spec.fold.filter(|_| is_by_fold).unwrap_or(started.spec.seed),
             history.best.map_or_else(dash, |best| format::score(metric, best.value)),
             history.best.map_or_else(dash, |best| format::count(best.step)),
             last.map_or_else(dash, |value| format::score(metric, value)),
@@ -75,12 +77,19 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
     y - area.y
 }
 
+/// The number of folds, if the trainings are those of a cross-validation.
+fn folds(histories: &[History]) -> Option<u64> {
+    let mut specs = histories.iter().filter_map(|history| Some(&history.started.as_ref()?.spec));
+    let first = specs.next()?;
+    first.folds.filter(|_| specs.any(|spec| spec.fold != first.fold))
+}
+
 /// The interval of the mean of the best scores of several seeds.
 fn seeds_interval(histories: &[History]) -> Option<ConfidenceInterval> {
     let repeats = Repeats::of(histories.iter().filter_map(|history| Some(history.best?.value)))?;
     let (best, eval) =
         histories.iter().rev().find_map(|history| Some((history.best?, history.best_eval.as_ref()?)))?;
-    repeats.confidence_interval(best.metric, &eval.scores)
+    repeats.confidence_interval(best.metric, &eval.scores, folds(histories))
 }
 
 /// Draws the table at the top of `area`; returns the number of lines used.

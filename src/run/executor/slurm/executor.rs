@@ -77,13 +77,12 @@ impl SlurmExecutor {
                     self.runs_dir.display()
                 )));
             };
-            if spec.repeats <= 1 || SweepScheduler::of(&run)?.is_some() {
+            if spec.seed_count() <= 1 || SweepScheduler::of(&run)?.is_some() {
                 tasks.push(Task { run: path.clone(), name });
                 continue;
             }
-            for repeat in 0..spec.repeats {
-                let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
-                let seed = run.of_seed(&spec)?;
+            for repeat in 0..spec.seed_count() {
+                let seed = run.of_seed(&spec.of_seed(repeat))?;
                 if seed.summary().is_none_or(|summary| summary.status != Status::Finished) {
                     tasks.push(Task { run: path.clone(), name: format!("{name}/{}", seed.name()) });
                 }

@@ -200,7 +200,7 @@ impl CompareState {
             marks.iter().map(|(mark, _)| runs.iter().find(|run| is_same(&run.dir, &mark.dir))).collect();
         self.differences = differences_by(&specs, |index, key| {
             let changes = &rows.get(index)?.as_ref()?.changes;
-            SettingChange::values(changes, key.name, specs[index].repeats > 1)
+            SettingChange::values(changes, key.name, specs[index].seed_count() > 1)
         });
     }
 

@@ -143,8 +143,13 @@ fn message(app: &App) -> (String, Role) {
 fn name(app: &App, loaded: &LoadedReport) -> String {
     let Some(subject) = &app.insight.subject else { return String::new() };
     let name = subject.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &loaded.report;
+    let ErrorReport { seed_index: seed, seed_count: seeds, spec, folds, .. } = &loaded.report;
     let seed_number = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
+    if !folds.trainings.is_empty() {
+        let (dot, all) = (app.theme.symbol(Symbol::Dot), spec.folds.unwrap_or_default());
+        let repeat = if *seeds > 1 { format!("repeat{seed_number}, ") } else { String::new() };
+        return format!("{name}{dot}{repeat}{} of {all} folds, out of fold", folds.trainings.len());
+    }
     format!("{name}{}seed {}{seed_number}", app.theme.symbol(Symbol::Dot), spec.seed)
 }
 

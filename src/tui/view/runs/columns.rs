@@ -31,8 +31,8 @@ const END: usize = 1;
 /// The name of an experiment, or of a queue entry with the number of its seeds.
 pub(super) fn name(app: &App, line: &ListLine<'_>) -> String {
     match line {
-        ListLine::Queued(entry) if entry.spec.repeats > 1 => {
-            format!("{}{}{}", entry.spec.experiment, app.theme.symbol(Symbol::Times), entry.spec.repeats)
+        ListLine::Queued(entry) if entry.spec.seed_count() > 1 => {
+            format!("{}{}{}", entry.spec.experiment, app.theme.symbol(Symbol::Times), entry.spec.seed_count())
         }
         line => line.name().to_string(),
     }
