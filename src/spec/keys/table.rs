@@ -326,7 +326,7 @@ pub(super) static KEYS: &[Key] = &[
         "lora",
         field!(lora_alpha),
         real(ABOVE_ZERO, 100_000.0),
-        "2 × lora_r",
+        "twice lora_r",
         "The adapters count lora_alpha / lora_r times.",
     )
     .without_effect_on_speed(),
