@@ -96,7 +96,7 @@ pub(super) fn export(options: &Options, request: ExportRequest, watch: Watch<'_>
     Ok(Msg::Exported { path: absolute(&path), note: None })
 }
 
-/// Exports the best weights of a run to a folder `NAME-hf`, `NAME-onnx` or `NAME-onnx-int8`.
+/// Exports the best weights of a run to a folder `NAME-hf`, `NAME-peft`, `NAME-onnx` or `NAME-onnx-int8`.
 fn export_run(
     options: &Options,
     (run, format): (&Path, ModelFormat),

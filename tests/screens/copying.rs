@@ -8,6 +8,8 @@ use glue_tui::export::chart::ChartRange;
 use glue_tui::export::{MetricsFormat, ModelFormat};
 use glue_tui::hub::Pushed;
 use glue_tui::run::run_chart::RunChart;
+use glue_tui::run::{RunChanges, RunRow};
+use glue_tui::spec::RunSpec;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
 use glue_tui::tui::state::copied::{Copied, CopiedContent};
@@ -15,6 +17,7 @@ use glue_tui::tui::state::export_request::{ChartContent, ChartFormat, ExportRequ
 use glue_tui::tui::state::popup::Popup;
 use glue_tui::tui::update::update;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What `Y` copies.
 #[track_caller]
@@ -115,6 +118,25 @@ fn export_menu_offers_what_the_run_has() {
     assert!(!text(&app).contains("Hugging Face folder"), "{}", text(&app));
     assert!(!text(&app).contains("push to the hub"), "{}", text(&app));
     assert_shows(&app, "TensorBoard event file");
+}
+
+#[test]
+fn adapters_are_exported_from_runs_that_have_them() {
+    let mut app = app(120, 40);
+    press_keys(&mut app, "jjjE");
+    assert!(!text(&app).contains("PEFT adapters"), "{}", text(&app));
+    press_keys(&mut app, "<esc>");
+    let changed: Vec<RunRow> = runs()
+        .into_iter()
+        .map(|row| {
+            let spec = row.spec.as_deref().map(|spec| Arc::new(RunSpec { lora_r: Some(8), ..spec.clone() }));
+            RunRow { spec, ..row }
+        })
+        .collect();
+    update(&mut app, Msg::RunsChanged(RunChanges { changed, removed: Vec::new() }));
+    let effects = press_keys(&mut app, "Epeft<enter>");
+    let run = PathBuf::from("runs/sst-distilbert-20261123-101502-7f3a");
+    assert_eq!(effects, [Effect::Export(Box::new(ExportRequest::Model { run, format: ModelFormat::Peft }))]);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use glue_tui::batch::Label;
 use glue_tui::catalog::{Labels, ProblemType};
 use glue_tui::data::Example;
 use glue_tui::event::Event;
-use glue_tui::run::error_analysis::{CrossSeed, ErrorReport};
-use glue_tui::spec::built_in;
+use glue_tui::run::error_analysis::{CrossSeed, ErrorReport, FoldTraining, Folds};
+use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
@@ -180,6 +180,35 @@ fn insight_screen_of_all_seeds() {
         press_keys(&mut app, "a");
         app
     });
+}
+
+/// The out-of-fold predictions of three of four folds, each of four rows.
+fn cross_validation_report() -> ErrorReport {
+    let spec = RunSpec { folds: Some(4), ..built_in("demo") };
+    let training = |index: u64| FoldTraining {
+        dir: format!("{DIR}/seed-{}", 42 + index).into(),
+        spec: spec.of_seed(index),
+    };
+    let folds = Folds::new((0..3).map(training).collect(), (0..ROWS.len()).map(|row| row % 3).collect());
+    let first = &folds.trainings[0];
+    ErrorReport { dir: first.dir.clone(), spec: first.spec.clone(), folds: folds.clone(), ..report() }
+}
+
+#[test]
+fn insight_screen_of_a_cross_validation() {
+    snapshot("insight-folds", |width, height| {
+        let mut app = loaded(width, height, cross_validation_report());
+        press_keys(&mut app, "m");
+        app
+    });
+    // A row opens with the model that was not trained on it: the tenth row is of the first fold.
+    let mut app = loaded(120, 40, cross_validation_report());
+    assert_shows(&app, "3 of 4 folds, out of fold");
+    let effects = press_keys(&mut app, "hi");
+    let Some(Effect::OpenModel { source: ModelSource::Run { name, dir }, .. }) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    assert!(name.ends_with(", fold 1") && dir.ends_with("seed-42"), "{name} {dir:?}");
 }
 
 #[test]

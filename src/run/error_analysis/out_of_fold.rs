@@ -31,6 +31,11 @@ pub struct Folds {
 }
 
 impl Folds {
+    /// The trainings of folds, and for each row the index of the one that predicted it.
+    pub fn new(trainings: Vec<FoldTraining>, of_rows: Vec<usize>) -> Self {
+        Folds { trainings, of_rows }
+    }
+
     /// The training that predicted `row`.
     pub fn of_row(&self, row: usize) -> Option<&FoldTraining> {
         self.trainings.get(*self.of_rows.get(row)?)

@@ -24,6 +24,7 @@ use crate::tui::widgets::text_field::TextField;
 use std::path::{Path, PathBuf};
 
 const HUGGING_FACE: &str = "Hugging Face folder";
+const PEFT: &str = "PEFT adapters";
 const ONNX: &str = "ONNX model";
 const ONNX_INT8: &str = "ONNX model in int8";
 const SVG: &str = "chart as SVG";
@@ -97,6 +98,8 @@ pub(super) fn command_line(app: &mut App, command: String, note: &str) -> Vec<Ef
 struct ExportedRun {
     dir: PathBuf,
     has_weights: bool,
+    /// Whether low-rank adapters were trained.
+    has_adapters: bool,
     /// The name of its task.
     task: String,
 }
@@ -106,11 +109,13 @@ fn exported_run(app: &App) -> Option<ExportedRun> {
         Screen::Runs => app.runs.run().map(|run| ExportedRun {
             dir: run.dir.clone(),
             has_weights: run.best.is_some(),
+            has_adapters: run.spec.as_deref().is_some_and(|spec| spec.lora_r.is_some()),
             task: run.task.clone(),
         }),
         Screen::Live => app.shown_run().map(|run| ExportedRun {
             dir: run.dir.clone(),
             has_weights: run.history().best.is_some(),
+            has_adapters: run.spec.lora_r.is_some(),
             task: run.spec.task.name().to_owned(),
         }),
         _ => None,
@@ -136,6 +141,9 @@ pub(super) fn open(app: &mut App) {
     let run = exported_run(app);
     if let Some(run) = run.as_ref().filter(|run| run.has_weights) {
         items.push(item(HUGGING_FACE, "the best weights with tokenizer and model card"));
+        if run.has_adapters {
+            items.push(item(PEFT, "the low-rank adapters and the head, without the weights of the model"));
+        }
         items.push(item(ONNX, "the best weights for ONNX Runtime"));
         items.push(item(ONNX_INT8, "a quarter of the size, with a small loss"));
         items.push(item(PUSH, "uploads the Hugging Face folder"));
@@ -188,6 +196,7 @@ pub(super) fn choose(app: &mut App, value: &str) -> Vec<Effect> {
             return path_choice::ask(app, title, PathKind::DataFile, files, "", Purpose::PredictFile);
         }
         (HUGGING_FACE, Some(run)) => ExportRequest::Model { run, format: ModelFormat::Hf },
+        (PEFT, Some(run)) => ExportRequest::Model { run, format: ModelFormat::Peft },
         (ONNX, Some(run)) => ExportRequest::Model { run, format: ModelFormat::Onnx(OnnxPrecision::F32) },
         (ONNX_INT8, Some(run)) => {
             ExportRequest::Model { run, format: ModelFormat::Onnx(OnnxPrecision::Int8) }
