@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::MemoryPlan;
 use crate::nn::engine_config::MicroBatchLimits;
+use crate::nn::param_groups::FrozenPrefix;
 
 /// Bytes of an f32.
 const F32_BYTES: u64 = 4;
@@ -27,7 +28,7 @@ pub(super) fn memory_plan(
     let micro_batches = batch.micro_batches(limits.max_examples, limits.max_tokens);
     let elements = |micro_batch: &Batch| {
         let shards = micro_batch.split_by_tokens(shards);
-        shards.iter().map(|shard| activations(config, layout.frozen.layers(), shard)).sum()
+        shards.iter().map(|shard| activations(config, layout.frozen, shard)).sum()
     };
     let trained = layout.trained_len();
     MemoryPlan {
@@ -41,8 +42,8 @@ pub(super) fn memory_plan(
 
 /// Elements of the buffers for the forward and backward pass of a shard. The frozen layers use those of the first one that is
 /// trained.
-fn activations(config: &ModelConfig, frozen_layers: usize, shard: &Batch) -> usize {
-    let (t, h) = (shard.tokens(), config.hidden);
+fn activations(config: &ModelConfig, frozen: FrozenPrefix, shard: &Batch) -> usize {
+    let (t, h, frozen_layers) = (shard.tokens(), config.hidden, frozen.layers());
     let rows = RowSelection::of_layers(config, shard);
     let tape = |index: usize| {
         let rows = &rows[usize::from(index + 1 == config.layers)];
@@ -53,9 +54,11 @@ fn activations(config: &ModelConfig, frozen_layers: usize, shard: &Batch) -> usi
     let others = (frozen_layers + 1..config.layers).map(tape);
     let tapes = first.into_iter().chain(others).flatten().sum::<usize>();
     let saved_layers = (config.layers - frozen_layers).max(1);
-    // x̂ and 1/σ of the embeddings, the embeddings before their projection and their gradient, and the input of each layer.
+    // x̂ and 1/σ of the embeddings, the embeddings before their projection and, unless they are frozen, their gradient, and
+    // the input of each layer.
     let width = config.embedding_size;
-    let projected = if config.names().projection.is_some() { 2 * t * width } else { 0 };
+    let copies = if frozen == FrozenPrefix::Nothing { 2 } else { 1 };
+    let projected = if config.names().projection.is_some() { copies * t * width } else { 0 };
     let norm_width = if config.projects_before_norm() { h } else { width };
     let states = t * (norm_width + 1) + projected + saved_layers * t * h;
     let relative = relative_embeddings::buffer_elements(config, saved_layers, shard.longest());
