@@ -110,7 +110,7 @@ pub(super) fn random_order(len: usize, rng: &Rng, major: u32) -> Vec<u32> {
 }
 
 /// The indices of the rows that `spec` chooses of the `len` rows of a split with its seed; `None` for all.
-pub fn subsample_indices(spec: &RunSpec, name: SplitName, len: usize) -> Option<Vec<usize>> {
+pub(super) fn subsample_indices(spec: &RunSpec, name: SplitName, len: usize) -> Option<Vec<usize>> {
     let split = spec.task().split(name)?;
     chosen_rows(len, spec.max_samples(name), &Rng::new(spec.sample_seed(), Stream::Sample), split.sample_key)
 }

@@ -16,12 +16,13 @@ pub(super) fn strata(rows: &[&Example]) -> Vec<u32> {
         return quantile_bins(&values);
     }
     let mut numbers = HashMap::new();
-    let stratum = |row: &&Example| {
-        let Some(label) = &row.label else { return UNLABELED };
+    let labels = rows.iter().map(|row| row.label.as_ref());
+    let stratum = |label: Option<&Label>| {
+        let Some(label) = label else { return UNLABELED };
         let next = numbers.len() as u32;
-        *numbers.entry(label.indices()).or_insert(next)
+        *numbers.entry(label.indices().to_vec()).or_insert(next)
     };
-    rows.iter().map(stratum).collect()
+    labels.map(stratum).collect()
 }
 
 /// The interval of each number: intervals have equally many rows, and equal numbers are in the same.

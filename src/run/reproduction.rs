@@ -4,7 +4,7 @@
 //! training depends on, and it has no mid-run changes. Of several runs with the same seed the newest counts: on the
 //! CPU all of them have the same result.
 
-use super::dir::RunDir;
+use super::dir::{RunDir, seed_dirs};
 use super::index::list;
 use super::repeats::Repeats;
 use crate::catalog::{Published, repeatable};

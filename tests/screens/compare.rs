@@ -146,7 +146,10 @@ fn comparison(plan: Option<PlanState>) -> Comparison {
     let side = |name: &str| Side {
         name: name.into(),
         seeds: (42..45)
-            .map(|seed| SeedRun { run: format!("{name}-{seed}"), seed, step: 7, dir: name.into() })
+            .map(|seed| {
+                let (run, dir, other_folds) = (format!("{name}-{seed}"), name.into(), Vec::new());
+                SeedRun { run, seed, step: 7, dir, other_folds }
+            })
             .collect(),
         spec: RunSpec { learning_rate: if name == "a" { 1e-4 } else { 2e-4 }, ..built_in(name) },
         notes: Vec::new(),

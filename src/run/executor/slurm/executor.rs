@@ -12,7 +12,7 @@ use crate::run::dir::RunDir;
 use crate::run::executor::task_status::{CANCELLED, PENDING, SUBMITTING};
 use crate::run::executor::traits::{Executor, SubmittedTask};
 use crate::run::sweep::SweepScheduler;
-use crate::spec::{RunSpec, SlurmSettings};
+use crate::spec::SlurmSettings;
 use crate::text::plural;
 use kernels::rng::{Rng, Stream};
 use std::path::{Path, PathBuf};
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn run_with_seeds_has_a_task_for_each_seed_that_is_not_finished() {
         let home = tempfile::tempdir().unwrap();
-        let spec = RunSpec { repeats: 3, seed: 7, ..crate::spec::built_in("a") };
+        let spec = crate::spec::RunSpec { repeats: 3, seed: 7, ..crate::spec::built_in("a") };
         let run = RunDir::create(home.path(), &spec).unwrap();
         let names = || {
             let slurm = SlurmExecutor::new(home.path(), SlurmSettings::default());
