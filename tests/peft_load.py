@@ -22,7 +22,10 @@ def main(folder, expected_file):
         expected = json.load(file)
     config = PeftConfig.from_pretrained(folder)
     labels = len(expected["logits"][0])
-    base = AutoModelForSequenceClassification.from_pretrained(config.base_model_name_or_path, num_labels=labels)
+    # Otherwise the weights have the number format of the base model.
+    base = AutoModelForSequenceClassification.from_pretrained(
+        config.base_model_name_or_path, num_labels=labels, dtype=torch.float32
+    )
     model = PeftModel.from_pretrained(base, folder).eval()
     stored = load_file(f"{folder}/adapter_model.safetensors")
     state = model.state_dict()
