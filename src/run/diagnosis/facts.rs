@@ -80,6 +80,11 @@ impl Facts {
 
     /// Forgets what came after the step from which the training resumes.
     pub(super) fn restart(&mut self, started: &Started) {
+        if started.first_step == 0 {
+            // The evaluation before the first step is repeated too.
+            *self = Facts::new(started);
+            return;
+        }
         self.started = started.clone();
         (self.total_steps, self.step) = (started.total_steps, started.first_step);
         self.points.retain(|point| point.step <= started.first_step);

@@ -317,6 +317,33 @@ fn a_change_of_the_learning_rate_counts() {
 }
 
 #[test]
+fn overfitting_may_begin_within_the_first_steps() {
+    let mut run = Run::new(Started { total_steps: 600, ..started(|spec| spec.num_train_epochs = 6.0) });
+    // The lowest loss is before the first window of steps is complete.
+    run.steps(20, 0.4, 2.0).eval(scores(0.29, 0.93, EVEN, 260));
+    for (step, loss) in [(120, 0.2), (220, 0.1), (320, 0.05)] {
+        run.steps(step, loss, 2.0).eval(scores(0.5, 0.9, EVEN, 260));
+    }
+    run.finish();
+    assert_eq!(run.active().problem, Problem::Overfitting);
+}
+
+#[test]
+fn a_training_that_starts_again_repeats_its_first_evaluation() {
+    let mut run = Run::new(started(|_| ()));
+    run.eval(scores(0.7, 0.5, EVEN, 260));
+    run.steps(150, 0.3, 2.0).eval(scores(0.3, 0.9, EVEN, 260));
+    run.fold(&Event::Started(Box::new(run.started.clone())));
+    run.step = 0;
+    let mut other = Run::new(started(|_| ()));
+    for run in [&mut run, &mut other] {
+        run.eval(scores(0.7, 0.5, EVEN, 260));
+        run.steps(150, 0.3, 2.0).eval(scores(0.3, 0.9, EVEN, 260));
+    }
+    assert_eq!(format!("{:?}", run.monitor), format!("{:?}", other.monitor));
+}
+
+#[test]
 fn a_resumed_training_continues_with_its_diagnosis() {
     let mut run = Run::new(started(|spec| spec.learning_rate = 2e-5));
     run.steps(100, 0.693, 0.5).eval(scores(0.692, 0.5, EVEN, 500));

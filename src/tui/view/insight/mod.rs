@@ -189,7 +189,8 @@ fn scores(loaded: &LoadedReport, width: usize) -> String {
 
 fn draw_header(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
+    let split = if loaded.report.folds.trainings.is_empty() { "validation" } else { "training" };
+    let rows = format!("{} {split} rows ", format::count(loaded.predictions().len() as u64));
     let evaluation = evaluation_text(loaded);
     let scores = scores(loaded, usize::from(area.width).saturating_sub(text::width(&evaluation) + 4));
     let lines = [(name(app, loaded), Role::Title, rows), (evaluation, Role::Text, scores + " ")];
