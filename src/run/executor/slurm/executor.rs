@@ -311,4 +311,16 @@ mod tests {
         assert_eq!(name(home.path()), Some(format!("{}/seed-8", run.name())));
         assert_eq!(name(run.path()), None, "it is in another runs directory");
     }
+
+    #[test]
+    fn cross_validation_has_a_task_for_each_fold() {
+        let home = tempfile::tempdir().unwrap();
+        let spec = crate::spec::RunSpec { folds: Some(3), seed: 7, ..crate::spec::built_in("a") };
+        let run = RunDir::create(home.path(), &spec).unwrap();
+        let slurm = SlurmExecutor::new(home.path(), SlurmSettings::default());
+        let tasks = slurm.tasks_of(&[run.path().to_path_buf()]).unwrap();
+        let folds: Vec<_> =
+            tasks.iter().map(|task| RunDir::at(home.path().join(&task.name)).spec().unwrap().fold).collect();
+        assert_eq!(folds, [Some(1), Some(2), Some(3)]);
+    }
 }
