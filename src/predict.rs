@@ -111,7 +111,7 @@ impl Predictor {
     }
 
     fn open_run(dir: &RunDir, on: (DeviceSpec, Option<Precision>)) -> Result<Self> {
-        let spec = dir.spec_of_best()?;
+        let (labels, spec) = (run_labels(dir, &dir.spec()?), dir.spec_of_best()?);
         if !dir.best().is_dir() {
             return Err(Error::model(
                 dir.name(),
@@ -120,7 +120,6 @@ impl Predictor {
         }
         check_digests(&dir.best())?;
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
-        let labels = run_labels(dir, &spec);
         Self::open_folder(&folder, Some((spec, labels)), on)
     }
 

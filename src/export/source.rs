@@ -48,8 +48,8 @@ impl ExportSource {
             ));
         }
         check_digests(&best)?;
+        let labels = run_labels(&dir, &dir.spec()?);
         let spec = dir.spec_of_best()?;
-        let labels = run_labels(&dir, &spec);
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
         Ok(ExportSource { folder, run: Some(SourceRun { spec, labels, dir }) })
     }

@@ -87,6 +87,9 @@ mod tests {
             if ["lora_alpha", "lora_target_modules"].contains(&key.name) {
                 overrides = [set("lora_r", "8"), overrides].concat();
             }
+            if key.name == "fold" {
+                overrides = [set("folds", "100"), overrides].concat();
+            }
             if key.name.starts_with("distillation_") {
                 overrides = [set("teacher", "somewhere"), overrides].concat();
             }
