@@ -1,6 +1,7 @@
 //! Cross-validation: each training row is predicted by a model that was not trained on it.
 
 use super::{bytes, run, spec};
+use glue_tui::catalog::LabelMap;
 use glue_tui::event::{Command, Event, SplitName, Status};
 use glue_tui::hub::Hub;
 use glue_tui::predict::split::predict_split;
@@ -100,7 +101,7 @@ fn best_weights_are_evaluated_on_the_rows_of_their_fold() {
     let outcome = run(Start::New(RunSpec { folds: Some(FOLDS), ..spec() }), runs.path(), None).0.unwrap();
     let name = outcome.dir.to_str().unwrap();
     let mut predictor = Predictor::open(name, runs.path(), &Hub::from_env(), DeviceSpec::Cpu).unwrap();
-    let label_map = Default::default();
+    let label_map = LabelMap::default();
     let options = EvalOptions {
         task: None,
         split: SplitName::Validation,
