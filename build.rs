@@ -15,7 +15,10 @@ fn compile_kernels() {
     let result = cudaforge::KernelBuilder::new()
         .compute_cap(80)
         .source_dir(FOLDER)
-        .watch(["attention.cuh", "common.cuh", "mma.cuh"].map(|file| format!("{FOLDER}/{file}")))
+        .watch(
+            ["activation.cuh", "attention.cuh", "common.cuh", "mma.cuh"]
+                .map(|file| format!("{FOLDER}/{file}")),
+        )
         .args(["-std=c++17", "-O3"])
         .build_ptx()
         .and_then(|output| output.write(out.join("kernels.rs")));

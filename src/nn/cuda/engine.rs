@@ -3,7 +3,7 @@
 use super::average::Average;
 use super::device::{Device, DeviceSlice, read_f32s};
 use super::graphs::{GraphKey, Graphs};
-use super::input::{Bucket, Input, StepScalars, pack};
+use super::input::{Bucket, EmbeddingRows, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
 use super::ops::{AdamWHyperparameters, Loss, LossFunction, Ops, weights_to_bf16};
@@ -55,7 +55,7 @@ pub(super) struct CudaEngine<D: Device> {
     device: D,
     /// Optimizer steps so far.
     updates: u64,
-    /// Number of the last training pass, which marks its rows of the word embedding's gradient.
+    /// Number of the last training pass, which marks its rows of the embeddings' gradient.
     stamp: u32,
     /// Steps enqueued since the last report.
     unreported_steps: u64,
@@ -89,10 +89,10 @@ impl<D: Device> CudaEngine<D> {
         check_training(config, specs, &optimizer)?;
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
-        let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);
+        let (_, needed) = Parameters::new(&layout, is_bf16, 0);
         let class_weights = optimizer.class_weights.clone();
         let buffer = device.allocate(needed).map_err(|error| out_of_memory(&device, needed, &error))?;
-        let (parameters, _) = Parameters::new(config, &layout, is_bf16, D::address(&buffer));
+        let (parameters, _) = Parameters::new(&layout, is_bf16, D::address(&buffer));
         let average = optimizer.ema_decay.map(|decay| Average::new(&mut device, decay, layout.len()));
         let bytes = layout.len() * size_of::<f32>();
         let average = average.transpose().map_err(|error| out_of_memory(&device, bytes, &error))?;
@@ -153,7 +153,7 @@ impl<D: Device> CudaEngine<D> {
 
     /// Bytes that the engine has allocated on the device.
     pub(super) fn allocated_bytes(&self) -> usize {
-        let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
+        let (_, parameters) = Parameters::new(&self.layout, self.is_bf16(), 0);
         let workspaces = [&self.training, &self.inference].into_iter().flatten();
         let average = self.average.as_ref().map_or(0, Average::bytes);
         parameters + average + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
@@ -218,7 +218,7 @@ impl<D: Device> CudaEngine<D> {
         let reserved = if is_training { training } else { inference };
         let workspace = &reserved.as_ref().expect("the workspace was reserved").workspace;
         let input = Input::new(bucket, workspace.input);
-        device.write(input.block, &pack(bucket, batch, config.padding_id, scalars))?;
+        device.write(input.block, &pack(bucket, batch, &EmbeddingRows::of(config, batch), scalars))?;
         let model = Model {
             config,
             layout,
@@ -229,7 +229,7 @@ impl<D: Device> CudaEngine<D> {
             report: parameters.report,
             is_training,
         };
-        let tensors = parameters.adamw_tensors(layout, config);
+        let tensors = parameters.adamw_tensors(layout);
         let class_weights =
             optimizer.class_weights.as_ref().map_or(DeviceSlice::NULL, |_| parameters.class_weights);
         let allow_tf32 = *precision == Precision::Tf32;
@@ -347,14 +347,16 @@ impl<D: Device> CudaEngine<D> {
         self.device.write(DeviceSlice::new(to.address(), to.len()), &words)
     }
 
-    /// Marks the rows of the word embedding with moments other than 0. AdamW only decays the others.
+    /// Marks the rows of the embeddings with moments other than 0. AdamW only decays the others.
     fn write_moment_flags(&mut self, state: &EngineState) -> Result<()> {
-        let name = &self.layout.params[0].spec.name;
-        let (first, second) = (&state.first_moments[name].data, &state.second_moments[name].data);
-        let width = self.config.hidden;
-        let rows = first.chunks_exact(width).zip(second.chunks_exact(width));
-        let has_moments: Vec<u32> =
-            rows.map(|(m, v)| u32::from(m.iter().chain(v).any(|x| *x != 0.0))).collect();
+        let mut has_moments: Vec<u32> = Vec::with_capacity(self.parameters.has_moments.len());
+        let (end, [_, width]) = (self.layout.embeddings().end, self.layout.embeddings_shape());
+        for ParamRange { spec, .. } in self.layout.params.iter().filter(|param| param.range.end <= end) {
+            let (first, second) =
+                (&state.first_moments[&spec.name].data, &state.second_moments[&spec.name].data);
+            let rows = first.chunks_exact(width).zip(second.chunks_exact(width));
+            has_moments.extend(rows.map(|(m, v)| u32::from(m.iter().chain(v).any(|x| *x != 0.0))));
+        }
         self.device.write(self.parameters.has_moments, &has_moments)
     }
 }
@@ -409,7 +411,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         let mut arena = read_f32s(&self.device, self.parameters.gradients)?;
         let mut stamps = vec![0; self.parameters.stamps.len()];
         self.device.read(self.parameters.stamps, &mut stamps)?;
-        for (row, stamp) in arena.chunks_exact_mut(self.config.hidden).zip(stamps) {
+        for (row, stamp) in arena.chunks_exact_mut(self.config.embedding_size).zip(stamps) {
             // The row is of an earlier step.
             if stamp != self.stamp {
                 row.fill(0.0);
@@ -488,7 +490,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         if batch.is_empty() {
             return None;
         }
-        let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
+        let (_, parameters) = Parameters::new(&self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
         let training = WorkspaceSize { bucket: self.largest_bucket(batch, max_tokens), is_training: true };
         let tokens = max_tokens.min(MAX_INFERENCE_TOKENS).max(self.config.max_positions);

@@ -3,6 +3,8 @@
 
 use super::device::DeviceSlice;
 use crate::batch::{Batch, Label};
+use crate::nn::config::ModelConfig;
+use crate::nn::positions::{padding_position, positions};
 
 /// Rows of a tile of attention, as in `kernels/attention.cuh`.
 pub(super) const TILE: usize = 16;
@@ -71,7 +73,7 @@ pub(super) struct StepScalars {
     pub(super) dropout_key: (u32, u32),
     /// Step of the dropout masks.
     pub(super) step: u32,
-    /// Marks the rows of the word embedding's gradient that this step writes.
+    /// Marks the rows of the embeddings' gradient that this step writes.
     pub(super) stamp: u32,
     /// 1 / [`loss_denominator`](crate::nn::loss::loss_denominator) of the whole batch.
     pub(super) loss_scale: f32,
@@ -95,16 +97,16 @@ pub(super) struct Input {
     pub(super) ids: DeviceSlice<u32>,
     /// Segment of each token: (T)
     pub(super) type_ids: DeviceSlice<u32>,
-    /// Position of each token in its example: (T)
+    /// Row of each token in the position embedding: (T)
     pub(super) positions: DeviceSlice<u32>,
     /// Example of each token: (T)
     pub(super) example_ids: DeviceSlice<u32>,
-    /// Tokens sorted by token id, then by position in the batch: (T)
-    pub(super) tokens_by_word: DeviceSlice<u32>,
-    /// The distinct token ids: (words)
-    pub(super) words: DeviceSlice<u32>,
-    /// First index into `tokens_by_word` of each distinct token id: (words + 1)
-    pub(super) word_starts: DeviceSlice<u32>,
+    /// [`SortedTokens::tokens_by_row`] of words and positions: (2 T)
+    pub(super) tokens_by_row: DeviceSlice<u32>,
+    /// [`SortedTokens::rows`]: (2 T)
+    pub(super) embedding_rows: DeviceSlice<u32>,
+    /// [`SortedTokens::row_starts`]: (2 T + 1)
+    pub(super) row_starts: DeviceSlice<u32>,
     /// First token of each example: (E + 1)
     pub(super) offsets: DeviceSlice<u32>,
     /// Classes or the bits of the f32 targets of a regression, (E), or a bit for each output, (E, label_words), the
@@ -123,7 +125,7 @@ impl Input {
     /// Lengths of the sections after `step`, in the order of the fields.
     fn section_lengths(bucket: Bucket) -> [usize; 10] {
         let Bucket { tokens: t, examples: e, label_words } = bucket;
-        [t, t, t, t, t, t, t + 1, e + 1, e * label_words, bucket.tiles()]
+        [t, t, t, t, 2 * t, 2 * t, 2 * t + 1, e + 1, e * label_words, bucket.tiles()]
     }
 
     /// The block of a bucket at the beginning of `memory`.
@@ -139,9 +141,9 @@ impl Input {
             type_ids,
             positions,
             example_ids,
-            tokens_by_word,
-            words,
-            word_starts,
+            tokens_by_row,
+            embedding_rows,
+            row_starts,
             offsets,
             labels,
             tiles,
@@ -154,9 +156,9 @@ impl Input {
             type_ids,
             positions,
             example_ids,
-            tokens_by_word,
-            words,
-            word_starts,
+            tokens_by_row,
+            embedding_rows,
+            row_starts,
             offsets,
             labels,
             tiles,
@@ -174,25 +176,24 @@ impl Input {
     }
 }
 
-/// The words of the input block for `batch`, padded to `bucket`. The word `padding_id` gets no gradient.
+/// The words of the input block for `batch` with its `rows`, padded to `bucket`.
 ///
 /// # Panics
 ///
 /// If the batch is larger than the bucket.
-pub(super) fn pack(bucket: Bucket, batch: &Batch, padding_id: Option<u32>, scalars: StepScalars) -> Vec<u32> {
-    let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(&batch.ids, padding_id);
+pub(super) fn pack(bucket: Bucket, batch: &Batch, rows: &EmbeddingRows, scalars: StepScalars) -> Vec<u32> {
+    let EmbeddingRows { positions, sorted: SortedTokens { rows, row_starts, tokens_by_row } } = rows;
     let tiles = tiles(&batch.offsets);
     let mut block = Vec::with_capacity(Input::len(bucket));
-    block.extend([batch.tokens(), batch.len(), words.len(), tiles.len()].map(|count| count as u32));
+    block.extend([batch.tokens(), batch.len(), rows.len(), tiles.len()].map(|count| count as u32));
     block.extend([batch.first_token as u32, batch.first_example as u32]);
     block.extend([scalars.dropout_key.0, scalars.dropout_key.1, scalars.step, scalars.stamp]);
     let floats = [scalars.loss_scale, scalars.decay, scalars.step_size, scalars.bias_correction2_sqrt];
     block.extend(floats.map(f32::to_bits));
     block.resize(STEP_WORDS, 0);
-    let lengths = || batch.offsets.windows(2).map(|bounds| bounds[1] - bounds[0]);
-    let positions = lengths().flat_map(|length| 0..length as u32).collect();
+    let lengths = batch.offsets.windows(2).map(|bounds| bounds[1] - bounds[0]);
     let repeat = |(example, length)| std::iter::repeat_n(example as u32, length);
-    let example_ids = lengths().enumerate().flat_map(repeat).collect();
+    let example_ids = lengths.enumerate().flat_map(repeat).collect();
     let label = |label: &Label| match label {
         Label::Class(class) => vec![*class],
         Label::Set(indices) => bit_mask(indices, bucket.label_words),
@@ -203,11 +204,11 @@ pub(super) fn pack(bucket: Bucket, batch: &Batch, padding_id: Option<u32>, scala
     let sections: [&Vec<u32>; 10] = [
         &batch.ids,
         &batch.type_ids,
-        &positions,
+        positions,
         &example_ids,
-        &tokens_by_word,
-        &words,
-        &word_starts,
+        tokens_by_row,
+        rows,
+        row_starts,
         &offsets,
         &labels,
         &tiles,
@@ -230,30 +231,58 @@ fn bit_mask(indices: &[u32], words: usize) -> Vec<u32> {
     mask
 }
 
-/// The tokens of a batch, grouped by token id. The fields are those of [`Input`].
+/// The rows of the word and position embeddings that a batch uses.
+#[derive(Debug)]
+pub(super) struct EmbeddingRows {
+    /// As in [`Input`].
+    pub(super) positions: Vec<u32>,
+    /// The tokens of each row that gets a gradient. The rows of positions follow those of words, as in
+    /// [`Layout`](super::layout::Layout).
+    pub(super) sorted: SortedTokens,
+}
+
+impl EmbeddingRows {
+    /// The rows of `batch`.
+    pub(super) fn of(config: &ModelConfig, batch: &Batch) -> Self {
+        let positions = positions(config, batch);
+        let has_positions = config.position_rows > 0;
+        let first = config.vocab_size as u32;
+        let with_gradient = |row: &u32, padding: Option<u32>| Some(*row) != padding;
+        let of_words = batch.ids.iter().zip(0..).filter(|(id, _)| with_gradient(id, config.padding_id));
+        let padding = padding_position(config).filter(|_| has_positions);
+        let of_positions =
+            positions.iter().zip(0..).filter(|(row, _)| has_positions && with_gradient(row, padding));
+        let words = of_words.map(|(id, token)| (*id, token));
+        let sorted = SortedTokens::of(words.chain(of_positions.map(|(row, token)| (first + row, token))));
+        EmbeddingRows { positions, sorted }
+    }
+}
+
+/// Tokens of a batch, grouped by the rows of an embedding that they use.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::nn) struct SortedTokens {
-    pub(in crate::nn) words: Vec<u32>,
-    pub(in crate::nn) word_starts: Vec<u32>,
-    pub(in crate::nn) tokens_by_word: Vec<u32>,
+    /// The distinct rows, in order.
+    pub(in crate::nn) rows: Vec<u32>,
+    /// First index into `tokens_by_row` of each of them, and the length of that: (rows + 1)
+    pub(in crate::nn) row_starts: Vec<u32>,
+    /// Tokens by row, then by their number.
+    pub(in crate::nn) tokens_by_row: Vec<u32>,
 }
 
 impl SortedTokens {
-    /// Sorts the tokens with these ids, but leaves those with the id `padding` out.
-    pub(in crate::nn) fn of(ids: &[u32], padding: Option<u32>) -> Self {
-        let has_gradient = |token: &u32| Some(ids[*token as usize]) != padding;
-        let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).filter(has_gradient).collect();
-        tokens_by_word.sort_by_key(|token| ids[*token as usize]);
-        let (mut words, mut word_starts) = (Vec::new(), Vec::new());
-        for (index, token) in tokens_by_word.iter().enumerate() {
-            let id = ids[*token as usize];
-            if words.last() != Some(&id) {
-                words.push(id);
-                word_starts.push(index as u32);
+    /// Sorts pairs of a row and a token that uses it. Tokens of the same row must be in order.
+    pub(in crate::nn) fn of(pairs: impl Iterator<Item = (u32, u32)>) -> Self {
+        let mut pairs: Vec<(u32, u32)> = pairs.collect();
+        pairs.sort_by_key(|(row, _)| *row);
+        let (mut rows, mut row_starts) = (Vec::new(), Vec::new());
+        for (index, (row, _)) in pairs.iter().enumerate() {
+            if rows.last() != Some(row) {
+                rows.push(*row);
+                row_starts.push(index as u32);
             }
         }
-        word_starts.push(tokens_by_word.len() as u32);
-        SortedTokens { words, word_starts, tokens_by_word }
+        row_starts.push(pairs.len() as u32);
+        SortedTokens { rows, row_starts, tokens_by_row: pairs.into_iter().map(|(_, token)| token).collect() }
     }
 }
 
@@ -313,24 +342,50 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_sorted_by_word_stably() {
+    fn tokens_are_sorted_by_row_stably() {
         let expected = SortedTokens {
-            words: vec![3, 7, 9],
-            word_starts: vec![0, 2, 4, 5],
-            tokens_by_word: vec![1, 4, 0, 2, 3],
+            rows: vec![3, 7, 9],
+            row_starts: vec![0, 2, 4, 5],
+            tokens_by_row: vec![1, 4, 0, 2, 3],
         };
-        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3], None), expected);
-        let without_7 =
-            SortedTokens { words: vec![3, 9], word_starts: vec![0, 2, 3], tokens_by_word: vec![1, 4, 3] };
-        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3], Some(7)), without_7);
+        assert_eq!(SortedTokens::of([7, 3, 7, 9, 3].into_iter().zip(0..)), expected);
+    }
+
+    #[test]
+    fn padding_has_no_rows_with_a_gradient() {
+        let config = r#"{"model_type": "roberta", "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 12, "type_vocab_size": 1}"#;
+        let config = ModelConfig::parse("m", config.as_bytes()).expect("a configuration");
+        let examples = [vec![5, 1, 7], vec![5]];
+        let encoded = |ids: Vec<u32>| Encoded { type_ids: vec![0; ids.len()], ids, label: None };
+        let EmbeddingRows { positions, sorted } =
+            EmbeddingRows::of(&config, &Batch::new(&examples.map(encoded)));
+        assert_eq!(positions, [2, 1, 3, 2]);
+        let expected = SortedTokens {
+            rows: vec![5, 7, 22, 23],
+            row_starts: vec![0, 2, 3, 5, 6],
+            tokens_by_row: vec![0, 3, 2, 0, 3, 2],
+        };
+        assert_eq!(sorted, expected);
+    }
+
+    /// Rows of a model whose positions are 0, 1, ….
+    fn rows_of(batch: &Batch) -> EmbeddingRows {
+        let positions =
+            batch.offsets.windows(2).flat_map(|bounds| 0..(bounds[1] - bounds[0]) as u32).collect();
+        EmbeddingRows { positions, sorted: SortedTokens::of(batch.ids.iter().copied().zip(0..)) }
     }
 
     #[test]
     fn pack_writes_sections_where_input_expects_them() {
         let batch = batch(&[2, 3]);
         let bucket = Bucket::of(&batch, 2);
-        let block =
-            pack(bucket, &batch, None, StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() });
+        let block = pack(
+            bucket,
+            &batch,
+            &rows_of(&batch),
+            StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() },
+        );
         assert_eq!(block.len(), Input::len(bucket));
         // The block starts at byte 256.
         let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
@@ -348,12 +403,12 @@ mod tests {
         assert_eq!(words(input.labels, 2), [1, 1]);
         assert_eq!(words(input.tiles, 2), [0, 1 << 16]);
         let values = Batch { labels: vec![Label::Value(2.5), Label::Value(-0.5)], ..batch };
-        let block = pack(bucket, &values, None, StepScalars::default());
+        let block = pack(bucket, &values, &rows_of(&values), StepScalars::default());
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 2], [2.5f32.to_bits(), (-0.5f32).to_bits()]);
         let sets = Batch { labels: vec![Label::set([0, 33]), Label::set([2])], ..values };
         let bucket = Bucket::of(&sets, 40);
-        let block = pack(bucket, &sets, None, StepScalars::default());
+        let block = pack(bucket, &sets, &rows_of(&sets), StepScalars::default());
         let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 4], [1, 1 << 1, 1 << 2, 0]);

@@ -2,10 +2,10 @@
 //!
 //! All arenas have the same order:
 //!
-//! - the word embedding, whose gradient is sparse;
-//! - position and segment embeddings;
+//! - the embeddings of words and positions, whose gradient is sparse;
+//! - the segment embedding;
 //! - the matrices of the layers, which have a bf16 copy;
-//! - the matrices of the head;
+//! - the matrices of the head and of the projection of the embeddings;
 //! - all vectors, which have no weight decay.
 //!
 //! Related tensors are adjacent: the vectors of a layer, so that one kernel reduces their gradients; and queries,
@@ -36,21 +36,30 @@ pub(super) struct LayerLayout {
     pub(super) output_norm: Range<usize>,
 }
 
+/// The ranges of a linear layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Linear {
+    pub(super) weight: Range<usize>,
+    pub(super) bias: Range<usize>,
+}
+
 /// The range of each parameter of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layout {
     /// All tensors, in the order of the arenas.
     pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
-    /// Empty without a position embedding, which the kernels do not support.
-    pub(super) positions: Range<usize>,
+    pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
     /// The matrices of all layers.
     pub(super) layer_matrices: Range<usize>,
     pub(super) pooler: Range<usize>,
     pub(super) classifier: Range<usize>,
-    /// Weight and bias: (2 hidden)
+    /// From the width of the embeddings to the hidden size: (hidden, width)
+    pub(super) projection: Option<Linear>,
+    /// Weight and bias: (2 width)
     pub(super) embedding_norm: Range<usize>,
+    /// By parameter set.
     pub(super) layers: Vec<LayerLayout>,
     pub(super) pooler_bias: Range<usize>,
     pub(super) classifier_bias: Range<usize>,
@@ -62,7 +71,7 @@ impl Layout {
         let mut builder = ArenaBuilder::new(specs);
         let names = config.names();
         let words = builder.tensor(&names.words, "weight");
-        let positions = builder.tensors(names.positions.as_deref().as_slice(), "weight");
+        let positions = names.positions.as_ref().map(|positions| builder.tensor(positions, "weight"));
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = builder.len();
@@ -75,6 +84,7 @@ impl Layout {
         let layer_matrices = first..builder.len();
         let pooler = builder.tensor(&names.pooler, "weight");
         let classifier = builder.tensor(&names.classifier, "weight");
+        let projection = names.projection.as_ref().map(|name| builder.tensor(name, "weight"));
         let embedding_norm = norm(&mut builder, &names.embedding_norm);
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
             ranges.qkv_bias = builder.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
@@ -87,7 +97,9 @@ impl Layout {
             ranges.vectors = ranges.qkv_bias.start..ranges.output_norm.end;
         }
         let pooler_bias = builder.tensor(&names.pooler, "bias");
+        let projection_bias = names.projection.as_ref().map(|name| builder.tensor(name, "bias"));
         let classifier_bias = builder.tensor(&names.classifier, "bias");
+        let projection = projection.zip(projection_bias).map(|(weight, bias)| Linear { weight, bias });
         Layout {
             params: builder.finish(),
             words,
@@ -96,6 +108,7 @@ impl Layout {
             layer_matrices,
             pooler,
             classifier,
+            projection,
             embedding_norm,
             layers,
             pooler_bias,
@@ -115,6 +128,17 @@ impl Layout {
 
     pub(super) fn classes(&self) -> usize {
         self.classifier_bias.len()
+    }
+
+    /// The embeddings of words and positions, which are one table.
+    pub(super) fn embeddings(&self) -> Range<usize> {
+        self.words.start..self.positions.as_ref().unwrap_or(&self.words).end
+    }
+
+    /// The shape of this table.
+    pub(super) fn embeddings_shape(&self) -> [usize; 2] {
+        let width = self.embedding_norm.len() / 2;
+        [self.embeddings().len() / width, width]
     }
 }
 
@@ -136,6 +160,8 @@ mod tests {
                 "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 8, "type_vocab_size": 2}"#,
             r#"{"model_type": "distilbert", "vocab_size": 20, "dim": 8, "n_layers": 3, "n_heads": 2,
                 "hidden_dim": 16, "max_position_embeddings": 8}"#,
+            r#"{"model_type": "albert", "vocab_size": 20, "embedding_size": 4, "hidden_size": 8, "num_hidden_layers": 3,
+                "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 8, "type_vocab_size": 2}"#,
         ] {
             let config = ModelConfig::parse("m", config.as_bytes()).expect("a valid configuration");
             let specs = param_specs(&config, 3);

@@ -19,6 +19,7 @@
 //! | [`engine`] | the `Engine` interface |
 //! | [`graphs`] | captured graphs |
 //! | [`pass`] | forward and backward pass of the whole model |
+//! | [`embed`], [`head`] | of the embeddings, of pooler and classifier |
 //! | [`layer`] | forward and backward pass of one encoder layer |
 //! | [`average`] | the moving average of the weights |
 //! | [`model`], [`parameters`] | weights, gradients and moments |
@@ -32,10 +33,12 @@
 mod arena;
 mod average;
 mod device;
+mod embed;
 mod engine;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod graphs;
+mod head;
 #[cfg(test)]
 mod host;
 mod input;

@@ -21,7 +21,7 @@ pub(super) struct Model<'a> {
     pub(super) bf16_weights: DeviceSlice<Bf16>,
     /// The arena of gradients.
     pub(super) gradients: DeviceSlice<f32>,
-    /// For each row of the word embedding, the stamp of the last step with a gradient for it.
+    /// For each row of the embeddings of words and positions, the stamp of the last step with a gradient for it.
     pub(super) stamps: DeviceSlice<u32>,
     /// The structure `Report` of the kernels.
     pub(super) report: DeviceSlice<u32>,
@@ -47,6 +47,11 @@ impl Model<'_> {
         }
         let first = self.layout.layer_matrices.start;
         GemmOperand::Bf16(self.bf16_weights.slice(range.start - first..range.end - first))
+    }
+
+    /// A matrix that GEMMs always read in f32.
+    pub(super) fn f32_matrix(&self, range: &Range<usize>) -> GemmOperand {
+        GemmOperand::F32(self.weight(range))
     }
 
     /// The buffer of partial sums.

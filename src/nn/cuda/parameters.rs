@@ -5,7 +5,6 @@ use super::device::{Bf16, DeviceSlice};
 use super::layout::Layout;
 use super::ops::{AdamWTensors, NORM_BLOCKS};
 use super::step_logits::STEP_LOGITS;
-use crate::nn::config::ModelConfig;
 
 /// 32-bit words of the kernels' structure `Report`: the summed loss (f64), norm and scale of the gradient (f32).
 pub(super) const REPORT_WORDS: usize = 4;
@@ -19,9 +18,9 @@ pub(super) struct Parameters {
     pub(super) second_moments: DeviceSlice<f32>,
     /// The bf16 copy of the matrices of the layers, or null if GEMMs read f32.
     pub(super) bf16_weights: DeviceSlice<Bf16>,
-    /// For each row of the word embedding, the stamp of the last step with a gradient for it.
+    /// For each row of the embeddings of words and positions, the stamp of the last step with a gradient for it.
     pub(super) stamps: DeviceSlice<u32>,
-    /// For each row of the word embedding, 1 if its moments may differ from 0.
+    /// For each of these rows, 1 if its moments may differ from 0.
     pub(super) has_moments: DeviceSlice<u32>,
     /// The structure `Report`: ([`REPORT_WORDS`])
     pub(super) report: DeviceSlice<u32>,
@@ -34,8 +33,9 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// The parameters from the address `base` on, and their size in bytes.
-    pub(super) fn new(config: &ModelConfig, layout: &Layout, is_bf16: bool, base: u64) -> (Self, usize) {
+    pub(super) fn new(layout: &Layout, is_bf16: bool, base: u64) -> (Self, usize) {
         let mut arena = ArenaAllocator::new(base, is_bf16);
+        let [rows, _] = layout.embeddings_shape();
         let [weights, gradients, first_moments, second_moments] = [(); 4].map(|()| arena.f32(layout.len()));
         let parameters = Parameters {
             weights,
@@ -43,8 +43,8 @@ impl Parameters {
             first_moments,
             second_moments,
             square_sums: arena.f32(NORM_BLOCKS),
-            stamps: arena.u32(config.vocab_size),
-            has_moments: arena.u32(config.vocab_size),
+            stamps: arena.u32(rows),
+            has_moments: arena.u32(rows),
             report: arena.u32(REPORT_WORDS),
             bf16_weights: arena.bf16(layout.layer_matrices.len()),
             step_logits: arena.f32(STEP_LOGITS),
@@ -54,7 +54,7 @@ impl Parameters {
     }
 
     /// The arguments of [`super::ops::Ops::adamw`].
-    pub(super) fn adamw_tensors(&self, layout: &Layout, config: &ModelConfig) -> AdamWTensors {
+    pub(super) fn adamw_tensors(&self, layout: &Layout) -> AdamWTensors {
         AdamWTensors {
             weights: self.weights,
             gradients: self.gradients,
@@ -63,7 +63,7 @@ impl Parameters {
             bf16_weights: self.bf16_weights,
             layer_matrices: layout.layer_matrices.start,
             no_decay: layout.no_decay(),
-            word_embedding: [config.vocab_size, config.hidden],
+            embeddings: layout.embeddings_shape(),
             stamps: self.stamps,
             has_moments: self.has_moments,
             report: self.report,

@@ -2,9 +2,7 @@
 
 use super::ops::{MAX_HEAD_SIZE, MAX_HIDDEN};
 use crate::error::{Error, Result};
-use crate::nn::architecture::{
-    AttentionBias, DropoutSite, LayerSharing, LayerStructure, PoolerActivation, Pooling, Positions,
-};
+use crate::nn::architecture::{AttentionBias, DropoutSite, LayerStructure, Pooling, Positions};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::OptimizerConfig;
 use crate::nn::params::ParamSpec;
@@ -12,16 +10,13 @@ use crate::nn::params::ParamSpec;
 /// Checks that the kernels support the model's architecture and sizes.
 pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
     let names = config.names();
-    let is_supported = config.architecture.positions == Positions::Absolute
+    let is_supported = config.architecture.positions != Positions::Rotary
         && config.architecture.layer_structure == LayerStructure::BERT
         && config.architecture.attention_bias == AttentionBias::None
         && config.without_bias.is_empty()
         && config.pooling == Pooling::FirstToken
-        && matches!(config.pooler_activation, PoolerActivation::Tanh | PoolerActivation::Relu)
-        && !config.architecture.dropout_sites.contains(&DropoutSite::Pooler)
         && !config.architecture.dropout_sites.contains(&DropoutSite::Activation)
-        && config.sharing == LayerSharing::none(config.layers)
-        && names.projection.is_none();
+        && names.pooler_norm.is_none();
     if !is_supported {
         return Err(unsupported(config));
     }
@@ -76,7 +71,7 @@ mod tests {
             );
             let config = ModelConfig::parse("m", config.as_bytes()).expect("a configuration");
             let problem = check_supported(&config).err().map(|error| error.to_string());
-            if ["bert", "distilbert"].contains(&model_type) {
+            if !["mpnet", "modernbert", "deberta-v2"].contains(&model_type) {
                 assert_eq!(problem, None);
             } else {
                 let problem = problem.expect("an error");

@@ -2,12 +2,13 @@
 //!
 //! Each buffer has the size of the largest bucket so far. A smaller bucket uses its beginning, so that an address
 //! always holds the same kind of data. Shapes: T tokens, E examples, R rows of a layer's output (E in the last layer,
-//! else T), H hidden size, I intermediate size.
+//! else T), H hidden size, I intermediate size, W width of the embeddings.
 
 use super::arena::ArenaAllocator;
 use super::device::DeviceSlice;
 use super::input::{Bucket, Input};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, SavedNorm};
+use crate::nn::architecture::DropoutSite;
 use crate::nn::config::ModelConfig;
 
 /// What a workspace is large enough for.
@@ -68,12 +69,18 @@ impl Tape {
 pub(super) struct Workspace {
     /// The memory of [`Input`].
     pub(super) input: DeviceSlice<u32>,
-    /// The LayerNorm of the embeddings, with R = T.
+    /// The LayerNorm of the embeddings, with R = T and their width.
     pub(super) embedding_norm: SavedNorm,
+    /// Input of the projection of the embeddings, if there is one: (T, W)
+    pub(super) embedded: DeviceSlice<f32>,
+    /// Its gradient: (T, W)
+    pub(super) d_embedded: DeviceSlice<f32>,
     /// Inputs of the layers, (T, H) each, and the output of the last layer, (E, H).
     hidden_states: Vec<MixedTensor>,
     tapes: Vec<Tape>,
-    /// Output of the pooler's activation, before dropout: (E, H)
+    /// Input of the pooler, after dropout, if there is dropout: (E, H)
+    pub(super) pooler_input: DeviceSlice<f32>,
+    /// Derivative of the pooler's activation function: (E, H)
     pub(super) pooled: DeviceSlice<f32>,
     /// Output of the pooler, after dropout: (E, H)
     pub(super) pooled_dropout: DeviceSlice<f32>,
@@ -104,7 +111,7 @@ pub(super) struct Workspace {
 /// Columns of the partial sums: enough for all vector parameters of a layer, the embeddings or the classifier.
 pub(super) fn partial_stride(config: &ModelConfig, classes: usize) -> usize {
     let layer = 9 * config.hidden + config.intermediate;
-    let embeddings = (2 + config.type_vocab) * config.hidden;
+    let embeddings = (2 + config.type_vocab) * config.embedding_size;
     layer.max(embeddings).max(classes)
 }
 
@@ -122,7 +129,9 @@ impl Workspace {
         let (h, i, heads, layers) = (config.hidden, config.intermediate, config.heads, config.layers);
         let mut arena = ArenaAllocator::new(base, is_bf16);
         let input = arena.u32(Input::len(bucket));
-        let embedding_norm = arena.saved_norm(t, h);
+        let embedding_norm = arena.saved_norm(t, config.embedding_size);
+        let projected = if config.names().projection.is_some() { config.embedding_size } else { 0 };
+        let embedded = arena.f32(t * projected);
         let inner_layers = if is_training { layers - 1 } else { (layers - 1).min(1) };
         let layer_inputs = if is_training { layers } else { layers.min(2) };
         let mut hidden_states: Vec<MixedTensor> = (0..layer_inputs).map(|_| arena.mixed(t * h)).collect();
@@ -130,6 +139,8 @@ impl Workspace {
         let mut tapes: Vec<Tape> =
             (0..inner_layers).map(|_| Tape::new(&mut arena, (t, t), config, false)).collect();
         tapes.push(Tape::new(&mut arena, (t, e), config, true));
+        let has_pooler_dropout = is_training && config.dropout_rate(DropoutSite::Pooler) > 0.0;
+        let pooler_input = arena.f32(if has_pooler_dropout { e * h } else { 0 });
         let (pooled, pooled_dropout) = (arena.f32(e * h), arena.f32(e * h));
         let (logits, dlogits) = (arena.f32(e * classes), arena.f32(e * classes));
         // Without a backward pass, the buffers that follow are empty.
@@ -138,8 +149,11 @@ impl Workspace {
         let workspace = Workspace {
             input,
             embedding_norm,
+            embedded,
+            d_embedded: arena.f32(t * projected),
             hidden_states,
             tapes,
+            pooler_input,
             pooled,
             pooled_dropout,
             logits,

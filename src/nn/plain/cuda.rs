@@ -78,21 +78,22 @@ pub(super) fn attention_mask(
 
 /// Token ids sorted by id, on the device.
 pub(super) struct SortedIds {
-    words: Tensor,
+    ids: Tensor,
     starts: Tensor,
-    tokens_by_word: Tensor,
+    tokens_by_id: Tensor,
     /// Rows of the embedding.
     rows: usize,
 }
 
 impl SortedIds {
     pub(super) fn new(ids: &[u32], rows: usize, device: &Device) -> Result<Self> {
-        let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(ids, None);
+        let SortedTokens { rows: sorted, row_starts, tokens_by_row } =
+            SortedTokens::of(ids.iter().copied().zip(0..));
         let tensor = |ids: Vec<u32>| Tensor::new(ids, device);
         Ok(SortedIds {
-            words: tensor(words)?,
-            starts: tensor(word_starts)?,
-            tokens_by_word: tensor(tokens_by_word)?,
+            ids: tensor(sorted)?,
+            starts: tensor(row_starts)?,
+            tokens_by_id: tensor(tokens_by_row)?,
             rows,
         })
     }
@@ -115,15 +116,15 @@ impl CustomOp1 for EmbeddingGradient<'_> {
     }
 
     fn cuda_fwd(&self, d: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let SortedIds { words, starts, tokens_by_word, rows } = self.0;
+        let SortedIds { ids, starts, tokens_by_id, rows } = self.0;
         let (device, width) = (d.device(), layout.shape().dims2()?.1);
         let gradient = device.alloc_zeros::<f32>(rows * width)?;
         let d = elements(d, layout)?;
-        with_elements(words, |words| {
+        with_elements(ids, |ids| {
             with_elements(starts, |starts| {
-                with_elements(tokens_by_word, |tokens_by_word| {
-                    let ids = [words, starts, tokens_by_word];
-                    let launch = plain::embedding_gradient(ids, d, width, slice_of(&gradient, device));
+                with_elements(tokens_by_id, |tokens_by_id| {
+                    let sorted = [ids, starts, tokens_by_id];
+                    let launch = plain::embedding_gradient(sorted, d, width, slice_of(&gradient, device));
                     run_launch(device, &launch)
                 })
             })

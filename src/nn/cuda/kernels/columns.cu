@@ -3,27 +3,7 @@
 // For column sums, a block sums THREADS columns of every gridDim.x-th row and writes its row of `partial`.
 // reduce_partial_sums adds these rows in a fixed order, so that results are deterministic.
 
-#include "common.cuh"
-
-enum Activation { GELU = 0, GELU_TANH = 1, RELU = 2 };
-
-// Returns f(x); *derivative = f'(x).
-__device__ inline float activation(int function, float x, float* derivative) {
-    if (function == RELU) {
-        *derivative = x > 0.0f ? 1.0f : 0.0f;
-        return x > 0.0f ? x : 0.0f;
-    }
-    if (function == GELU_TANH) {
-        const float square = x * x;
-        const float t = tanhf(0.7978846f * x * fmaf(0.044715f, square, 1.0f));
-        const float inner = 0.7978846f * fmaf(3.0f * 0.044715f, square, 1.0f);
-        *derivative = fmaf(0.5f * x * (1.0f - t * t), inner, 0.5f * (1.0f + t));
-        return 0.5f * x * (1.0f + t);
-    }
-    const float phi = 0.5f * (1.0f + erff(x * 0.70710678f));
-    *derivative = fmaf(x * 0.3989423f, expf(-0.5f * x * x), phi);
-    return x * phi;
-}
+#include "activation.cuh"
 
 // out = f(x + bias); x becomes f'(x + bias). All are (rows, width). Grid (rows, width / THREADS).
 extern "C" __global__ void bias_activation(const unsigned* count, int function, const float* bias, int width, float* x,
@@ -52,6 +32,14 @@ extern "C" __global__ void column_sums(const unsigned* count, const float* act_g
         sum += value;
     }
     partial[static_cast<long long>(blockIdx.x) * stride + first + column] = sum;
+}
+
+// x (rows, width) += bias, and zeros from *count on; x is copied to out_bf16. Grid (rows, width / THREADS).
+extern "C" __global__ void add_bias(const unsigned* count, const float* bias, int width, float* x, bf16* out_bf16) {
+    const int row = blockIdx.x, column = blockIdx.y * THREADS + threadIdx.x;
+    if (column >= width) return;
+    const long long at = static_cast<long long>(row) * width + column;
+    store(x, out_bf16, at, row < *count ? x[at] + bias[column] : 0.0f);
 }
 
 // Column sums over the tokens of segment blockIdx.z. Grid (partial rows, width / THREADS, segments).
@@ -95,48 +83,32 @@ extern "C" __global__ void gather_first_rows(const StepParams* step, const unsig
 
 // The gradient of gather_first_rows: dx (T, H) has the rows of d (E, H) at first tokens, and zeros elsewhere. One
 // block per token.
-extern "C" __global__ void scatter_first_rows(const StepParams* step, const unsigned* positions,
+extern "C" __global__ void scatter_first_rows(const StepParams* step, const unsigned* offsets,
                                               const unsigned* example_ids, const float* d, int width, float* dx) {
     const int row = blockIdx.x;
-    const bool is_first = row < step->tokens && positions[row] == 0;
+    const bool is_first = row < step->tokens && offsets[example_ids[row]] == row;
     const long long from = is_first ? static_cast<long long>(example_ids[row]) * width : 0;
     for (int column = threadIdx.x; column < width; column += THREADS)
         dx[static_cast<long long>(row) * width + column] = is_first ? d[from + column] : 0.0f;
 }
 
-// The rows of the word embedding's gradient whose words occur in the input: sums over the tokens of a word in their
-// order. One block per distinct word; the tokens of word w are tokens_by_word[word_starts[w]] and following. A row
-// that this step has already written, according to `stamps`, is added to.
-extern "C" __global__ void word_embedding_backward(const StepParams* step, const unsigned* words,
-                                                   const unsigned* word_starts, const unsigned* tokens_by_word,
+// The rows of the gradient of words and positions that the input uses: sums over the tokens of a row in their order. One
+// block per row; the tokens of row i are tokens_by_row[row_starts[i]] and following. A row that this step has already
+// written, according to `stamps`, is added to.
+extern "C" __global__ void embedding_rows_backward(const StepParams* step, const unsigned* rows,
+                                                   const unsigned* row_starts, const unsigned* tokens_by_row,
                                                    const float* d, int width, unsigned* stamps, float* gradient) {
-    const int word = blockIdx.x;
-    if (word >= step->words) return;
-    const unsigned id = words[word];
-    const bool accumulate = stamps[id] == step->stamp;
+    const int index = blockIdx.x;
+    if (index >= step->embedding_rows) return;
+    const unsigned row = rows[index];
+    const bool accumulate = stamps[row] == step->stamp;
     __syncthreads();
     for (int column = threadIdx.x; column < width; column += THREADS) {
-        float* to = gradient + static_cast<long long>(id) * width + column;
+        float* to = gradient + static_cast<long long>(row) * width + column;
         float sum = accumulate ? *to : 0.0f;
-        for (unsigned i = word_starts[word]; i < word_starts[word + 1]; i++)
-            sum += d[static_cast<long long>(tokens_by_word[i]) * width + column];
+        for (unsigned i = row_starts[index]; i < row_starts[index + 1]; i++)
+            sum += d[static_cast<long long>(tokens_by_row[i]) * width + column];
         *to = sum;
     }
-    if (threadIdx.x == 0) stamps[id] = step->stamp;
-}
-
-// The gradient of the position embedding: sums over the examples that are longer than the position. One block per
-// position.
-extern "C" __global__ void position_embedding_backward(const StepParams* step, const unsigned* offsets, const float* d,
-                                                       int width, int accumulate, float* gradient) {
-    const unsigned position = blockIdx.x;
-    for (int column = threadIdx.x; column < width; column += THREADS) {
-        float* to = gradient + static_cast<long long>(position) * width + column;
-        float sum = accumulate ? *to : 0.0f;
-        for (unsigned example = 0; example < step->examples; example++) {
-            const unsigned token = offsets[example] + position;
-            if (token < offsets[example + 1]) sum += d[static_cast<long long>(token) * width + column];
-        }
-        *to = sum;
-    }
+    if (threadIdx.x == 0) stamps[row] = step->stamp;
 }

@@ -20,8 +20,8 @@ constexpr int COLUMNS = 8;
 struct StepParams {
     unsigned tokens;
     unsigned examples;
-    // Number of distinct token ids.
-    unsigned words;
+    // Number of distinct rows of the word and position embeddings.
+    unsigned embedding_rows;
     // Number of tiles of attention.
     unsigned tiles;
     // Numbers of the first token and example in the whole batch, of which this input may be a micro-batch.
@@ -30,7 +30,7 @@ struct StepParams {
     // Philox key and step of the dropout masks.
     unsigned dropout_key[2];
     unsigned step;
-    // Marks the rows of the word embedding's gradient that this step writes.
+    // Marks the rows of the embeddings' gradient that this step writes.
     unsigned stamp;
     // 1 / number of examples of the whole batch.
     float loss_scale;

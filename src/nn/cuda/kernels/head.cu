@@ -1,37 +1,43 @@
 // Pooler, classifier and loss, with one row per example.
 
-#include "common.cuh"
+#include "activation.cuh"
 
-// x (rows, width) += bias. One block per row.
-extern "C" __global__ void add_bias(const float* bias, int width, float* x) {
-    for (int column = threadIdx.x; column < width; column += THREADS)
-        x[static_cast<long long>(blockIdx.x) * width + column] += bias[column];
+// The dropout factor of a column of an example, of which there may be more in earlier micro-batches.
+__device__ inline float example_factor(const StepParams& step, DropoutSite dropout, int row, int width, int column) {
+    return dropout_factor(step, dropout, static_cast<unsigned long long>(step.first_example + row) * width + column);
 }
 
-// pooled (E, H) = f(pooled + bias), where f is tanh or ReLU; out (E, H) = dropout(pooled). One block per row.
-extern "C" __global__ void pooler(const StepParams* step, int is_tanh, const float* bias, DropoutSite dropout,
+// y (E, H) = dropout(x), or the gradient of x for that of y. `y` may be `x`. One block per row.
+extern "C" __global__ void example_dropout(const StepParams* step, DropoutSite dropout, int width, const float* x,
+                                           float* y) {
+    const int row = blockIdx.x;
+    for (int column = threadIdx.x; column < width; column += THREADS) {
+        const long long at = static_cast<long long>(row) * width + column;
+        y[at] = row < step->examples ? x[at] * example_factor(*step, dropout, row, width, column) : 0.0f;
+    }
+}
+
+// out (E, H) = dropout(f(pooled + bias)); pooled (E, H) becomes f'(pooled + bias). One block per row.
+extern "C" __global__ void pooler(const StepParams* step, int function, const float* bias, DropoutSite dropout,
                                   int width, float* pooled, float* out) {
     const int row = blockIdx.x;
     for (int column = threadIdx.x; column < width; column += THREADS) {
         const long long at = static_cast<long long>(row) * width + column;
-        const unsigned long long index = static_cast<unsigned long long>(step->first_example + row) * width + column;
-        const float x = pooled[at] + bias[column];
-        const float value = row >= step->examples ? 0.0f : is_tanh ? tanhf(x) : fmaxf(x, 0.0f);
-        pooled[at] = value;
-        out[at] = value * dropout_factor(*step, dropout, index);
+        float value = 0.0f, derivative = 0.0f;
+        if (row < step->examples) value = activation(function, pooled[at] + bias[column], &derivative);
+        pooled[at] = derivative;
+        out[at] = value * example_factor(*step, dropout, row, width, column);
     }
 }
 
 // The gradient of pooler, in place: d (E, H), of its output, becomes that of its input. One block per row.
-extern "C" __global__ void pooler_backward(const StepParams* step, int is_tanh, DropoutSite dropout,
-                                           const float* pooled, int width, float* d) {
+extern "C" __global__ void pooler_backward(const StepParams* step, DropoutSite dropout, const float* derivative,
+                                           int width, float* d) {
     const int row = blockIdx.x;
     for (int column = threadIdx.x; column < width; column += THREADS) {
         const long long at = static_cast<long long>(row) * width + column;
-        const unsigned long long index = static_cast<unsigned long long>(step->first_example + row) * width + column;
-        const float y = pooled[at];
-        const float derivative = is_tanh ? 1.0f - y * y : y > 0.0f ? 1.0f : 0.0f;
-        d[at] = row < step->examples ? d[at] * dropout_factor(*step, dropout, index) * derivative : 0.0f;
+        const float factor = example_factor(*step, dropout, row, width, column);
+        d[at] = row < step->examples ? d[at] * factor * derivative[at] : 0.0f;
     }
 }
 

@@ -39,7 +39,8 @@ __device__ inline void write_zeros(int row, int width, float* x_hat, float* y, b
     }
 }
 
-// y (T, H) = dropout(LayerNorm(word + position + segment)). One block per token. `segments` may be null.
+// y (T, H) = dropout(LayerNorm(word + position + segment)). One block per token. `position_table` and `segments` may be
+// null.
 extern "C" __global__ void embeddings_forward(const StepParams* step, const unsigned* ids, const unsigned* positions,
                                               const unsigned* types, const float* words, const float* position_table,
                                               const float* segments, const float* weight, const float* bias, float eps,
@@ -49,7 +50,7 @@ extern "C" __global__ void embeddings_forward(const StepParams* step, const unsi
     const int row = blockIdx.x;
     if (row >= step->tokens) return write_zeros(row, width, x_hat, y, y_bf16);
     const float* word = words + static_cast<long long>(ids[row]) * width;
-    const float* position = position_table + static_cast<long long>(positions[row]) * width;
+    const float* position = position_table ? position_table + static_cast<long long>(positions[row]) * width : nullptr;
     const float* segment = segments ? segments + static_cast<long long>(types[row]) * width : nullptr;
     float z[COLUMNS];
 #pragma unroll
@@ -58,7 +59,7 @@ extern "C" __global__ void embeddings_forward(const StepParams* step, const unsi
         if (column >= width) continue;
         z[c] = word[column];
         if (segment) z[c] += segment[column];
-        z[c] += position[column];
+        if (position) z[c] += position[column];
     }
     normalize(z, row, width, eps, weight, bias, x_hat, rstd, *step, dropout, dropout_row(*step, nullptr, row), y,
               y_bf16, scratch);

@@ -1,20 +1,20 @@
-// Gradient clipping and AdamW over the arenas of weights, gradients and moments. These begin with the word embedding,
-// (words, width), whose gradient is sparse; all other parameters are dense.
+// Gradient clipping and AdamW over the arenas of weights, gradients and moments. These begin with the embeddings of words
+// and positions, (rows, width), whose gradient is sparse; all other parameters are dense.
 
 #include "common.cuh"
 
-// sums[block] = a part of the sum of squares of the gradient: of all dense parameters, and of the word embedding's
-// rows with a gradient in this step.
-extern "C" __global__ void gradient_square_sums(const StepParams* step, const float* gradients, int words, int width,
+// sums[block] = a part of the sum of squares of the gradient: of all dense parameters, and of the embeddings' rows
+// with a gradient in this step.
+extern "C" __global__ void gradient_square_sums(const StepParams* step, const float* gradients, int rows, int width,
                                                 const unsigned* stamps, long long total, float* sums) {
     __shared__ float scratch[THREADS / 32];
     float sum = 0.0f;
-    for (int row = blockIdx.x; row < words; row += gridDim.x) {
+    for (int row = blockIdx.x; row < rows; row += gridDim.x) {
         if (stamps[row] != step->stamp) continue;
         const float* g = gradients + static_cast<long long>(row) * width;
         for (int column = threadIdx.x; column < width; column += THREADS) sum += g[column] * g[column];
     }
-    const long long dense = static_cast<long long>(words) * width;
+    const long long dense = static_cast<long long>(rows) * width;
     const long long grid_size = static_cast<long long>(gridDim.x) * THREADS;
     for (long long i = dense + blockIdx.x * THREADS + threadIdx.x; i < total; i += grid_size)
         sum += gradients[i] * gradients[i];
@@ -61,15 +61,15 @@ constexpr int CHUNK = 4 * THREADS;
 //     m ← m + (1 - beta1)(g - m)
 //     v ← beta2 v + (1 - beta2) g²
 //     w ← decay w - step_size m / (√v / bias_correction2_sqrt + epsilon)
-// Grid: one block per row of the word embedding, then one per CHUNK dense parameters. A row of the word embedding
-// that never had a gradient has zero moments and only decays. Weights in bf16_start..bf16_end are also written to
+// Grid: one block per row of the embeddings, then one per CHUNK dense parameters. A row that never had a gradient has
+// zero moments and only decays. Weights in bf16_start..bf16_end are also written to
 // bf16_weights; those from no_decay on do not decay.
-extern "C" __global__ void adamw(const StepParams* step, const Report* report, AdamW adamw, int words, int width,
+extern "C" __global__ void adamw(const StepParams* step, const Report* report, AdamW adamw, int rows, int width,
                                  const unsigned* stamps, unsigned* has_moments, long long bf16_start,
                                  long long bf16_end, long long no_decay, long long total, const float* gradients,
                                  float* weights, float* first_moments, float* second_moments, bf16* bf16_weights) {
     const float scale = report->scale;
-    if (blockIdx.x < words) {
+    if (blockIdx.x < rows) {
         const int row = blockIdx.x;
         const bool has_gradient = stamps[row] == step->stamp, row_has_moments = has_gradient || has_moments[row];
         __syncthreads();
@@ -84,7 +84,7 @@ extern "C" __global__ void adamw(const StepParams* step, const Report* report, A
         }
         return;
     }
-    const long long from = static_cast<long long>(words) * width + static_cast<long long>(blockIdx.x - words) * CHUNK;
+    const long long from = static_cast<long long>(rows) * width + static_cast<long long>(blockIdx.x - rows) * CHUNK;
 #pragma unroll
     for (int chunk = 0; chunk < CHUNK / THREADS; chunk++) {
         const long long i = from + chunk * THREADS + threadIdx.x;

@@ -44,17 +44,16 @@ extern "C" __global__ void attention_mask(DropoutStep dropout_step, DropoutSite 
 }
 
 // The rows of an embedding's gradient that occur in the input, each the sum of `d` (tokens, width) over the tokens of
-// its word. `words` are the distinct words; the tokens of word i are tokens_by_word[starts[i] .. starts[i + 1]]. Grid:
-// (words, columns).
-extern "C" __global__ void embedding_gradient(const unsigned* words, const unsigned* starts,
-                                              const unsigned* tokens_by_word, const float* d, int width,
+// it. `rows` are distinct; the tokens of row i are tokens_by_row[starts[i] .. starts[i + 1]]. Grid: (rows, columns).
+extern "C" __global__ void embedding_gradient(const unsigned* rows, const unsigned* starts,
+                                              const unsigned* tokens_by_row, const float* d, int width,
                                               float* gradient) {
     const int column = blockIdx.y * THREADS + threadIdx.x;
     if (column >= width) return;
     float sum = 0.0f;
     for (unsigned i = starts[blockIdx.x]; i < starts[blockIdx.x + 1]; i++)
-        sum += d[static_cast<long long>(tokens_by_word[i]) * width + column];
-    gradient[static_cast<long long>(words[blockIdx.x]) * width + column] = sum;
+        sum += d[static_cast<long long>(tokens_by_row[i]) * width + column];
+    gradient[static_cast<long long>(rows[blockIdx.x]) * width + column] = sum;
 }
 
 // The values of an AdamW update of one tensor.

@@ -1,5 +1,6 @@
 //! Bias and activation function, column sums, gradients of the embeddings, gather and scatter of first tokens.
 
+use super::activation::activation_number;
 use super::context::{Ops, Rows, THREADS, mixed_arguments};
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
@@ -18,14 +19,23 @@ impl<D: Device> Ops<'_, D> {
         out: MixedTensor,
     ) -> Result<()> {
         let (r, width) = (self.len(rows), bias.len());
-        let function = match function {
-            Activation::Gelu => 0,
-            Activation::GeluTanh => 1,
-            Activation::Relu => 2,
-        };
-        let arguments = Arguments::default().slice(self.count(rows)).int(function).slice(bias).int(width);
+        let arguments = Arguments::default().slice(self.count(rows)).int(activation_number(function));
+        let arguments = arguments.slice(bias).int(width);
         let arguments = mixed_arguments(arguments.slice(x.prefix(r * width)), out, r * width);
         self.launch(Module::Columns, "bias_activation", [r, width.div_ceil(THREADS), 1], arguments)
+    }
+
+    /// `x` (R, width) += bias
+    pub(in crate::nn::cuda) fn add_bias(
+        &mut self,
+        rows: Rows,
+        bias: DeviceSlice<f32>,
+        x: MixedTensor,
+    ) -> Result<()> {
+        let (r, width) = (self.len(rows), bias.len());
+        let arguments = Arguments::default().slice(self.count(rows)).slice(bias).int(width);
+        let arguments = mixed_arguments(arguments, x, r * width);
+        self.launch(Module::Columns, "add_bias", [r, width.div_ceil(THREADS), 1], arguments)
     }
 
     /// `x` (R, width) is multiplied in place by `act_grad`, if given, and copied to bf16. The sums of its columns go
@@ -99,39 +109,25 @@ impl<D: Device> Ops<'_, D> {
         dx: DeviceSlice<f32>,
     ) -> Result<()> {
         let rows = self.len(Rows::All);
-        let arguments = self.step_arguments().slice(self.input.positions).slice(self.input.example_ids);
+        let arguments = self.step_arguments().slice(self.input.offsets).slice(self.input.example_ids);
         let arguments =
             arguments.slice(d.prefix(self.len(Rows::First) * h)).int(h).slice(dx.prefix(rows * h));
         self.launch(Module::Columns, "scatter_first_rows", [rows, 1, 1], arguments)
     }
 
-    /// The sparse gradient of the word embedding: writes the rows of `gradient` (vocabulary, H) whose words occur in
-    /// the input, or adds to them if `stamps` marks them as written in this step. Marks them.
-    pub(in crate::nn::cuda) fn word_embedding_backward(
+    /// The sparse gradient of the embeddings of words and positions: writes the rows of `gradient` (rows, width) that the
+    /// input uses, from `d` (T, width), or adds to them if `stamps` marks them as written in this step. Marks them.
+    pub(in crate::nn::cuda) fn embedding_rows_backward(
         &mut self,
         d: DeviceSlice<f32>,
-        h: usize,
+        width: usize,
         stamps: DeviceSlice<u32>,
         gradient: DeviceSlice<f32>,
     ) -> Result<()> {
-        let Input { words, word_starts, tokens_by_word, .. } = self.input;
-        let arguments = self.step_arguments().slice(words).slice(word_starts).slice(tokens_by_word);
-        let arguments = arguments.slice(d).int(h).slice(stamps).slice(gradient);
-        let grid = [self.len(Rows::All), 1, 1];
-        self.launch(Module::Columns, "word_embedding_backward", grid, arguments)
-    }
-
-    /// `gradient` (positions, H) of the position embedding; `+=` if `accumulate` is set.
-    pub(in crate::nn::cuda) fn position_embedding_backward(
-        &mut self,
-        d: DeviceSlice<f32>,
-        h: usize,
-        gradient: DeviceSlice<f32>,
-        accumulate: bool,
-    ) -> Result<()> {
-        let arguments = self.step_arguments().slice(self.input.offsets).slice(d).int(h);
-        let arguments = arguments.int(usize::from(accumulate)).slice(gradient);
-        let grid = [gradient.len() / h, 1, 1];
-        self.launch(Module::Columns, "position_embedding_backward", grid, arguments)
+        let Input { embedding_rows, row_starts, tokens_by_row, .. } = self.input;
+        let arguments = self.step_arguments().slice(embedding_rows).slice(row_starts).slice(tokens_by_row);
+        let arguments = arguments.slice(d).int(width).slice(stamps).slice(gradient);
+        let grid = [embedding_rows.len(), 1, 1];
+        self.launch(Module::Columns, "embedding_rows_backward", grid, arguments)
     }
 }

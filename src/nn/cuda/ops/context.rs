@@ -28,6 +28,11 @@ impl DropoutSite {
         DropoutSite { id, threshold, scale }
     }
 
+    /// Whether any value may be dropped.
+    pub(in crate::nn::cuda) fn is_enabled(self) -> bool {
+        self.threshold > 0
+    }
+
     /// The fields of the kernels' structure.
     pub(super) fn fields(self) -> [u32; 3] {
         [self.id, self.threshold, self.scale.to_bits()]

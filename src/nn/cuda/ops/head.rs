@@ -1,9 +1,11 @@
 //! Pooler, classifier and loss.
 
+use super::activation::pooler_activation_number;
 use super::context::{DropoutSite, Ops, Rows};
 use crate::batch::Label;
 use crate::error::Result;
-use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
+use crate::nn::architecture::PoolerActivation;
+use crate::nn::cuda::device::{Device, DeviceSlice, Module};
 
 /// The loss of a step.
 #[derive(Debug, Clone, Copy)]
@@ -38,28 +40,30 @@ impl LossFunction {
 }
 
 impl<D: Device> Ops<'_, D> {
-    /// `x` (E, width) += bias
-    pub(in crate::nn::cuda) fn add_bias(
+    /// `y` (E, H) = dropout(x), or the gradient of `x` for that of `y`. `y` may be `x`.
+    pub(in crate::nn::cuda) fn example_dropout(
         &mut self,
-        bias: DeviceSlice<f32>,
-        x: DeviceSlice<f32>,
+        dropout: DropoutSite,
+        width: usize,
+        [x, y]: [DeviceSlice<f32>; 2],
     ) -> Result<()> {
-        let (rows, width) = (self.len(Rows::First), bias.len());
-        let arguments = Arguments::default().slice(bias).int(width).slice(x.prefix(rows * width));
-        self.launch(Module::Head, "add_bias", [rows, 1, 1], arguments)
+        let rows = self.len(Rows::First);
+        let arguments = self.step_arguments().structure(&dropout.fields()).int(width);
+        let arguments = arguments.slice(x.prefix(rows * width)).slice(y.prefix(rows * width));
+        self.launch(Module::Head, "example_dropout", [rows, 1, 1], arguments)
     }
 
-    /// `pooled` (E, H) = f(pooled + bias), where f is tanh or ReLU; `out` (E, H) = dropout(pooled).
+    /// `out` (E, H) = dropout(f(pooled + bias)); `pooled` becomes f'(pooled + bias).
     pub(in crate::nn::cuda) fn pooler(
         &mut self,
-        is_tanh: bool,
+        function: PoolerActivation,
         bias: DeviceSlice<f32>,
         dropout: DropoutSite,
         pooled: DeviceSlice<f32>,
         out: DeviceSlice<f32>,
     ) -> Result<()> {
         let (rows, h) = (self.len(Rows::First), bias.len());
-        let arguments = self.step_arguments().int(usize::from(is_tanh)).slice(bias);
+        let arguments = self.step_arguments().int(pooler_activation_number(function)).slice(bias);
         let arguments = arguments.structure(&dropout.fields()).int(h);
         let arguments = arguments.slice(pooled.prefix(rows * h)).slice(out.prefix(rows * h));
         self.launch(Module::Head, "pooler", [rows, 1, 1], arguments)
@@ -68,15 +72,14 @@ impl<D: Device> Ops<'_, D> {
     /// `d` (E, H), the gradient of the output of [`Ops::pooler`], becomes the gradient of its input.
     pub(in crate::nn::cuda) fn pooler_backward(
         &mut self,
-        is_tanh: bool,
         dropout: DropoutSite,
-        pooled: DeviceSlice<f32>,
+        derivative: DeviceSlice<f32>,
         h: usize,
         d: DeviceSlice<f32>,
     ) -> Result<()> {
         let rows = self.len(Rows::First);
-        let arguments = self.step_arguments().int(usize::from(is_tanh)).structure(&dropout.fields());
-        let arguments = arguments.slice(pooled.prefix(rows * h)).int(h).slice(d.prefix(rows * h));
+        let arguments = self.step_arguments().structure(&dropout.fields());
+        let arguments = arguments.slice(derivative.prefix(rows * h)).int(h).slice(d.prefix(rows * h));
         self.launch(Module::Head, "pooler_backward", [rows, 1, 1], arguments)
     }
 

@@ -4,6 +4,7 @@
 //! Each file here belongs to the kernel source of the same name; [`context`] has what all share. Shapes as in
 //! [`super::workspace`].
 
+mod activation;
 mod attention;
 mod columns;
 mod context;

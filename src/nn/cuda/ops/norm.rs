@@ -39,7 +39,7 @@ pub(in crate::nn::cuda) struct NormColumns {
 
 impl<D: Device> Ops<'_, D> {
     /// `y` (T, H) = dropout(LayerNorm(word + position + segment)). The tables are those of words, positions and
-    /// segments; the last may be null.
+    /// segments; the last two may be null.
     pub(in crate::nn::cuda) fn embeddings(
         &mut self,
         [words, position_table, segments]: [DeviceSlice<f32>; 3],

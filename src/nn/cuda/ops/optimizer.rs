@@ -24,11 +24,11 @@ pub(in crate::nn::cuda) struct AdamWTensors {
     pub(in crate::nn::cuda) layer_matrices: usize,
     /// Offset in the arena of the first element without weight decay.
     pub(in crate::nn::cuda) no_decay: usize,
-    /// Shape of the word embedding, which is at the beginning of the arena.
-    pub(in crate::nn::cuda) word_embedding: [usize; 2],
-    /// For each row of the word embedding, the stamp of the last step with a gradient for it.
+    /// Shape of the embeddings of words and positions together, which are at the beginning of the arena.
+    pub(in crate::nn::cuda) embeddings: [usize; 2],
+    /// For each of their rows, the stamp of the last step with a gradient for it.
     pub(in crate::nn::cuda) stamps: DeviceSlice<u32>,
-    /// For each row of the word embedding, 1 if its moments may differ from 0.
+    /// For each of their rows, 1 if its moments may differ from 0.
     pub(in crate::nn::cuda) has_moments: DeviceSlice<u32>,
     /// The structure `Report`.
     pub(in crate::nn::cuda) report: DeviceSlice<u32>,
@@ -74,7 +74,7 @@ impl<D: Device> Ops<'_, D> {
         hyperparameters: AdamWHyperparameters,
     ) -> Result<()> {
         let AdamWTensors { weights, gradients, stamps, has_moments, report, square_sums, .. } = tensors;
-        let [rows, width] = tensors.word_embedding;
+        let [rows, width] = tensors.embeddings;
         let total = weights.len();
         let [first_moments, second_moments] =
             [tensors.first_moments, tensors.second_moments].map(|moments| moments.prefix(total));

@@ -52,20 +52,20 @@ pub(in crate::nn) fn attention_mask(
     launch("attention_mask", count, arguments.int(longest).u64(count as u64).slice(mask))
 }
 
-/// The rows of `gradient` (rows, width) whose words occur in the input = the sums of `d` (tokens, width) over their
+/// The rows of `gradient` (rows, width) that occur in the input = the sums of `d` (tokens, width) over their
 /// tokens. The input is sorted as [`crate::nn::cuda::input::SortedTokens`] describes.
 pub(in crate::nn) fn embedding_gradient(
-    [words, starts, tokens_by_word]: [DeviceSlice<u32>; 3],
+    [rows, starts, tokens_by_row]: [DeviceSlice<u32>; 3],
     d: DeviceSlice<f32>,
     width: usize,
     gradient: DeviceSlice<f32>,
 ) -> Launch {
-    assert_eq!(starts.len(), words.len() + 1, "starts of the words");
-    assert_eq!(d.len(), tokens_by_word.len() * width, "gradient of the tokens");
-    let arguments = Arguments::default().slice(words).slice(starts).slice(tokens_by_word);
+    assert_eq!(starts.len(), rows.len() + 1, "starts of the rows");
+    assert_eq!(d.len(), tokens_by_row.len() * width, "gradient of the tokens");
+    let arguments = Arguments::default().slice(rows).slice(starts).slice(tokens_by_row);
     let arguments = arguments.slice(d).int(width).slice(gradient);
     let kernel = Kernel { module: Module::Plain, name: "embedding_gradient" };
-    Launch { kernel, grid: [words.len(), width.div_ceil(THREADS), 1], threads: THREADS, arguments }
+    Launch { kernel, grid: [rows.len(), width.div_ceil(THREADS), 1], threads: THREADS, arguments }
 }
 
 /// The structure `TensorUpdate` of the kernel.

@@ -27,6 +27,19 @@ const SHALLOW: &str = r#"{"model_type": "bert", "vocab_size": 40, "hidden_size":
     "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
     "initializer_range": 0.08}"#;
 
+const ROBERTA: &str = r#"{"model_type": "roberta", "vocab_size": 40, "hidden_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 3, "intermediate_size": 80, "max_position_embeddings": 64, "type_vocab_size": 2,
+    "pad_token_id": 1, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.2, "initializer_range": 0.08}"#;
+
+const ELECTRA: &str = r#"{"model_type": "electra", "vocab_size": 40, "embedding_size": 24, "hidden_size": 48,
+    "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 80, "max_position_embeddings": 64,
+    "type_vocab_size": 2, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.2, "initializer_range": 0.08}"#;
+
+const ALBERT: &str = r#"{"model_type": "albert", "vocab_size": 40, "embedding_size": 24, "hidden_size": 48,
+    "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 1, "num_attention_heads": 3,
+    "intermediate_size": 80, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.2, "classifier_dropout_prob": 0.1, "initializer_range": 0.08}"#;
+
 /// The configuration of an engine.
 #[derive(Clone, Copy)]
 struct TestConfig {
@@ -141,48 +154,60 @@ fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
         (BERT, 22, 3, with_sets, None),
         (DISTILBERT, 1000, 3, with_sets, weights),
     ];
-    for (config, max_tokens, outputs, labels, class_weights) in cases {
-        let config = TestConfig { max_tokens, outputs, class_weights, ..TestConfig::of(config) };
-        let batch_of = |step| labels(batch_of(step));
-        let (mut cuda, mut cpu) = (config.cuda_engine(open()), config.cpu_engine());
-        assert_eq!(cuda.shapes().len(), cpu.shapes().len());
-        assert_eq!(cuda.weights().expect("weights"), cpu.weights().expect("weights"));
-        let first = batch_of(2);
-        let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
-        let (expected, gradients) = cpu.gradients(input).expect("gradients");
-        let (loss, found) = cuda.gradients(input).expect("gradients");
-        assert!((loss - expected).abs() < 1e-5, "loss {loss}, expected {expected}");
-        assert_near("gradient", &found, &gradients, 2e-4);
-        for step in 0..7 {
-            let batch = batch_of(step);
-            let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
-            let (found, expected) = (cuda.step(input).expect("a step"), cpu.step(input).expect("a step"));
-            assert!((found.loss - expected.loss).abs() < 1e-4, "step {step}: {found:?}, {expected:?}");
-            let difference = (found.grad_norm - expected.grad_norm).abs();
-            assert!(difference < 1e-3 * expected.grad_norm, "step {step}: {found:?}, {expected:?}");
+    cases.into_iter().for_each(|case| check_against_cpu_engine(&open, case));
+}
+
+/// With whole batches and with micro-batches, whose gradients are added.
+fn families_equal_cpu_engine<D: Device>(open: impl Fn() -> D) {
+    for config in [ROBERTA, ELECTRA, ALBERT] {
+        for max_tokens in [1000, 22] {
+            check_against_cpu_engine(&open, (config, max_tokens, 3, |batch| batch, None));
         }
-        let (found, expected) = (cuda.state().expect("a state"), cpu.state().expect("a state"));
-        assert_eq!(found.updates, 7);
-        assert_near("weight", &found.weights, &expected.weights, 1e-3);
-        assert_near("first moment", &found.first_moments, &expected.first_moments, 1e-3);
-        assert_near("second moment", &found.second_moments, &expected.second_moments, 2e-3);
-        assert_near("average", &found.average, &expected.average, 1e-3);
-        cuda.swap_average().expect("an average");
-        cpu.swap_average().expect("an average");
-        let of_average = cuda.logits(&first).expect("logits");
-        for (a, b) in of_average.concat().iter().zip(cpu.logits(&first).expect("logits").concat()) {
-            assert!((a - b).abs() < 1e-3, "logit {a} of the average, expected {b}");
-        }
-        cuda.swap_average().expect("an average");
-        cpu.swap_average().expect("an average");
-        assert_eq!(cuda.state().expect("a state"), found);
-        let (found, expected) = (cuda.logits(&first).expect("logits"), cpu.logits(&first).expect("logits"));
-        for (a, b) in found.concat().iter().zip(expected.concat()) {
-            assert!((a - b).abs() < 1e-3, "logit {a}, expected {b}");
-        }
-        // Both ways of running a pass occurred: kernel by kernel and as a graph.
-        assert!(cuda.captured_graphs() > 1, "{} graphs", cuda.captured_graphs());
     }
+}
+
+fn check_against_cpu_engine<D: Device>(open: &impl Fn() -> D, case: Case) {
+    let (config, max_tokens, outputs, labels, class_weights) = case;
+    let config = TestConfig { max_tokens, outputs, class_weights, ..TestConfig::of(config) };
+    let batch_of = |step| labels(batch_of(step));
+    let (mut cuda, mut cpu) = (config.cuda_engine(open()), config.cpu_engine());
+    assert_eq!(cuda.shapes().len(), cpu.shapes().len());
+    assert_eq!(cuda.weights().expect("weights"), cpu.weights().expect("weights"));
+    let first = batch_of(2);
+    let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
+    let (expected, gradients) = cpu.gradients(input).expect("gradients");
+    let (loss, found) = cuda.gradients(input).expect("gradients");
+    assert!((loss - expected).abs() < 1e-5, "loss {loss}, expected {expected}");
+    assert_near("gradient", &found, &gradients, 2e-4);
+    for step in 0..7 {
+        let batch = batch_of(step);
+        let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
+        let (found, expected) = (cuda.step(input).expect("a step"), cpu.step(input).expect("a step"));
+        assert!((found.loss - expected.loss).abs() < 1e-4, "step {step}: {found:?}, {expected:?}");
+        let difference = (found.grad_norm - expected.grad_norm).abs();
+        assert!(difference < 1e-3 * expected.grad_norm, "step {step}: {found:?}, {expected:?}");
+    }
+    let (found, expected) = (cuda.state().expect("a state"), cpu.state().expect("a state"));
+    assert_eq!(found.updates, 7);
+    assert_near("weight", &found.weights, &expected.weights, 1e-3);
+    assert_near("first moment", &found.first_moments, &expected.first_moments, 1e-3);
+    assert_near("second moment", &found.second_moments, &expected.second_moments, 2e-3);
+    assert_near("average", &found.average, &expected.average, 1e-3);
+    cuda.swap_average().expect("an average");
+    cpu.swap_average().expect("an average");
+    let of_average = cuda.logits(&first).expect("logits");
+    for (a, b) in of_average.concat().iter().zip(cpu.logits(&first).expect("logits").concat()) {
+        assert!((a - b).abs() < 1e-3, "logit {a} of the average, expected {b}");
+    }
+    cuda.swap_average().expect("an average");
+    cpu.swap_average().expect("an average");
+    assert_eq!(cuda.state().expect("a state"), found);
+    let (found, expected) = (cuda.logits(&first).expect("logits"), cpu.logits(&first).expect("logits"));
+    for (a, b) in found.concat().iter().zip(expected.concat()) {
+        assert!((a - b).abs() < 1e-3, "logit {a}, expected {b}");
+    }
+    // Both ways of running a pass occurred: kernel by kernel and as a graph.
+    assert!(cuda.captured_graphs() > 1, "{} graphs", cuda.captured_graphs());
 }
 
 fn bits(weights: &Weights) -> Vec<u32> {
@@ -235,7 +260,7 @@ fn runs_are_bit_identical<D: Device>(open: impl Fn() -> D) {
 }
 
 fn bf16_is_close_to_f32<D: Device>(open: impl Fn() -> D) {
-    for config in [BERT, DISTILBERT] {
+    for config in [BERT, DISTILBERT, ROBERTA, ELECTRA, ALBERT] {
         let (exact, rounded) =
             (TestConfig::of(config), TestConfig { precision: Precision::Bf16, ..TestConfig::of(config) });
         let (mut exact, mut rounded) = (exact.cuda_engine(open()), rounded.cuda_engine(open()));
@@ -447,6 +472,7 @@ fn memory_plan_and_error_messages<D: Device>(open: impl Fn() -> D) {
 
 on_devices!(
     engine_equals_cpu_engine,
+    families_equal_cpu_engine,
     runs_are_bit_identical,
     bf16_is_close_to_f32,
     tf32_is_closer_to_f32,

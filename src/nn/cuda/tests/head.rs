@@ -1,7 +1,8 @@
 //! Tests of the kernels of pooler, classifier and losses against plain loops in f64.
 
-use super::super::ops::{Loss, LossFunction};
+use super::super::ops::{Loss, LossFunction, Rows};
 use super::*;
+use crate::nn::architecture::PoolerActivation;
 
 /// The sum of the losses in a report.
 fn reported_loss<D: Device>(fixture: &Fixture<D>, report: DeviceSlice<u32>) -> f64 {
@@ -31,7 +32,13 @@ fn gather_and_scatter_first_rows<D: Device>(open: impl Fn() -> D) {
 }
 
 fn pooler_and_backward<D: Device>(open: impl Fn() -> D) {
-    for (is_tanh, is_enabled, h) in [(true, true, 20), (false, false, 300)] {
+    let cases = [
+        (PoolerActivation::Tanh, true, 20),
+        (PoolerActivation::Relu, false, 300),
+        (PoolerActivation::Gelu, true, 40),
+        (PoolerActivation::GeluTanh, true, 7),
+    ];
+    for (function, is_enabled, h) in cases {
         let mut fixture = Fixture::new(open());
         let batch = batch(&[3, 1, 12, 2, 2]);
         let input = fixture.input(&batch, step_scalars());
@@ -40,20 +47,29 @@ fn pooler_and_backward<D: Device>(open: impl Fn() -> D) {
         let (dropout, factors) = dropout_site(is_enabled, &indices, h);
         let [linear, bias, d] = [random(1, e * h), random(2, h), random(3, e * h)];
         let (pooled, out, dpooled) = (fixture.f32s(&linear), fixture.allocate(e * h), fixture.f32s(&d));
-        let bias_slice = fixture.f32s(&bias);
+        let (bias_slice, dropped) = (fixture.f32s(&bias), fixture.f32s(&linear));
         let mut ops = fixture.ops(input);
-        ops.pooler(is_tanh, bias_slice, dropout, pooled, out).expect("a launch");
-        ops.pooler_backward(is_tanh, dropout, pooled, h, dpooled).expect("a launch");
-        let y: Vec<f64> = (0..len)
-            .map(|i| f64::from(linear[i] + bias[i % h]))
-            .map(|x| if is_tanh { x.tanh() } else { x.max(0.0) })
-            .collect();
-        assert_close("pooled", &fixture.read(pooled), &padded(y.clone(), e * h), 2e-5);
-        let expected = (0..len).map(|i| y[i] * factors[i]).collect();
+        ops.pooler(function, bias_slice, dropout, pooled, out).expect("a launch");
+        ops.pooler_backward(dropout, pooled, h, dpooled).expect("a launch");
+        ops.example_dropout(dropout, h, [dropped; 2]).expect("a launch");
+        let f = |x: f64| match function {
+            PoolerActivation::Tanh => x.tanh(),
+            PoolerActivation::Relu => x.max(0.0),
+            PoolerActivation::Gelu => gelu(x),
+            PoolerActivation::GeluTanh => gelu_tanh(x),
+        };
+        let x: Vec<f64> = (0..len).map(|i| f64::from(linear[i] + bias[i % h])).collect();
+        let expected = (0..len).map(|i| f(x[i]) * factors[i]).collect();
         assert_close("output", &fixture.read(out), &padded(expected, e * h), 2e-5);
-        let derivative = |y: f64| if is_tanh { 1.0 - y * y } else { f64::from(u8::from(y > 0.0)) };
-        let expected = (0..len).map(|i| f64::from(d[i]) * factors[i] * derivative(y[i])).collect();
+        // A finite difference across the kink of ReLU is not its derivative.
+        let derivative = |x: f64| match function {
+            PoolerActivation::Relu => f64::from(u8::from(x > 0.0)),
+            _ => (f(x + 1e-4) - f(x - 1e-4)) / 2e-4,
+        };
+        let expected = (0..len).map(|i| f64::from(d[i]) * factors[i] * derivative(x[i])).collect();
         assert_close("dpooled", &fixture.read(dpooled), &padded(expected, e * h), 2e-5);
+        let expected = (0..len).map(|i| f64::from(linear[i]) * factors[i]).collect();
+        assert_close("dropout", &fixture.read(dropped), &padded(expected, e * h), 2e-5);
     }
 }
 
@@ -69,7 +85,7 @@ fn cross_entropy<D: Device>(open: impl Fn() -> D) {
         let (bias_slice, report) = (fixture.f32s(&bias), fixture.u32s(&[0; 4]));
         let class_weights = weights.map_or(DeviceSlice::NULL, |weights| fixture.f32s(&weights));
         let mut ops = fixture.ops(input);
-        ops.add_bias(bias_slice, logits).expect("a launch");
+        ops.add_bias(Rows::First, bias_slice, MixedTensor::f32_only(logits)).expect("a launch");
         let function = LossFunction::CrossEntropy;
         for _ in 0..2 {
             let loss = Loss { function, label_smoothing, class_weights };

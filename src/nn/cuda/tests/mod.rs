@@ -10,7 +10,7 @@ mod sanitizer;
 mod step_logits;
 
 use super::device::{Bf16, Device, DeviceSlice, read_f32s};
-use super::input::{Bucket, Input, StepScalars, pack};
+use super::input::{Bucket, EmbeddingRows, Input, SortedTokens, StepScalars, pack};
 use super::ops::{DropoutSite, Ops};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
 use crate::batch::{Batch, Encoded, Label};
@@ -101,7 +101,7 @@ impl<D: Device> Fixture<D> {
 
     fn input_for(&mut self, batch: &Batch, outputs: usize, scalars: StepScalars) -> Input {
         let bucket = Bucket::of(batch, outputs);
-        Input::new(bucket, self.u32s(&pack(bucket, batch, None, scalars)))
+        Input::new(bucket, self.u32s(&pack(bucket, batch, &embedding_rows(batch), scalars)))
     }
 
     fn partial_sums(&mut self, stride: usize) -> PartialSums {
@@ -125,10 +125,23 @@ fn step_scalars() -> StepScalars {
     }
 }
 
+/// Rows of the word embedding.
+const VOCAB: usize = 19;
+
+/// The rows of a model whose positions are 0, 1, ….
+fn embedding_rows(batch: &Batch) -> EmbeddingRows {
+    let positions: Vec<u32> =
+        batch.offsets.windows(2).flat_map(|bounds| 0..(bounds[1] - bounds[0]) as u32).collect();
+    let words = batch.ids.iter().copied().zip(0..);
+    let of_positions = positions.iter().map(|position| VOCAB as u32 + position).zip(0..);
+    let sorted = SortedTokens::of(words.chain(of_positions));
+    EmbeddingRows { positions, sorted }
+}
+
 /// A micro-batch of a larger batch, with examples of the given lengths.
 fn batch(lengths: &[usize]) -> Batch {
     let example = |(number, length): (usize, &usize)| Encoded {
-        ids: (0..*length).map(|token| ((number * 31 + token * 7) % 19) as u32).collect(),
+        ids: (0..*length).map(|token| ((number * 31 + token * 7) % VOCAB) as u32).collect(),
         type_ids: (0..*length).map(|token| u32::from(token > length / 2)).collect(),
         label: Some(Label::Class(number as u32 % 3)),
     };
@@ -152,6 +165,27 @@ fn dropout_site(is_enabled: bool, indices: &[usize], width: usize) -> (DropoutSi
         masks.fill(dropout::state_offset(*index, width), row);
     }
     (DropoutSite::new(ID, dropout::threshold(RATE), dropout::keep_scale(RATE)), to_f64(&factors))
+}
+
+/// x Φ(x)
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+}
+
+/// Its tanh approximation.
+fn gelu_tanh(x: f64) -> f64 {
+    0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+}
+
+/// The error function, by its Maclaurin series.
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum, mut n) = (x, x, 0.0);
+    while term.abs() > 1e-17 * f64::abs(sum) {
+        n += 1.0;
+        term *= -x * x / n;
+        sum += term / (2.0 * n + 1.0);
+    }
+    sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
 fn to_f64(x: &[f32]) -> Vec<f64> {

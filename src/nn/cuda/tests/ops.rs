@@ -105,7 +105,7 @@ fn embeddings_and_backward<D: Device>(open: impl Fn() -> D) {
         let (t, len) = (input.bucket.tokens, batch.tokens() * width);
         let indices = row_indices(&batch, Rows::All);
         let (dropout, factors) = dropout_site(is_enabled, &indices, width);
-        let sizes = [19, 14, 2];
+        let sizes = [VOCAB, 14, 2];
         let tables = [0, 1, 2].map(|table| random(table as u32, sizes[table] * width));
         let mut slices = [0, 1, 2].map(|table| fixture.f32s(&tables[table]));
         if !has_segments {
@@ -138,12 +138,17 @@ fn embeddings_and_backward<D: Device>(open: impl Fn() -> D) {
 
         let d = random(6, t * width);
         let slice = fixture.f32s(&d);
-        let gradients = [0, 1, 2].map(|table| fixture.f32s(&random(10 + table as u32, sizes[table] * width)));
-        let (stamps, sums) = (fixture.u32s(&[0; 19]), fixture.partial_sums(2 * width));
+        // One table of words and positions.
+        let rows = sizes[0] + sizes[1];
+        let initial = random(10, rows * width);
+        let gradient = fixture.f32s(&initial);
+        let (words, positions_gradient) =
+            (gradient.prefix(VOCAB * width), gradient.slice(VOCAB * width..rows * width));
+        let gradients = [words, positions_gradient, fixture.allocate(sizes[2] * width)];
+        let (stamps, sums) = (fixture.u32s(&vec![0; rows]), fixture.partial_sums(2 * width));
         for accumulate in [false, true] {
             let mut ops = fixture.ops(input);
-            ops.word_embedding_backward(slice, width, stamps, gradients[0]).expect("a launch");
-            ops.position_embedding_backward(slice, width, gradients[1], accumulate).expect("a launch");
+            ops.embedding_rows_backward(slice, width, stamps, gradient).expect("a launch");
             ops.segment_sums(slice, (width, 2), (sums, 0)).expect("a launch");
             ops.reduce_partial_sums((sums, 0), gradients[2], accumulate).expect("a launch");
             let times = if accumulate { 2.0 } else { 1.0 };
@@ -152,18 +157,19 @@ fn embeddings_and_backward<D: Device>(open: impl Fn() -> D) {
                 for i in 0..len {
                     expected[row(table, i / width) * width + i % width] += times * f64::from(d[i]);
                 }
-                if table == 0 {
-                    // The gradient of absent words is not written.
-                    let initial = random(10, 19 * width);
-                    for word in (0..19).filter(|word| !batch.ids.contains(word)) {
-                        let at = word as usize * width..(word as usize + 1) * width;
-                        expected[at.clone()].copy_from_slice(&to_f64(&initial[at]));
-                    }
+                // The gradient of absent words and positions is not written.
+                let is_used = |of: usize| (0..batch.tokens()).any(|token| row(table, token) == of);
+                for absent in (0..sizes[table]).filter(|of| table < 2 && !is_used(*of)) {
+                    let first = (table * VOCAB + absent) * width;
+                    expected[absent * width..][..width]
+                        .copy_from_slice(&to_f64(&initial[first..first + width]));
                 }
                 assert_close(&format!("table {table}"), &fixture.read(gradients[table]), &expected, 1e-4);
             }
         }
-        let expected: Vec<u32> = (0..19).map(|word| u32::from(batch.ids.contains(&word))).collect();
+        let is_word = |id: u32| u32::from(batch.ids.contains(&id));
+        let is_position = |position: usize| u32::from(position < batch.longest());
+        let expected: Vec<u32> = (0..VOCAB as u32).map(is_word).chain((0..14).map(is_position)).collect();
         assert_eq!(fixture.read_u32s(stamps), expected);
     }
 }
@@ -180,10 +186,8 @@ fn activation_and_backward<D: Device>(open: impl Fn() -> D) {
         let bias_slice = fixture.f32s(&bias);
         fixture.ops(input).activation(Rows::All, function, bias_slice, x, out).expect("a launch");
         let f = |x: f64| match function {
-            Activation::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
-            Activation::GeluTanh => {
-                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
-            }
+            Activation::Gelu => gelu(x),
+            Activation::GeluTanh => gelu_tanh(x),
             Activation::Relu => x.max(0.0),
         };
         let at = |i: usize| f64::from(input_values[i] + bias[i % width]);
@@ -208,17 +212,6 @@ fn activation_and_backward<D: Device>(open: impl Fn() -> D) {
     }
 }
 
-/// The error function, by its Maclaurin series.
-fn erf(x: f64) -> f64 {
-    let (mut term, mut sum, mut n) = (x, x, 0.0);
-    while term.abs() > 1e-17 * f64::abs(sum) {
-        n += 1.0;
-        term *= -x * x / n;
-        sum += term / (2.0 * n + 1.0);
-    }
-    sum * 2.0 / std::f64::consts::PI.sqrt()
-}
-
 fn adamw_updates_parameters_and_decays_unused_rows<D: Device>(open: impl Fn() -> D) {
     for max_grad_norm in [0.0f32, 0.5] {
         let mut fixture = Fixture::new(open());
@@ -237,7 +230,7 @@ fn adamw_updates_parameters_and_decays_unused_rows<D: Device>(open: impl Fn() ->
             bf16_weights: fixture.allocate(matrices.len()),
             layer_matrices: matrices.start,
             no_decay,
-            word_embedding: [rows, width],
+            embeddings: [rows, width],
             stamps: fixture.u32s(&[0, 0, 3, 0, 8, 0]),
             has_moments: fixture.u32s(&[0, 0, 1, 0, 0, 0]),
             report: fixture.u32s(&[0; 4]),

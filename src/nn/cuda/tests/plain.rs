@@ -50,9 +50,9 @@ fn embedding_gradient_adds_the_tokens_of_each_word<D: Device>(open: impl Fn() ->
     for (ids, rows, width) in [(vec![3, 0, 3, 3, 7, 0], 9, 5), (vec![2; 40], 3, 300), (vec![1], 2, 257)] {
         let mut fixture = Fixture::new(open());
         let d = random(1, ids.len() * width);
-        let (sorted, d_slice) = (SortedTokens::of(&ids, None), fixture.f32s(&d));
+        let (sorted, d_slice) = (SortedTokens::of(ids.iter().copied().zip(0..)), fixture.f32s(&d));
         let gradient = fixture.allocate(rows * width);
-        let slices = [&sorted.words, &sorted.word_starts, &sorted.tokens_by_word].map(|x| fixture.u32s(x));
+        let slices = [&sorted.rows, &sorted.row_starts, &sorted.tokens_by_row].map(|x| fixture.u32s(x));
         let launch: Launch = embedding_gradient(slices, d_slice, width, gradient);
         fixture.device.launch(launch).expect("a launch");
         let mut expected = vec![0.0; rows * width];
