@@ -116,6 +116,9 @@ impl<D: Device> CudaEngine<D> {
             step_logits: StepLogits::new(parameters.step_logits),
         };
         engine.set_weights(weights)?;
+        if !parameters.buckets.is_null() {
+            engine.device.write(parameters.buckets, &engine.layout.buckets)?;
+        }
         if engine.average.is_some() {
             engine.upload(ParamState::Average, weights)?;
         }
@@ -226,6 +229,7 @@ impl<D: Device> CudaEngine<D> {
             bf16_weights: parameters.bf16_weights,
             gradients: parameters.gradients,
             stamps: parameters.stamps,
+            buckets: parameters.buckets,
             report: parameters.report,
             is_training,
         };

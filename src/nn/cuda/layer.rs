@@ -99,7 +99,7 @@ impl EncoderLayer<'_> {
         }
     }
 
-    fn attention(&self) -> Attention {
+    fn attention(&self, workspace: &Workspace) -> Attention {
         let EncoderLayer { model, layout, tape, rows, index } = *self;
         let config = model.config;
         let h = config.hidden;
@@ -118,6 +118,9 @@ impl EncoderLayer<'_> {
             values,
             strides,
             biases: model.weight(&layout.qkv_bias),
+            scale: config.score_scale(),
+            window: config.layer_attention(index).window,
+            bias: model.relative_bias(workspace),
             dropout: model.dropout(dropout::attention(index), architecture::DropoutSite::Attention),
             is_bf16: !model.bf16_weights.is_null(),
         }
@@ -181,6 +184,16 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
         unsupported(self.layer.model.config)
     }
 
+    /// The gradient of the relative positions, to which all layers add. The last layer is the first one of the pass.
+    fn relative_bias_backward(&mut self, attention: &Attention) -> Result<()> {
+        let EncoderLayer { model, index, .. } = self.layer;
+        let Some(table) = &model.layout.relative_bias else { return Ok(()) };
+        let sums = PartialSums { sums: attention.bias.sums, stride: table.len() };
+        let is_last = index + 1 == model.config.layers;
+        let (rows, accumulate) = (self.ops.query_tiles(attention), self.accumulate || !is_last);
+        self.ops.reduce_rows((sums, rows, 0), model.gradient(table), accumulate)
+    }
+
     fn sums(&self) -> PartialSums {
         self.layer.model.partial_sums(self.workspace)
     }
@@ -240,7 +253,7 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
 
     fn attention(&mut self) -> Result<()> {
         let tape = self.layer.tape;
-        self.ops.attention(&self.layer.attention(), tape.context, tape.lse)
+        self.ops.attention(&self.layer.attention(self.workspace), tape.context, tape.lse)
     }
 
     fn linear(&mut self, y: Buffer, x: Buffer, weight: Matrix) -> Result<()> {
@@ -325,7 +338,9 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
             Rows::First => AttentionGrads { dq: dq_cls.f32, dk: column(0), dv: column(h) }, //  (R, H), (T, 2 H)
         };
         let context = (tape.context.f32, tape.lse);
-        self.ops.attention_backward(&self.layer.attention(), context, (dcontext, delta), grads)?;
+        let attention = self.layer.attention(self.workspace);
+        self.ops.attention_backward(&attention, context, (dcontext, delta), grads)?;
+        self.relative_bias_backward(&attention)?;
         if rows == Rows::All {
             return self.ops.column_sums(Rows::All, 3 * h, None, dqkv, (self.sums(), bias));
         }

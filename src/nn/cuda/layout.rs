@@ -3,7 +3,7 @@
 //! All arenas have the same order:
 //!
 //! - the embeddings of words and positions, whose gradient is sparse;
-//! - the segment embedding;
+//! - the segment embedding and the table of relative positions;
 //! - the matrices of the layers, which have a bf16 copy;
 //! - the matrices of the head and of the projection of the embeddings;
 //! - all vectors, which have no weight decay.
@@ -14,6 +14,7 @@
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
 use crate::nn::params::ParamSpec;
+use crate::nn::relative_positions::relative_buckets;
 use std::ops::Range;
 
 /// The range of each parameter of a layer. Matrices are (out_features, in_features).
@@ -51,6 +52,10 @@ pub(super) struct Layout {
     pub(super) words: Range<usize>,
     pub(super) positions: Option<Range<usize>>,
     pub(super) segments: Option<Range<usize>>,
+    /// The numbers that relative positions add to the scores: (buckets, heads)
+    pub(super) relative_bias: Option<Range<usize>>,
+    /// The bucket of each distance, as in [`RelativeBias`](super::ops::RelativeBias); empty without relative positions.
+    pub(super) buckets: Vec<u32>,
     /// The matrices of all layers.
     pub(super) layer_matrices: Range<usize>,
     pub(super) pooler: Range<usize>,
@@ -73,6 +78,7 @@ impl Layout {
         let words = builder.tensor(&names.words, "weight");
         let positions = names.positions.as_ref().map(|positions| builder.tensor(positions, "weight"));
         let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
+        let relative_bias = names.relative_bias.as_ref().map(|name| builder.tensor(name, "weight"));
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = builder.len();
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
@@ -105,6 +111,8 @@ impl Layout {
             words,
             positions,
             segments,
+            buckets: relative_bias.as_ref().map_or(Vec::new(), |_| relative_buckets(config.max_tokens())),
+            relative_bias,
             layer_matrices,
             pooler,
             classifier,

@@ -2,7 +2,7 @@
 
 use super::device::{Bf16, DeviceSlice, GemmOperand};
 use super::layout::Layout;
-use super::ops::DropoutSite;
+use super::ops::{DropoutSite, RelativeBias};
 use super::tensor::PartialSums;
 use super::workspace::{Workspace, partial_stride};
 use crate::nn::architecture;
@@ -23,6 +23,8 @@ pub(super) struct Model<'a> {
     pub(super) gradients: DeviceSlice<f32>,
     /// For each row of the embeddings of words and positions, the stamp of the last step with a gradient for it.
     pub(super) stamps: DeviceSlice<u32>,
+    /// The buckets of relative positions, or null.
+    pub(super) buckets: DeviceSlice<u32>,
     /// The structure `Report` of the kernels.
     pub(super) report: DeviceSlice<u32>,
     /// Whether dropout is on and a backward pass follows.
@@ -60,6 +62,12 @@ impl Model<'_> {
             sums: workspace.partial_sums,
             stride: partial_stride(self.config, self.layout.classes()),
         }
+    }
+
+    /// What relative positions add to the scores of attention.
+    pub(super) fn relative_bias(&self, workspace: &Workspace) -> RelativeBias {
+        let Some(table) = &self.layout.relative_bias else { return RelativeBias::NONE };
+        RelativeBias { buckets: self.buckets, table: self.weight(table), sums: workspace.bias_sums }
     }
 
     /// The dropout site `id` with the rate of `site`; disabled in inference.

@@ -12,7 +12,7 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
     let names = config.names();
     let is_supported = config.architecture.positions != Positions::Rotary
         && config.architecture.layer_structure == LayerStructure::BERT
-        && config.architecture.attention_bias == AttentionBias::None
+        && !matches!(config.architecture.attention_bias, AttentionBias::Disentangled(_))
         && config.without_bias.is_empty()
         && config.pooling == Pooling::FirstToken
         && !config.architecture.dropout_sites.contains(&DropoutSite::Activation)
@@ -71,7 +71,7 @@ mod tests {
             );
             let config = ModelConfig::parse("m", config.as_bytes()).expect("a configuration");
             let problem = check_supported(&config).err().map(|error| error.to_string());
-            if !["mpnet", "modernbert", "deberta-v2"].contains(&model_type) {
+            if !["modernbert", "deberta-v2"].contains(&model_type) {
                 assert_eq!(problem, None);
             } else {
                 let problem = problem.expect("an error");

@@ -10,6 +10,7 @@ use super::input::{Bucket, Input};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, SavedNorm};
 use crate::nn::architecture::DropoutSite;
 use crate::nn::config::ModelConfig;
+use crate::nn::relative_positions::RELATIVE_BUCKETS;
 
 /// What a workspace is large enough for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub(super) struct Workspace {
     pub(super) dq_cls: MixedTensor,
     /// Row sums of context ⊙ dcontext: (T, heads)
     pub(super) delta: DeviceSlice<f32>,
+    /// [`RelativeBias::sums`](super::ops::RelativeBias)
+    pub(super) bias_sums: DeviceSlice<f32>,
     /// (blocks, [`partial_stride`])
     pub(super) partial_sums: DeviceSlice<f32>,
 }
@@ -145,6 +148,7 @@ impl Workspace {
         let (logits, dlogits) = (arena.f32(e * classes), arena.f32(e * classes));
         // Without a backward pass, the buffers that follow are empty.
         let (t, e) = if is_training { (t, e) } else { (0, 0) };
+        let has_bias = is_training && config.names().relative_bias.is_some();
         let partial_rows = if is_training { MAX_PARTIAL_ROWS } else { 0 };
         let workspace = Workspace {
             input,
@@ -166,6 +170,7 @@ impl Workspace {
             dqkv: arena.mixed(t * 3 * h),
             dq_cls: arena.mixed(e * h),
             delta: arena.f32(t * heads),
+            bias_sums: arena.f32(if has_bias { bucket.tiles() * RELATIVE_BUCKETS * heads } else { 0 }),
             partial_sums: arena.f32(partial_rows * partial_stride(config, classes)),
         };
         (workspace, arena.bytes())

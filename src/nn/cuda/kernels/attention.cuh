@@ -29,6 +29,10 @@ struct Heads {
     int row_blocks;
     // Whether each example has one query, its first token. The row of the query is then the number of the example.
     int is_first_only;
+    // Largest distance between a query and its keys.
+    unsigned window;
+    // Factor of the products of queries and keys.
+    float scale;
 };
 
 // The rows of an example.

@@ -142,7 +142,7 @@ __device__ inline void forward_tile(const StepParams* step, const unsigned* offs
     LeftFragment q[STEPS];
     load_left_fragment<STEPS>(
         q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
-    const float scale = 1.0f / sqrtf(static_cast<float>(size));
+    const float scale = heads.scale;
     float running_max[2] = {-INFINITY, -INFINITY}, running_sum[2] = {}, out[2 * STEPS][4] = {};
     for (unsigned first = warp_tile.tile.first; first < warp_tile.tile.end; first += TILE) {
         const int count = warp_tile.tile.end - first < TILE ? warp_tile.tile.end - first : TILE;
@@ -209,7 +209,7 @@ __device__ inline void backward_q_tile(const StepParams* step, const unsigned* o
     load_left_fragment<STEPS>(
         q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
     load_left_fragment<STEPS>(d, HeadRows(dcontext, hidden, first_row, warp_tile.rows, head, size, nullptr));
-    const float scale = 1.0f / sqrtf(static_cast<float>(size));
+    const float scale = heads.scale;
     float row_delta[2] = {}, row_lse[2] = {}, out[2 * STEPS][4] = {};
 #pragma unroll
     for (int row = 0; row < 2; row++) {
@@ -273,7 +273,7 @@ __device__ inline void backward_kv_tile(const StepParams* step, const unsigned* 
         k, HeadRows(qkv.keys, qkv.key_stride, first_row, warp_tile.rows, head, size, qkv.biases + hidden));
     load_left_fragment<STEPS>(
         v, HeadRows(qkv.values, qkv.key_stride, first_row, warp_tile.rows, head, size, qkv.biases + 2 * hidden));
-    const float scale = 1.0f / sqrtf(static_cast<float>(size));
+    const float scale = heads.scale;
     float dk[2 * STEPS][4] = {}, dv[2 * STEPS][4] = {};
     for (unsigned first = 0; first < warp_tile.tile.queries; first += TILE) {
         const int count = warp_tile.tile.queries - first < TILE ? warp_tile.tile.queries - first : TILE;

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Kernel, Module};
 use crate::nn::cuda::input::Input;
 use crate::nn::cuda::tensor::MixedTensor;
+use crate::nn::relative_positions::RELATIVE_BUCKETS;
 
 /// Threads per block.
 const THREADS: usize = 128;
@@ -28,11 +29,55 @@ pub(in crate::nn::cuda) struct Attention {
     pub(in crate::nn::cuda) values: DeviceSlice<f32>,
     /// Distance between rows, in elements: of the queries, and of keys and values.
     pub(in crate::nn::cuda) strides: [usize; 2],
-    /// Biases of queries, keys and values: (3 H)
+    /// Biases of queries, keys and values, (3 H), or null.
     pub(in crate::nn::cuda) biases: DeviceSlice<f32>,
     pub(in crate::nn::cuda) dropout: DropoutSite,
-    /// Whether tensor cores multiply in bf16.
+    /// Factor of the products of queries and keys.
+    pub(in crate::nn::cuda) scale: f32,
+    /// Largest distance between a query and its keys; `None` without a limit.
+    pub(in crate::nn::cuda) window: Option<usize>,
+    /// What is added to the scores.
+    pub(in crate::nn::cuda) bias: RelativeBias,
+    /// Whether tensor cores multiply in bf16, if neither a window nor a bias is given.
     pub(in crate::nn::cuda) is_bf16: bool,
+}
+
+/// Numbers that are added to the scores, for each distance between key and query: the structure `RelativeBias` of the
+/// kernels.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct RelativeBias {
+    /// The bucket of each distance, key minus query; an odd number of them, that of distance 0 in the middle. Null
+    /// without a bias.
+    pub(in crate::nn::cuda) buckets: DeviceSlice<u32>,
+    /// ([`RELATIVE_BUCKETS`], heads)
+    pub(in crate::nn::cuda) table: DeviceSlice<f32>,
+    /// The gradient of the table, in parts: (tiles of queries, [`RELATIVE_BUCKETS`] · heads)
+    pub(in crate::nn::cuda) sums: DeviceSlice<f32>,
+}
+
+impl RelativeBias {
+    pub(in crate::nn::cuda) const NONE: Self =
+        RelativeBias { buckets: DeviceSlice::NULL, table: DeviceSlice::NULL, sums: DeviceSlice::NULL };
+
+    /// The structure of the kernels.
+    fn fields(self) -> [u32; 4] {
+        let RelativeBias { buckets, table, .. } = self;
+        let zero = if buckets.is_null() { buckets } else { buckets.slice(buckets.len() / 2..buckets.len()) };
+        let [[a, b], [c, d]] = [zero.address(), table.address()].map(halves);
+        [a, b, c, d]
+    }
+}
+
+/// The words of a 64-bit field of a structure.
+fn halves(x: u64) -> [u32; 2] {
+    [x as u32, (x >> 32) as u32]
+}
+
+impl Attention {
+    /// Whether the kernels of tensor cores compute it.
+    fn uses_tensor_cores(&self) -> bool {
+        self.is_bf16 && self.window.is_none() && self.bias.buckets.is_null()
+    }
 }
 
 /// Gradients of queries, keys and values, laid out as these.
@@ -64,15 +109,19 @@ impl<D: Device> Ops<'_, D> {
             strides,
             biases,
             dropout,
+            scale,
+            window,
             ..
         } = *attention;
-        assert_eq!(biases.len(), 3 * heads * head_size, "biases of queries, keys and values");
+        let has_biases = !biases.is_null();
+        assert!(!has_biases || biases.len() == 3 * heads * head_size, "biases of queries, keys and values");
         let pointers = [queries, keys, values, biases].map(DeviceSlice::address);
-        let halves = |address: u64| [address as u32, (address >> 32) as u32];
         let qkv: Vec<u32> =
             pointers.into_iter().flat_map(halves).chain(strides.map(|stride| stride as u32)).collect();
         let is_first_only = u32::from(rows == Rows::First);
-        let heads = [heads as u32, head_size as u32, max_positions.div_ceil(8) as u32, is_first_only];
+        let window = window.map_or(u32::MAX, |window| window as u32);
+        let sizes = [heads as u32, head_size as u32, max_positions.div_ceil(8) as u32, is_first_only];
+        let heads = [&sizes[..], &[window, scale.to_bits()]].concat();
         let Input { offsets, tiles, .. } = self.input;
         let arguments = self.step_arguments().slice(offsets).slice(tiles);
         arguments.structure(&qkv).structure(&heads).structure(&dropout.fields())
@@ -86,8 +135,8 @@ impl<D: Device> Ops<'_, D> {
         tiles: usize,
         arguments: Arguments,
     ) -> Result<()> {
-        let Attention { heads, head_size, is_bf16, .. } = *attention;
-        let (kernel, blocks) = if is_bf16 {
+        let Attention { heads, head_size, .. } = *attention;
+        let (kernel, blocks) = if attention.uses_tensor_cores() {
             let [up_to_32, up_to_64, up_to_96] = names.bf16;
             let name = match head_size {
                 0..=32 => up_to_32,
@@ -103,14 +152,14 @@ impl<D: Device> Ops<'_, D> {
     }
 
     /// Number of tiles of queries.
-    fn query_tiles(&self, attention: &Attention) -> usize {
+    pub(in crate::nn::cuda) fn query_tiles(&self, attention: &Attention) -> usize {
         match attention.rows {
             Rows::All => self.input.bucket.tiles(),
             Rows::First => self.input.bucket.examples,
         }
     }
 
-    /// `context` (R, H) = dropout(softmax(q kᵀ / √head_size)) v; `lse` (R, heads) is the log-sum-exp of the scores.
+    /// `context` (R, H) = dropout(softmax(scale q kᵀ + bias)) v; `lse` (R, heads) is the log-sum-exp of the scores.
     pub(in crate::nn::cuda) fn attention(
         &mut self,
         attention: &Attention,
@@ -123,11 +172,14 @@ impl<D: Device> Ops<'_, D> {
         };
         let (r, h) = (self.len(attention.rows), attention.heads * attention.head_size);
         let arguments = mixed_arguments(self.attention_arguments(attention), context, r * h);
-        let arguments = arguments.slice(lse.prefix(r * attention.heads));
+        let mut arguments = arguments.slice(lse.prefix(r * attention.heads));
+        if !attention.uses_tensor_cores() {
+            arguments = arguments.structure(&attention.bias.fields());
+        }
         self.launch_attention(attention, &NAMES, self.query_tiles(attention), arguments)
     }
 
-    /// Computes the gradients of queries, keys and values from `dcontext` (R, H), with `context` and `lse` from
+    /// Computes the gradients of queries, keys and values, and the sums of the bias, from `dcontext` (R, H), with `context` and `lse` from
     /// [`Ops::attention`]. `delta` (R, heads) becomes the row sums of context ⊙ dcontext.
     pub(in crate::nn::cuda) fn attention_backward(
         &mut self,
@@ -157,10 +209,19 @@ impl<D: Device> Ops<'_, D> {
         let (lse, delta) = (lse.prefix(r * attention.heads), delta.prefix(r * attention.heads));
         let dcontext = dcontext.prefix(r * h);
         let arguments = self.attention_arguments(attention).slice(lse).slice(context.prefix(r * h));
-        let arguments = arguments.slice(dcontext).slice(dq).slice(delta);
-        self.launch_attention(attention, &QUERY_NAMES, self.query_tiles(attention), arguments)?;
+        let mut arguments = arguments.slice(dcontext).slice(dq).slice(delta);
+        let tiles = self.query_tiles(attention);
+        if !attention.uses_tensor_cores() {
+            let RelativeBias { buckets, sums, .. } = attention.bias;
+            let len = if buckets.is_null() { 0 } else { tiles * RELATIVE_BUCKETS * attention.heads };
+            arguments = arguments.structure(&attention.bias.fields()).slice(sums.prefix(len));
+        }
+        self.launch_attention(attention, &QUERY_NAMES, tiles, arguments)?;
         let arguments = self.attention_arguments(attention).slice(lse).slice(delta);
-        let arguments = arguments.slice(dcontext).slice(dk).slice(dv);
+        let mut arguments = arguments.slice(dcontext).slice(dk).slice(dv);
+        if !attention.uses_tensor_cores() {
+            arguments = arguments.structure(&attention.bias.fields());
+        }
         self.launch_attention(attention, &KEY_VALUE_NAMES, self.input.bucket.tiles(), arguments)
     }
 }

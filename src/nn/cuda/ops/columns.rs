@@ -70,14 +70,25 @@ impl<D: Device> Ops<'_, D> {
         self.launch(Module::Columns, "segment_sums", grid, arguments)
     }
 
-    /// `gradient` = the sum over the rows of the partial sums, from `column` on; `+=` if `accumulate` is set.
+    /// `gradient` = the sum over the rows of the partial sums, from `column` on; `+=` if `accumulate` is set. A kernel
+    /// has written [`Ops::partial_rows`] rows.
     pub(in crate::nn::cuda) fn reduce_partial_sums(
         &mut self,
         (partial, column): (PartialSums, usize),
         gradient: DeviceSlice<f32>,
         accumulate: bool,
     ) -> Result<()> {
-        let (rows, width) = (self.partial_rows(), gradient.len());
+        self.reduce_rows((partial, self.partial_rows(), column), gradient, accumulate)
+    }
+
+    /// As [`Ops::reduce_partial_sums`], for that many rows.
+    pub(in crate::nn::cuda) fn reduce_rows(
+        &mut self,
+        (partial, rows, column): (PartialSums, usize, usize),
+        gradient: DeviceSlice<f32>,
+        accumulate: bool,
+    ) -> Result<()> {
+        let width = gradient.len();
         assert!(
             column + width <= partial.stride && rows * partial.stride <= partial.sums.len(),
             "the buffer of partial sums is too small"

@@ -47,7 +47,7 @@ pub(in crate::nn) fn attention_mask(
     let rows = (offsets.len() - 1) * heads * longest;
     assert_eq!(mask.len(), rows * longest, "length of the mask");
     let count = rows * longest.div_ceil(8);
-    let heads = [heads as u32, 0, max_positions.div_ceil(8) as u32, 0];
+    let heads = [heads as u32, 0, max_positions.div_ceil(8) as u32, 0, u32::MAX, 0];
     let arguments = dropout_arguments(site).structure(&heads).int(first_token).slice(offsets);
     launch("attention_mask", count, arguments.int(longest).u64(count as u64).slice(mask))
 }

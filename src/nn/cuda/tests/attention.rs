@@ -1,7 +1,8 @@
 //! Tests of attention against its definition, in f64.
 
-use super::super::ops::{Attention, AttentionGrads, DropoutSite, Rows};
+use super::super::ops::{Attention, AttentionGrads, DropoutSite, RelativeBias, Rows};
 use super::*;
+use crate::nn::relative_positions::{RELATIVE_BUCKETS, relative_buckets};
 use kernels::dropout::{self, Dropout};
 
 const RATE: f64 = 0.25;
@@ -12,6 +13,9 @@ struct Case {
     heads: usize,
     size: usize,
     rows: Rows,
+    window: Option<usize>,
+    /// (buckets, heads), or empty.
+    table: Vec<f64>,
     q: Vec<f64>,
     k: Vec<f64>,
     v: Vec<f64>,
@@ -24,11 +28,20 @@ struct Reference {
     dq: Vec<f64>,
     dk: Vec<f64>,
     dv: Vec<f64>,
+    /// As the table.
+    dtable: Vec<f64>,
 }
 
 impl Case {
+    /// Index in the table of the number for a distance, key minus query.
+    fn index(&self, head: usize, distance: isize) -> Option<usize> {
+        let buckets = relative_buckets(MAX_POSITIONS);
+        let bucket = buckets[(MAX_POSITIONS as isize - 1 + distance) as usize] as usize;
+        (!self.table.is_empty()).then_some(bucket * self.heads + head)
+    }
+
     fn reference(&self, batch: &Batch, has_dropout: bool) -> Reference {
-        let Case { heads, size, rows, q, k, v, d } = self;
+        let Case { heads, size, rows, window, table, q, k, v, d } = self;
         let (heads, size, h) = (*heads, *size, heads * size);
         let masks = Dropout::new(SEED, STEP).site(dropout::attention(1), RATE).filter(|_| has_dropout);
         let mut reference = Reference {
@@ -36,6 +49,7 @@ impl Case {
             dq: vec![0.0; q.len()],
             dk: vec![0.0; k.len()],
             dv: vec![0.0; v.len()],
+            dtable: vec![0.0; table.len()],
         };
         let scale = 1.0 / (size as f64).sqrt();
         for (example, bounds) in batch.offsets.windows(2).enumerate() {
@@ -47,7 +61,13 @@ impl Case {
                 let dot = |a: &[f64], b: &[f64], key: usize| -> f64 {
                     (0..size).map(|i| a[at(row, i)] * b[at(first + key, i)]).sum()
                 };
-                let exponentials: Vec<f64> = (0..keys).map(|key| (dot(q, k, key) * scale).exp()).collect();
+                let index = |key: usize| self.index(head, key as isize - query as isize);
+                let exponential = |key: usize| {
+                    let bias = index(key).map_or(0.0, |index| table[index]);
+                    let is_near = window.is_none_or(|window| key.abs_diff(query) <= window);
+                    if is_near { (dot(q, k, key) * scale + bias).exp() } else { 0.0 }
+                };
+                let exponentials: Vec<f64> = (0..keys).map(exponential).collect();
                 let sum: f64 = exponentials.iter().sum();
                 let mut factors = vec![1.0; keys];
                 if let Some(masks) = &masks {
@@ -63,7 +83,11 @@ impl Case {
                 let dp: Vec<f64> = (0..keys).map(|key| dot(d, v, key) * factors[key]).collect();
                 let delta: f64 = p.iter().zip(&dp).map(|(p, dp)| p * dp).sum();
                 for key in 0..keys {
-                    let ds = p[key] * (dp[key] - delta) * scale;
+                    let ds = p[key] * (dp[key] - delta);
+                    if let Some(index) = index(key) {
+                        reference.dtable[index] += ds;
+                    }
+                    let ds = ds * scale;
                     for i in 0..size {
                         let other = at(first + key, i);
                         reference.context[at(row, i)] += p[key] * factors[key] * v[other];
@@ -90,10 +114,32 @@ fn attention_equals_its_definition<D: Device>(open: impl Fn() -> D) {
     {
         for (rows, has_dropout) in [(Rows::All, true), (Rows::All, false), (Rows::First, true)] {
             for is_bf16 in [false, true] {
-                check_attention(open(), &batch(lengths), (heads, size), (rows, has_dropout, is_bf16));
+                let variant = Variant { rows, has_dropout, is_bf16, window: None, has_bias: false };
+                check_attention(open(), &batch(lengths), (heads, size), variant);
             }
         }
     }
+}
+
+fn windows_and_relative_positions_equal_their_definition<D: Device>(open: impl Fn() -> D) {
+    let of_window =
+        |window| [(Rows::All, window, true), (Rows::First, window, true), (Rows::All, window, false)];
+    for (rows, window, has_bias) in [Some(0), Some(3), Some(20), None].into_iter().flat_map(of_window) {
+        for lengths in [vec![5, 17, 1, 33], vec![70, 2, 32, 16]] {
+            let variant = Variant { rows, has_dropout: true, is_bf16: false, window, has_bias };
+            check_attention(open(), &batch(&lengths), (3, 20), variant);
+        }
+    }
+}
+
+/// What tests of attention vary.
+#[derive(Debug, Clone, Copy)]
+struct Variant {
+    rows: Rows,
+    has_dropout: bool,
+    is_bf16: bool,
+    window: Option<usize>,
+    has_bias: bool,
 }
 
 /// In f32 each element within 1e-4; in bf16 a root mean square error of at most 2 %.
@@ -107,16 +153,9 @@ fn assert_equal(what: &str, found: &[f32], expected: &[f64], is_bf16: bool) {
     assert!(error < 0.02 * (1.0 + size), "{what}: error {error}, expected size {size}");
 }
 
-fn check_attention<D: Device>(
-    device: D,
-    batch: &Batch,
-    (heads, size): (usize, usize),
-    (rows, has_dropout, is_bf16): (Rows, bool, bool),
-) {
-    let what = format!(
-        "{:?}, {heads} heads of {size}, {rows:?}, dropout {has_dropout}, bf16 {is_bf16}",
-        batch.offsets
-    );
+fn check_attention<D: Device>(device: D, batch: &Batch, (heads, size): (usize, usize), variant: Variant) {
+    let Variant { rows, has_dropout, is_bf16, window, has_bias } = variant;
+    let what = format!("{:?}, {heads} heads of {size}, {variant:?}", batch.offsets);
     let mut fixture = Fixture::new(device);
     let input = fixture.input(batch, step_scalars());
     let (h, t, r) = (heads * size, input.bucket.tokens, fixture.ops(input).len(rows));
@@ -137,10 +176,13 @@ fn check_attention<D: Device>(
     let with_bias = |x: Vec<f32>, part: usize| -> Vec<f64> {
         x.iter().enumerate().map(|(i, x)| f64::from(x + biases[part * h + i % h])).collect()
     };
+    let table = random(5, if has_bias { RELATIVE_BUCKETS * heads } else { 0 });
     let case = Case {
         heads,
         size,
         rows,
+        window,
+        table: to_f64(&table),
         q: with_bias(
             if rows == Rows::All {
                 columns(&projected, stride, 0, h, query_rows)
@@ -170,6 +212,9 @@ fn check_attention<D: Device>(
         strides: [query_stride, stride],
         biases: fixture.f32s(&biases),
         dropout,
+        scale: 1.0 / (size as f32).sqrt(),
+        window,
+        bias: if has_bias { relative_bias(&mut fixture, input, &table) } else { RelativeBias::NONE },
         is_bf16,
     };
     let (context, lse, delta) =
@@ -184,6 +229,13 @@ fn check_attention<D: Device>(
     let mut ops = fixture.ops(input);
     ops.attention(&attention, context, lse).expect("a launch");
     ops.attention_backward(&attention, (context.f32, lse), (dcontext, delta), grads).expect("a launch");
+    if has_bias {
+        let (tiles, sums) = (fixture.ops(input).query_tiles(&attention), attention.bias.sums);
+        let partial = PartialSums { sums, stride: table.len() };
+        let gradient = fixture.allocate(table.len());
+        fixture.ops(input).reduce_rows((partial, tiles, 0), gradient, false).expect("a launch");
+        assert_close(&format!("table of {what}"), &fixture.read(gradient), &expected.dtable, 1e-4);
+    }
     let f32 = fixture.read(context.f32);
     assert_equal(&what, &f32[..query_rows * h], &expected.context, is_bf16);
     let expected_bf16: Vec<f64> = f32.iter().map(|x| f64::from(*x)).collect();
@@ -204,4 +256,13 @@ fn check_attention<D: Device>(
     }
 }
 
-on_devices!(attention_equals_its_definition);
+/// Relative positions with `table`. The sums have other values at first.
+fn relative_bias<D: Device>(fixture: &mut Fixture<D>, input: Input, table: &[f32]) -> RelativeBias {
+    RelativeBias {
+        buckets: fixture.u32s(&relative_buckets(MAX_POSITIONS)),
+        table: fixture.f32s(table),
+        sums: fixture.f32s(&vec![7.0; input.bucket.tiles() * table.len()]),
+    }
+}
+
+on_devices!(attention_equals_its_definition, windows_and_relative_positions_equal_their_definition);

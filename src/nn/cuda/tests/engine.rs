@@ -40,6 +40,10 @@ const ALBERT: &str = r#"{"model_type": "albert", "vocab_size": 40, "embedding_si
     "intermediate_size": 80, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.2, "classifier_dropout_prob": 0.1, "initializer_range": 0.08}"#;
 
+const MPNET: &str = r#"{"model_type": "mpnet", "vocab_size": 40, "hidden_size": 48, "num_hidden_layers": 3,
+    "num_attention_heads": 3, "intermediate_size": 80, "max_position_embeddings": 64, "pad_token_id": 1,
+    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.2, "initializer_range": 0.08}"#;
+
 /// The configuration of an engine.
 #[derive(Clone, Copy)]
 struct TestConfig {
@@ -159,7 +163,7 @@ fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
 
 /// With whole batches and with micro-batches, whose gradients are added.
 fn families_equal_cpu_engine<D: Device>(open: impl Fn() -> D) {
-    for config in [ROBERTA, ELECTRA, ALBERT] {
+    for config in [ROBERTA, ELECTRA, ALBERT, MPNET] {
         for max_tokens in [1000, 22] {
             check_against_cpu_engine(&open, (config, max_tokens, 3, |batch| batch, None));
         }
@@ -260,7 +264,7 @@ fn runs_are_bit_identical<D: Device>(open: impl Fn() -> D) {
 }
 
 fn bf16_is_close_to_f32<D: Device>(open: impl Fn() -> D) {
-    for config in [BERT, DISTILBERT, ROBERTA, ELECTRA, ALBERT] {
+    for config in [BERT, DISTILBERT, ROBERTA, ELECTRA, ALBERT, MPNET] {
         let (exact, rounded) =
             (TestConfig::of(config), TestConfig { precision: Precision::Bf16, ..TestConfig::of(config) });
         let (mut exact, mut rounded) = (exact.cuda_engine(open()), rounded.cuda_engine(open()));
