@@ -9,8 +9,8 @@ mod layer_attention;
 mod parse;
 
 use super::architecture::{
-    Architecture, BiasSite, Disentangled, DropoutSite, LayerSharing, ModelParts, Names, PoolerActivation,
-    Pooling, Projection,
+    Architecture, BiasSite, Disentangled, DropoutSite, LayerSharing, ModelParts, Names, NormPosition,
+    PoolerActivation, Pooling, Projection,
 };
 use super::error_text::shortened;
 use super::id2label::Id2Label;
@@ -204,6 +204,12 @@ impl ModelConfig {
             DropoutSite::Pooler => self.pooler_dropout.unwrap_or(self.classifier_dropout),
             DropoutSite::Classifier => self.classifier_dropout,
         }
+    }
+
+    /// Whether a layer has a LayerNorm before attention: with pre-norm, all but the first one, whose input is normalized.
+    pub(crate) fn has_norm_before_attention(&self, layer: usize) -> bool {
+        let norm_position = self.architecture.layer_structure.norm_position;
+        norm_position == NormPosition::Pre && self.sharing.parameter_set(layer) > 0
     }
 
     /// Which tokens a layer attends to, and its rotary positions.

@@ -1,5 +1,7 @@
 //! Rotary positions (Su et al. 2021, <https://arxiv.org/abs/2104.09864>).
 
+use super::config::ModelConfig;
+
 /// cos and sin of the angles by which the halves of a head are rotated against each other: (positions, head size / 2)
 /// each.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,18 @@ impl RotaryTable {
             .unzip();
         RotaryTable { cos, sin }
     }
+}
+
+/// A table for each base of the layers of a model.
+pub(crate) fn rotary_tables(config: &ModelConfig) -> Vec<(f64, RotaryTable)> {
+    let mut tables: Vec<(f64, RotaryTable)> = Vec::new();
+    let layers = (0..config.layers).map(|layer| config.layer_attention(layer));
+    for theta in layers.filter_map(|layer| layer.rope_theta) {
+        if !tables.iter().any(|(known, _)| *known == theta) {
+            tables.push((theta, RotaryTable::new(theta, config.max_tokens(), config.head_size())));
+        }
+    }
+    tables
 }
 
 /// The frequencies theta^(−2i / head size) of the base `theta`: (head size / 2)

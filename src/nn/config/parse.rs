@@ -73,7 +73,8 @@ impl Keys<'_> {
         let max_positions = self.size(&["max_position_embeddings"])?;
         let padding_id = self.padding_id(keys.padding, vocab_size)?;
         let attention = self.attention(architecture, max_positions)?;
-        let has_positions = keys.position_embedding.map_or(Ok(true), |key| self.flag_or(key, true))?;
+        let has_positions = architecture.names.embeddings.positions.is_some()
+            && keys.position_embedding.map_or(Ok(true), |key| self.flag_or(key, true))?;
         let heads = self.size(keys.heads)?;
         let optional_rate = |key: Option<(&str, f64)>, other: f64| {
             key.map_or(Ok(other), |(key, default)| self.rate(&[key], default))

@@ -2,7 +2,7 @@
 
 use super::device::{Device, DeviceSlice, GemmOperand};
 use super::model::Model;
-use super::ops::{DropoutSite, LayerNorm, NormColumns, Ops, Rows};
+use super::ops::{DropoutSite, Ops, Rows};
 use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;
@@ -17,7 +17,7 @@ impl Model<'_> {
         let table = |range: &Option<_>| range.as_ref().map_or(DeviceSlice::NULL, |range| self.weight(range));
         let tables = [self.weight(&layout.words), table(&layout.positions), table(&layout.segments)];
         let (norm, dropout, saved) =
-            (self.embedding_norm(), self.embedding_dropout(), workspace.embedding_norm);
+            (self.layer_norm(&layout.embedding_norm), self.embedding_dropout(), workspace.embedding_norm);
         let out = workspace.hidden_state(0, config.layers);
         let Some(projection) = &layout.projection else {
             return ops.embeddings(tables, norm, dropout, saved, out);
@@ -41,16 +41,13 @@ impl Model<'_> {
         let (layout, width) = (self.layout, self.config.embedding_size);
         let sums = self.partial_sums(workspace);
         let d = self.projection_backward(ops, workspace, d, accumulate)?;
-        let weight = self.weight(&layout.embedding_norm).prefix(width);
-        let dropout = [self.embedding_dropout(), DropoutSite::DISABLED];
-        let saved = (workspace.embedding_norm, weight);
-        let columns = NormColumns { norm: 0, bias: 0 };
-        ops.layer_norm_backward(Rows::All, dropout, saved, d, MixedTensor::NULL, (sums, columns))?;
-        ops.reduce_partial_sums((sums, 0), self.gradient(&layout.embedding_norm), accumulate)?;
+        let dropout = self.embedding_dropout();
+        let saved = (workspace.embedding_norm, &layout.embedding_norm);
+        self.norm_backward(ops, (Rows::All, dropout), saved, d, (sums, accumulate))?;
         ops.embedding_rows_backward(d, width, self.stamps, self.gradient(&layout.embeddings()))?;
         if let Some(segments) = &layout.segments {
-            ops.segment_sums(d, (width, segments.len() / width), (sums, 2 * width))?;
-            ops.reduce_partial_sums((sums, 2 * width), self.gradient(segments), accumulate)?;
+            ops.segment_sums(d, (width, segments.len() / width), (sums, 0))?;
+            ops.reduce_partial_sums((sums, 0), self.gradient(segments), accumulate)?;
         }
         Ok(())
     }
@@ -73,13 +70,6 @@ impl Model<'_> {
         ops.linear_weight_grad(self.gradient(&projection.weight), d, x, t, accumulate)?;
         ops.linear_input_grad(workspace.d_embedded, d, self.f32_matrix(&projection.weight), width, false)?;
         Ok(workspace.d_embedded)
-    }
-
-    fn embedding_norm(&self) -> LayerNorm {
-        LayerNorm {
-            weight_and_bias: self.weight(&self.layout.embedding_norm),
-            eps: self.config.layer_norm_eps as f32,
-        }
     }
 
     fn embedding_dropout(&self) -> DropoutSite {

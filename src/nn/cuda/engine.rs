@@ -1,6 +1,7 @@
 //! [`CudaEngine`]: the [`Engine`] interface over passes, AdamW and captured graphs.
 
 use super::average::Average;
+use super::constants::Constants;
 use super::device::{Device, DeviceSlice, read_f32s};
 use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, EmbeddingRows, Input, StepScalars, pack};
@@ -11,9 +12,9 @@ use super::parameters::{Parameters, REPORT_WORDS};
 use super::step_logits::StepLogits;
 use super::supported::{check_supported, check_training};
 use super::workspace::{Workspace, WorkspaceSize};
+use super::workspaces::{Workspaces, out_of_memory};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::format::bytes;
 use crate::machine::MemoryInfo;
 use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
@@ -43,13 +44,11 @@ pub(super) struct CudaEngine<D: Device> {
     precision: Precision,
     /// Fields drop in this order: graphs and buffers go before the device that they belong to.
     graphs: Graphs<D::Graph>,
-    /// The workspace of training, with the tape.
-    training: Option<ReservedWorkspace<D::Buffer>>,
-    /// The workspace of inference. It is separate, since an evaluation has larger micro-batches than a step of training
-    /// but no tape.
-    inference: Option<ReservedWorkspace<D::Buffer>>,
+    workspaces: Workspaces<D::Buffer>,
     parameters: Parameters,
     _parameter_buffer: D::Buffer,
+    constants: Constants,
+    _constants_buffer: D::Buffer,
     /// The moving average of the weights, if there is one.
     average: Option<Average<D::Buffer>>,
     device: D,
@@ -61,14 +60,6 @@ pub(super) struct CudaEngine<D: Device> {
     unreported_steps: u64,
     /// The logits of these steps.
     step_logits: StepLogits,
-}
-
-/// A workspace and its memory.
-struct ReservedWorkspace<B> {
-    size: WorkspaceSize,
-    workspace: Workspace,
-    bytes: usize,
-    _buffer: B,
 }
 
 impl<D: Device> CudaEngine<D> {
@@ -93,6 +84,9 @@ impl<D: Device> CudaEngine<D> {
         let class_weights = optimizer.class_weights.clone();
         let buffer = device.allocate(needed).map_err(|error| out_of_memory(&device, needed, &error))?;
         let (parameters, _) = Parameters::new(&layout, is_bf16, D::address(&buffer));
+        let constants = Constants::new(config, &mut device);
+        let error = |error| out_of_memory(&device, Constants::bytes(config), &error);
+        let (constants, constants_buffer) = constants.map_err(error)?;
         let average = optimizer.ema_decay.map(|decay| Average::new(&mut device, decay, layout.len()));
         let bytes = layout.len() * size_of::<f32>();
         let average = average.transpose().map_err(|error| out_of_memory(&device, bytes, &error))?;
@@ -104,10 +98,11 @@ impl<D: Device> CudaEngine<D> {
             limits,
             precision,
             graphs: Graphs::new(true),
-            training: None,
-            inference: None,
+            workspaces: Workspaces::new(),
             parameters,
             _parameter_buffer: buffer,
+            constants,
+            _constants_buffer: constants_buffer,
             average,
             device,
             updates: 0,
@@ -116,9 +111,6 @@ impl<D: Device> CudaEngine<D> {
             step_logits: StepLogits::new(parameters.step_logits),
         };
         engine.set_weights(weights)?;
-        if !parameters.buckets.is_null() {
-            engine.device.write(parameters.buckets, &engine.layout.buckets)?;
-        }
         if engine.average.is_some() {
             engine.upload(ParamState::Average, weights)?;
         }
@@ -157,9 +149,8 @@ impl<D: Device> CudaEngine<D> {
     /// Bytes that the engine has allocated on the device.
     pub(super) fn allocated_bytes(&self) -> usize {
         let (_, parameters) = Parameters::new(&self.layout, self.is_bf16(), 0);
-        let workspaces = [&self.training, &self.inference].into_iter().flatten();
         let average = self.average.as_ref().map_or(0, Average::bytes);
-        parameters + average + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
+        parameters + Constants::bytes(&self.config) + average + self.workspaces.bytes()
     }
 
     /// The bucket of a micro-batch.
@@ -180,56 +171,37 @@ impl<D: Device> CudaEngine<D> {
         Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0).1
     }
 
-    /// Makes the workspace of training or inference at least as large as `size`. If it is replaced, the captured graphs
-    /// are dropped, since they contain its addresses.
-    fn reserve_workspace(&mut self, size: WorkspaceSize) -> Result<()> {
-        let reserved = if size.is_training { &mut self.training } else { &mut self.inference };
-        let current = reserved.as_ref().map(|reserved| reserved.size.bucket);
-        if current.is_some_and(|current| current.contains(size.bucket)) {
-            return Ok(());
-        }
-        *reserved = None;
-        self.graphs.remove(size.is_training);
-        let bucket = current.map_or(size.bucket, |current| current.union(size.bucket));
-        let size = WorkspaceSize { bucket, ..size };
-        let bytes = self.workspace_bytes(size);
-        let buffer =
-            self.device.allocate(bytes).map_err(|error| out_of_memory(&self.device, bytes, &error))?;
-        let (classes, is_bf16, base) = (self.layout.classes(), self.is_bf16(), D::address(&buffer));
-        let (workspace, _) = Workspace::new(&self.config, classes, is_bf16, size, base);
-        let reserved = if size.is_training { &mut self.training } else { &mut self.inference };
-        *reserved = Some(ReservedWorkspace { size, workspace, bytes, _buffer: buffer });
-        Ok(())
-    }
-
     /// Runs a pass over a micro-batch, if possible as a graph.
     fn run(&mut self, key: GraphKey, batch: &Batch, scalars: StepScalars) -> Result<()> {
         let (bucket, is_training) = (key.bucket(), key.is_training());
-        self.reserve_workspace(WorkspaceSize { bucket, is_training })?;
+        let is_bf16 = self.is_bf16();
         let CudaEngine {
             config,
             layout,
             optimizer,
             precision,
             graphs,
-            training,
-            inference,
+            workspaces,
             parameters,
+            constants,
             device,
             ..
         } = self;
-        let reserved = if is_training { training } else { inference };
-        let workspace = &reserved.as_ref().expect("the workspace was reserved").workspace;
+        let size = WorkspaceSize { bucket, is_training };
+        if workspaces.reserve((config, layout.classes(), is_bf16), size, device)? {
+            graphs.remove(is_training);
+        }
+        let workspace = workspaces.get(is_training);
         let input = Input::new(bucket, workspace.input);
         device.write(input.block, &pack(bucket, batch, &EmbeddingRows::of(config, batch), scalars))?;
         let model = Model {
             config,
             layout,
+            constants,
             weights: parameters.weights,
             bf16_weights: parameters.bf16_weights,
             gradients: parameters.gradients,
             stamps: parameters.stamps,
-            buckets: parameters.buckets,
             report: parameters.report,
             is_training,
         };
@@ -278,8 +250,7 @@ impl<D: Device> CudaEngine<D> {
             let key = GraphKey::Training { bucket, loss, accumulate: index > 0, update };
             self.run(key, batch, scalars)?;
             if is_step {
-                let reserved = self.training.as_ref().expect("the workspace was reserved");
-                let logits = reserved.workspace.logits.prefix(batch.len() * self.layout.classes());
+                let logits = self.workspaces.get(true).logits.prefix(batch.len() * self.layout.classes());
                 self.step_logits.push(&mut self.device, logits)?;
             }
         }
@@ -365,18 +336,6 @@ impl<D: Device> CudaEngine<D> {
     }
 }
 
-/// The error of a failed allocation of `needed` bytes.
-fn out_of_memory<D: Device>(device: &D, needed: usize, error: &Error) -> Error {
-    let free = device
-        .available_memory()
-        .map_or(String::new(), |memory| format!(", and {} is free", bytes(memory.available)));
-    Error::Device(format!(
-        "{} needs {} more memory{free} ({error}); set max_tokens_per_batch to a smaller number, or use a smaller model",
-        device.name(),
-        bytes(needed as u64)
-    ))
-}
-
 impl<D: Device> Engine for CudaEngine<D> {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
         self.report()?;
@@ -433,8 +392,8 @@ impl<D: Device> Engine for CudaEngine<D> {
         for batch in batch.micro_batches(MAX_INFERENCE_EXAMPLES, max_tokens) {
             let key = GraphKey::Inference(self.bucket(&batch));
             self.run(key, &batch, StepScalars::default())?;
-            let reserved = self.inference.as_ref().expect("the workspace was reserved");
-            let logits = read_f32s(&self.device, reserved.workspace.logits.prefix(batch.len() * classes))?;
+            let logits = self.workspaces.get(false).logits.prefix(batch.len() * classes);
+            let logits = read_f32s(&self.device, logits)?;
             rows.extend(logits.chunks_exact(classes).map(<[f32]>::to_vec));
         }
         Ok(rows)
@@ -504,7 +463,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         };
         let activations = self.workspace_bytes(training) + self.workspace_bytes(inference);
         Some(MemoryPlan {
-            weights: (parameters - 3 * arena) as u64,
+            weights: (parameters - 3 * arena + Constants::bytes(&self.config)) as u64,
             moments: 2 * arena as u64,
             average: self.average.as_ref().map_or(0, Average::bytes) as u64,
             gradients: arena as u64,

@@ -1,14 +1,13 @@
 //! The operations of an encoder layer on a GPU; [`crate::nn::encoder_layer`] says in which order.
 
 use super::device::{Device, DeviceSlice, GemmOperand};
-use super::layout::LayerLayout;
+use super::layout::{LayerLayout, WeightBias};
 use super::model::Model;
-use super::ops::{Attention, AttentionGrads, DropoutSite, LayerNorm, NormColumns, Ops, Residual, Rows};
-use super::supported::unsupported;
+use super::ops::{Attention, AttentionGrads, DropoutSite, NormColumns, Ops, Residual, RotaryAngles, Rows};
 use super::tensor::{MixedTensor, PartialSums, SavedNorm};
 use super::workspace::{Tape, Workspace};
 use crate::error::{Error, Result};
-use crate::nn::architecture::{self, NormPosition};
+use crate::nn::architecture::{self, FeedForward, NormPosition};
 use crate::nn::encoder_layer::{self, Buffer, LayerOps, Matrix, Norm, Store};
 use kernels::dropout;
 use std::ops::Range;
@@ -40,7 +39,7 @@ impl EncoderLayer<'_> {
     /// Computes the gradient of the input `x` (T, H) from the gradient `d` of the output (R, H), and the gradients of
     /// the weights, which are added to the arena's values if `accumulate` is set.
     ///
-    /// `d` is overwritten. The result is in `d` if R = T, and in `dx` in the last layer.
+    /// `d` is overwritten. The result is in `d` or in `dx`; [`EncoderLayer::gradient_is_in_dx`] says which.
     pub(super) fn backward<D: Device>(
         &self,
         ops: &mut Ops<'_, D>,
@@ -56,9 +55,19 @@ impl EncoderLayer<'_> {
         pass.ops.reduce_partial_sums((sums, 0), self.model.gradient(&self.layout.vectors), accumulate)
     }
 
-    /// The column of a vector parameter in the layer's partial sums.
+    /// Whether [`EncoderLayer::backward`] leaves the gradient of the input in `dx` rather than `d`.
+    pub(super) fn gradient_is_in_dx(&self) -> bool {
+        self.rows == Rows::First || self.has_norm_before_attention()
+    }
+
+    fn has_norm_before_attention(&self) -> bool {
+        self.model.config.has_norm_before_attention(self.index)
+    }
+
+    /// The column of a vector parameter in the layer's partial sums; after all others if the model does not have it.
     fn vector_column(&self, range: &Range<usize>) -> usize {
-        range.start - self.layout.vectors.start
+        let vectors = &self.layout.vectors;
+        if range.is_empty() { vectors.len() } else { range.start - vectors.start }
     }
 
     fn matrix_range(&self, matrix: Matrix) -> &Range<usize> {
@@ -80,20 +89,51 @@ impl EncoderLayer<'_> {
         start + part.start * square..start + part.end * square
     }
 
-    /// The ranges of weight and bias of a LayerNorm and of the bias of what is added to its residual connection, and
-    /// the dropout of the latter.
-    fn norm(&self, norm: Norm) -> (&Range<usize>, &Range<usize>, DropoutSite) {
-        let LayerLayout { attention_norm, attention_out_bias, output_norm, down_bias, .. } = self.layout;
-        let (number, site) = norm.dropout(self.index);
-        let dropout = self.model.dropout(number, site);
+    /// The parameters of a LayerNorm that the layer has.
+    fn norm_params(&self, norm: Norm) -> &WeightBias {
         match norm {
-            Norm::Attention => (attention_norm, attention_out_bias, dropout),
-            Norm::Output => (output_norm, down_bias, dropout),
+            Norm::Attention => self.layout.attention_norm.as_ref().expect("a layer with this LayerNorm"),
+            Norm::Output => &self.layout.output_norm,
         }
+    }
+
+    /// The bias of what is added to the residual connection of a LayerNorm.
+    fn added_bias(&self, norm: Norm) -> &Range<usize> {
+        match norm {
+            Norm::Attention => &self.layout.attention_out_bias,
+            Norm::Output => &self.layout.down_bias,
+        }
+    }
+
+    /// The dropout of what is added to the residual connection of a LayerNorm.
+    fn norm_dropout(&self, norm: Norm) -> DropoutSite {
+        let (number, site) = norm.dropout(self.index);
+        self.model.dropout(number, site)
+    }
+
+    /// The columns of a LayerNorm, and of the bias of what is added before it, in the layer's partial sums.
+    fn norm_columns(&self, norm: Norm) -> NormColumns {
+        let WeightBias { weight, bias } = self.norm_params(norm);
+        let [weight, bias, linear_bias] =
+            [weight, bias, self.added_bias(norm)].map(|range| self.vector_column(range));
+        NormColumns { weight, bias, linear_bias }
+    }
+
+    /// The residual connection to which the output of a linear layer is added.
+    fn residual(&self, norm: Norm, x: DeviceSlice<f32>) -> Residual {
+        let bias = self.model.bias(self.added_bias(norm), self.model.config.hidden);
+        Residual { bias, dropout: self.norm_dropout(norm), x }
+    }
+
+    /// The angles of the rotary positions, if the model has them.
+    fn rotary_angles(&self) -> Option<RotaryAngles> {
+        let theta = self.model.config.layer_attention(self.index).rope_theta;
+        theta.and_then(|theta| self.model.constants.rotary(theta))
     }
 
     fn saved_norm(&self, norm: Norm) -> SavedNorm {
         match norm {
+            Norm::Attention if self.has_norm_before_attention() => self.tape.attn_norm,
             Norm::Attention => self.tape.ln1,
             Norm::Output => self.tape.ln2,
         }
@@ -108,6 +148,8 @@ impl EncoderLayer<'_> {
             Rows::All => (column(0), column(h), column(2 * h), [3 * h, 3 * h]),
             Rows::First => (tape.q_cls, column(0), column(h), [h, 2 * h]),
         };
+        // Rotated queries and keys have their biases already.
+        let has_biases = !layout.qkv_bias.is_empty() && self.rotary_angles().is_none();
         Attention {
             rows,
             heads: config.heads,
@@ -117,7 +159,7 @@ impl EncoderLayer<'_> {
             keys,
             values,
             strides,
-            biases: model.weight(&layout.qkv_bias),
+            biases: if has_biases { model.weight(&layout.qkv_bias) } else { DeviceSlice::NULL },
             scale: config.score_scale(),
             window: config.layer_attention(index).window,
             bias: model.relative_bias(workspace),
@@ -145,43 +187,63 @@ struct CudaOps<'o, 'd, 'l, D: Device> {
 }
 
 impl<D: Device> CudaOps<'_, '_, '_, D> {
-    /// A buffer. Some have the same memory: `Proj` and `FfnOut` become x̂ of their LayerNorms, and `PreAct` the derivative
-    /// of the activation function.
+    /// A buffer. Some have the same memory: with post-norm, `Proj` and `FfnOut` become x̂ of their LayerNorms; `PreAct` becomes
+    /// the derivative of the activation function.
     fn tensor(&self, buffer: Buffer) -> MixedTensor {
         let (tape, workspace) = (self.layer.tape, self.workspace);
+        let is_post_norm = self.norm_position() == NormPosition::Post;
+        let (has_attn_norm, is_first_only) =
+            (self.has_norm_before_attention(), self.layer.rows == Rows::First);
         match buffer {
-            Buffer::XRows | Buffer::AttnInRows if self.layer.rows == Rows::First => tape.x_cls,
+            Buffer::AttnInRows if has_attn_norm && is_first_only => tape.attn_in_cls,
+            Buffer::AttnIn | Buffer::AttnInRows if has_attn_norm => tape.attn_in,
+            Buffer::XRows | Buffer::AttnInRows if is_first_only => tape.x_cls,
             Buffer::X | Buffer::XRows | Buffer::AttnIn | Buffer::AttnInRows => self.x,
             Buffer::Context => tape.context,
-            Buffer::Proj => MixedTensor::f32_only(tape.ln1.x_hat),
+            Buffer::Proj if is_post_norm => MixedTensor::f32_only(tape.ln1.x_hat),
+            Buffer::FfnOut if is_post_norm => MixedTensor::f32_only(tape.ln2.x_hat),
+            Buffer::Proj | Buffer::FfnOut => MixedTensor::f32_only(workspace.branch),
             Buffer::Ln1Out => tape.ln1_out,
             Buffer::PreAct => MixedTensor::f32_only(tape.act_grad),
             Buffer::FfnAct => tape.ffn_act,
-            Buffer::FfnOut => MixedTensor::f32_only(tape.ln2.x_hat),
             Buffer::Out => self.out,
-            // The last one is used with pre-norm only.
-            Buffer::D | Buffer::DLn1Out => MixedTensor::f32_only(self.d),
+            Buffer::D => MixedTensor::f32_only(self.d),
             Buffer::DAttnIn => MixedTensor::f32_only(self.dx),
             Buffer::DFfnOut | Buffer::DProj => workspace.dh,
+            Buffer::DFfn if self.has_gates() => MixedTensor::f32_only(workspace.d_ffn),
             Buffer::DFfn | Buffer::DPreAct => workspace.di,
-            Buffer::DContext => MixedTensor::f32_only(workspace.dcontext),
+            Buffer::DContext | Buffer::DLn1Out => MixedTensor::f32_only(workspace.dcontext),
         }
+    }
+
+    /// The rows of a buffer.
+    fn rows(&self, buffer: Buffer) -> Rows {
+        match buffer {
+            Buffer::X | Buffer::AttnIn | Buffer::DAttnIn => Rows::All,
+            _ => self.layer.rows,
+        }
+    }
+
+    fn has_gates(&self) -> bool {
+        self.layer.model.config.architecture.layer_structure.feed_forward == FeedForward::Gated
+    }
+
+    /// The dropout within the feed-forward network.
+    fn activation_dropout(&self) -> DropoutSite {
+        let EncoderLayer { model, index, .. } = self.layer;
+        let number = dropout::activation(model.config.layers, index);
+        model.dropout(number, architecture::DropoutSite::Activation)
     }
 
     /// A buffer in the type that GEMMs read.
     fn operand(&self, buffer: Buffer) -> GemmOperand {
-        let (rows, config) = (self.layer.rows, self.layer.model.config);
-        let (rows, width) = match buffer {
-            Buffer::X => (Rows::All, config.hidden),
-            Buffer::FfnAct | Buffer::DFfn | Buffer::DPreAct => (rows, config.intermediate),
-            _ => (rows, config.hidden),
+        let config = self.layer.model.config;
+        let width = match buffer {
+            Buffer::FfnAct | Buffer::DFfn => config.intermediate,
+            Buffer::DPreAct => config.architecture.layer_structure.up_width(config.intermediate),
+            _ => config.hidden,
         };
-        self.tensor(buffer).gemm_operand(self.ops.len(rows) * width)
-    }
-
-    /// The layer has operations of pre-norm, which [`check_supported`](super::supported::check_supported) rejects.
-    fn unsupported(&self) -> Error {
-        unsupported(self.layer.model.config)
+        self.tensor(buffer).gemm_operand(self.ops.len(self.rows(buffer)) * width)
     }
 
     /// The gradient of the relative positions, to which all layers add. The last layer is the first one of the pass.
@@ -198,32 +260,62 @@ impl<D: Device> CudaOps<'_, '_, '_, D> {
         self.layer.model.partial_sums(self.workspace)
     }
 
-    /// The backward pass of the projections of all tokens. Adds the gradient of `X` to `D`.
-    fn all_qkv_backward(&mut self) -> Result<()> {
+    /// The backward pass of the projections of all tokens. Writes the gradient of `AttnIn` to `DAttnIn`, or adds it to `D`.
+    fn all_qkv_backward(&mut self, store: Store) -> Result<()> {
         let EncoderLayer { model, layout, .. } = self.layer;
         let (t, h) = (self.ops.len(Rows::All), model.config.hidden);
-        let (dqkv, x) = (self.workspace.dqkv.gemm_operand(t * 3 * h), self.operand(Buffer::X));
-        let gradient = model.gradient(&layout.qkv);
-        self.ops.linear_weight_grad(gradient, dqkv, x, t, self.accumulate)?; //                  (3 H, H)
-        self.ops.linear_input_grad(self.d, dqkv, self.layer.matrix(&layout.qkv), h, true) //     (T, H)
+        let (dqkv, x) = (self.workspace.dqkv.gemm_operand(t * 3 * h), self.operand(Buffer::AttnIn));
+        self.ops.linear_weight_grad(model.gradient(&layout.qkv), dqkv, x, t, self.accumulate)?; // (3 H, H)
+        let (to, matrix) =
+            (if store == Store::Add { self.d } else { self.dx }, self.layer.matrix(&layout.qkv));
+        self.ops.linear_input_grad(to, dqkv, matrix, h, store == Store::Add) //                    (T, H)
     }
 
-    /// The backward pass of the projections where only first tokens have queries. Writes the gradient of `X` to `dx`.
-    fn first_qkv_backward(&mut self) -> Result<()> {
+    /// The backward pass of the projections where only first tokens have queries. Writes the gradient of `AttnIn` to
+    /// `DAttnIn`, with `D` if `store` says so.
+    fn first_qkv_backward(&mut self, store: Store) -> Result<()> {
         let EncoderLayer { model, rows, .. } = self.layer;
         let h = model.config.hidden;
         let (t, r) = (self.ops.len(Rows::All), self.ops.len(rows));
-        let Workspace { dqkv, dq_cls, .. } = *self.workspace;
+        let Workspace { dqkv, dq_cls, dcontext, .. } = *self.workspace;
         let (dq, dkv) = (dq_cls.gemm_operand(r * h), dqkv.gemm_operand(t * 2 * h));
         let [query, key_value] = [0..1, 1..3].map(|part| self.layer.qkv_rows(part));
-        let (x_rows, x) = (self.operand(Buffer::XRows), self.operand(Buffer::X));
+        let (x_rows, x) = (self.operand(Buffer::AttnInRows), self.operand(Buffer::AttnIn));
         let accumulate = self.accumulate;
         self.ops.linear_weight_grad(model.gradient(&query), dq, x_rows, r, accumulate)?; //      (H, H)
         self.ops.linear_weight_grad(model.gradient(&key_value), dkv, x, t, accumulate)?; //      (2 H, H)
-        // d becomes the gradient of XRows.
-        self.ops.linear_input_grad(self.d, dq, model.layer_matrix(query), h, true)?; //          (R, H)
-        self.ops.scatter_first_rows(self.d, h, self.dx)?; //                                     (T, H)
+        // The gradient of the first tokens. That of the attention's output is not needed any more.
+        let d_rows = if store == Store::Add { self.d } else { dcontext };
+        self.ops.linear_input_grad(d_rows, dq, model.layer_matrix(query), h, store == Store::Add)?; // (R, H)
+        self.ops.scatter_first_rows(d_rows, h, self.dx)?; //                                     (T, H)
         self.ops.linear_input_grad(self.dx, dkv, model.layer_matrix(key_value), h, true) //      (T, H)
+    }
+
+    /// Adds the biases to queries, keys and values and rotates queries and keys. That of a first token is rotated by 0.
+    fn rotate(&mut self, angles: RotaryAngles) -> Result<()> {
+        let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
+        let (h, bias) = (model.config.hidden, &layout.qkv_bias);
+        let biases = |part: Range<usize>| {
+            if bias.is_empty() {
+                DeviceSlice::NULL
+            } else {
+                model.weight(bias).slice(part.start * h..part.end * h)
+            }
+        };
+        if rows == Rows::All {
+            return self.ops.rotate(angles, biases(0..3), (tape.qkv, 3 * h, 2 * h), false);
+        }
+        if !bias.is_empty() {
+            self.ops.add_bias(rows, biases(0..1), MixedTensor::f32_only(tape.q_cls))?;
+        }
+        self.ops.rotate(angles, biases(1..3), (tape.qkv, 2 * h, h), false)
+    }
+
+    /// The backward pass of the rotation.
+    fn rotate_backward(&mut self, angles: RotaryAngles) -> Result<()> {
+        let (h, dqkv) = (self.layer.model.config.hidden, self.workspace.dqkv.f32);
+        let (width, rotated) = if self.layer.rows == Rows::All { (3 * h, 2 * h) } else { (2 * h, h) };
+        self.ops.rotate(angles, DeviceSlice::NULL, (dqkv, width, rotated), true)
     }
 }
 
@@ -231,28 +323,34 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
     type Error = Error;
 
     fn norm_position(&self) -> NormPosition {
-        NormPosition::Post
+        self.layer.model.config.architecture.layer_structure.norm_position
     }
 
     fn has_norm_before_attention(&self) -> bool {
-        false
+        self.layer.has_norm_before_attention()
     }
 
     fn project_qkv(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
-        let (h, x) = (model.config.hidden, self.operand(Buffer::X));
+        let (h, x) = (model.config.hidden, self.operand(Buffer::AttnIn));
         if rows == Rows::All {
             return self.ops.linear(tape.qkv, x, self.layer.matrix(&layout.qkv), h); //           (T, 3 H)
         }
         let [query, key_value] = [0..1, 1..3].map(|part| model.layer_matrix(self.layer.qkv_rows(part)));
         self.ops.gather_first_rows(self.x.f32, h, tape.x_cls)?; //                               (R, H)
-        let x_rows = self.operand(Buffer::XRows);
+        if self.has_norm_before_attention() {
+            self.ops.gather_first_rows(tape.attn_in.f32, h, tape.attn_in_cls)?; //               (R, H)
+        }
+        let x_rows = self.operand(Buffer::AttnInRows);
         self.ops.linear(tape.q_cls, x_rows, query, h)?; //                                       (R, H)
         self.ops.linear(tape.qkv, x, key_value, h) //                                            (T, 2 H)
     }
 
     fn attention(&mut self) -> Result<()> {
         let tape = self.layer.tape;
+        if let Some(angles) = self.layer.rotary_angles() {
+            self.rotate(angles)?;
+        }
         self.ops.attention(&self.layer.attention(self.workspace), tape.context, tape.lse)
     }
 
@@ -263,50 +361,62 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
 
     fn add_norm(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<()> {
         let EncoderLayer { model, rows, .. } = self.layer;
-        let (range, bias, dropout) = self.layer.norm(norm);
-        let residual = Residual { bias: model.weight(bias), dropout, x: self.tensor(residual).f32 };
-        let params =
-            LayerNorm { weight_and_bias: model.weight(range), eps: model.config.layer_norm_eps as f32 };
+        let residual = self.layer.residual(norm, self.tensor(residual).f32);
+        let params = model.layer_norm(self.layer.norm_params(norm));
         let saved = SavedNorm { x_hat: self.tensor(x).f32, rstd: self.layer.saved_norm(norm).rstd };
         self.ops.add_layer_norm(rows, residual, params, saved, self.tensor(y))
     }
 
-    fn norm(&mut self, _norm: Norm, _x: Buffer, _y: Buffer) -> Result<()> {
-        Err(self.unsupported())
+    fn norm(&mut self, norm: Norm, x: Buffer, y: Buffer) -> Result<()> {
+        let params = self.layer.model.layer_norm(self.layer.norm_params(norm));
+        let (rows, saved) = (self.rows(x), self.layer.saved_norm(norm));
+        self.ops.layer_norm(rows, self.tensor(x).f32, params, saved, self.tensor(y))
     }
 
-    fn add(&mut self, _norm: Norm, _x: Buffer, _residual: Buffer, _y: Buffer) -> Result<()> {
-        Err(self.unsupported())
+    fn add(&mut self, norm: Norm, x: Buffer, residual: Buffer, y: Buffer) -> Result<()> {
+        let residual = self.layer.residual(norm, self.tensor(residual).f32);
+        self.ops.add_residual(self.layer.rows, residual, self.tensor(x).f32, self.tensor(y))
     }
 
     fn activate(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
-        let bias = model.weight(&layout.up_bias);
-        self.ops.activation(rows, model.config.activation, bias, tape.act_grad, tape.ffn_act)
+        let config = model.config;
+        let bias =
+            model.bias(&layout.up_bias, config.architecture.layer_structure.up_width(config.intermediate));
+        if self.has_gates() {
+            let bias = (bias, self.activation_dropout());
+            return self.ops.gated_activation(rows, config.activation, bias, tape.act_grad, tape.ffn_act);
+        }
+        self.ops.activation(rows, config.activation, bias, tape.act_grad, tape.ffn_act)
     }
 
     fn add_norm_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<()> {
         let EncoderLayer { model, rows, .. } = self.layer;
-        let (range, bias, dropout) = self.layer.norm(norm);
-        let columns =
-            NormColumns { norm: self.layer.vector_column(range), bias: self.layer.vector_column(bias) };
-        let weight = model.weight(&(range.start..range.start + range.len() / 2));
-        let saved = (self.layer.saved_norm(norm), weight);
-        let dropout = [DropoutSite::DISABLED, dropout];
-        let (d_x, sums) = (self.tensor(d_x), (self.sums(), columns));
+        let saved = (self.layer.saved_norm(norm), model.weight(&self.layer.norm_params(norm).weight));
+        let dropout = [DropoutSite::DISABLED, self.layer.norm_dropout(norm)];
+        let (d_x, sums) = (self.tensor(d_x), (self.sums(), self.layer.norm_columns(norm)));
         self.ops.layer_norm_backward(rows, dropout, saved, self.d, d_x, sums)
     }
 
-    fn norm_backward(&mut self, _norm: Norm, _d: Buffer) -> Result<()> {
-        Err(self.unsupported())
+    fn norm_backward(&mut self, norm: Norm, d: Buffer) -> Result<()> {
+        let weight = self.layer.model.weight(&self.layer.norm_params(norm).weight);
+        let (saved, dropout) = ((self.layer.saved_norm(norm), weight), [DropoutSite::DISABLED; 2]);
+        let (rows, d, sums) =
+            (self.rows(d), self.tensor(d).f32, (self.sums(), self.layer.norm_columns(norm)));
+        self.ops.layer_norm_backward(rows, dropout, saved, d, MixedTensor::NULL, sums)
     }
 
-    fn add_backward(&mut self, _norm: Norm, _d_x: Buffer) -> Result<()> {
-        Err(self.unsupported())
+    fn add_backward(&mut self, norm: Norm, d_x: Buffer) -> Result<()> {
+        let (rows, h) = (self.layer.rows, self.layer.model.config.hidden);
+        let sums = (self.sums(), self.layer.vector_column(self.layer.added_bias(norm)));
+        let (dropout, d_x) = (self.layer.norm_dropout(norm), self.tensor(d_x));
+        self.ops.residual_backward(rows, dropout, (self.d, h), d_x, sums)
     }
 
-    fn add_rows(&mut self, _sum: Buffer, _x: Buffer) -> Result<()> {
-        Err(self.unsupported())
+    fn add_rows(&mut self, sum: Buffer, x: Buffer) -> Result<()> {
+        let h = self.layer.model.config.hidden;
+        let (x, sum) = ((self.tensor(x).f32, h), (self.tensor(sum).f32, self.rows(sum)));
+        self.ops.add_rows(self.layer.rows, x, sum)
     }
 
     fn weight_grad(&mut self, weight: Matrix, d_y: Buffer, x: Buffer) -> Result<()> {
@@ -325,7 +435,13 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
     fn activation_backward(&mut self) -> Result<()> {
         let EncoderLayer { model, layout, tape, rows, .. } = self.layer;
         let sums = (self.sums(), self.layer.vector_column(&layout.up_bias));
-        self.ops.column_sums(rows, model.config.intermediate, Some(tape.act_grad), self.workspace.di, sums)
+        let Workspace { d_ffn, di, .. } = *self.workspace;
+        let width = model.config.intermediate;
+        if !self.has_gates() {
+            return self.ops.column_sums(rows, width, Some(tape.act_grad), di, sums);
+        }
+        self.ops.gated_activation_backward(rows, width, tape.act_grad, [d_ffn, di.f32])?;
+        self.ops.column_sums(rows, 2 * width, None, di, sums)
     }
 
     fn attention_backward(&mut self) -> Result<()> {
@@ -341,6 +457,9 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
         let attention = self.layer.attention(self.workspace);
         self.ops.attention_backward(&attention, context, (dcontext, delta), grads)?;
         self.relative_bias_backward(&attention)?;
+        if let Some(angles) = self.layer.rotary_angles() {
+            self.rotate_backward(angles)?;
+        }
         if rows == Rows::All {
             return self.ops.column_sums(Rows::All, 3 * h, None, dqkv, (self.sums(), bias));
         }
@@ -348,7 +467,10 @@ impl<D: Device> LayerOps for CudaOps<'_, '_, '_, D> {
         self.ops.column_sums(Rows::All, 2 * h, None, dqkv, (self.sums(), bias + h))
     }
 
-    fn qkv_backward(&mut self, _store: Store) -> Result<()> {
-        if self.layer.rows == Rows::All { self.all_qkv_backward() } else { self.first_qkv_backward() }
+    fn qkv_backward(&mut self, store: Store) -> Result<()> {
+        match self.layer.rows {
+            Rows::All => self.all_qkv_backward(store),
+            Rows::First => self.first_qkv_backward(store),
+        }
     }
 }

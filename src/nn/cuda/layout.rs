@@ -11,13 +11,21 @@
 //! Related tensors are adjacent: the vectors of a layer, so that one kernel reduces their gradients; and queries,
 //! keys and values, which form one matrix (3 hidden, hidden) and one bias (3 hidden).
 
+use crate::nn::architecture::{BiasSite, LayerNames};
 use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
 use crate::nn::params::ParamSpec;
-use crate::nn::relative_positions::relative_buckets;
 use std::ops::Range;
 
-/// The range of each parameter of a layer. Matrices are (out_features, in_features).
+/// The ranges of weight and bias of a linear layer or of a LayerNorm. That of a bias is empty if there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct WeightBias {
+    pub(super) weight: Range<usize>,
+    pub(super) bias: Range<usize>,
+}
+
+/// The range of each parameter of a layer. Matrices are (out_features, in_features). The ranges of biases are empty if
+/// the model has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LayerLayout {
     /// (3 hidden, hidden)
@@ -25,23 +33,15 @@ pub(super) struct LayerLayout {
     pub(super) attention_out: Range<usize>,
     pub(super) up: Range<usize>,
     pub(super) down: Range<usize>,
-    /// All vectors of the layer, from `qkv_bias` to `output_norm`.
+    /// All vectors of the layer.
     pub(super) vectors: Range<usize>,
     /// Biases of queries, keys and values: (3 hidden)
     pub(super) qkv_bias: Range<usize>,
     pub(super) attention_out_bias: Range<usize>,
-    /// Weight and bias: (2 hidden)
-    pub(super) attention_norm: Range<usize>,
+    pub(super) attention_norm: Option<WeightBias>,
     pub(super) up_bias: Range<usize>,
     pub(super) down_bias: Range<usize>,
-    pub(super) output_norm: Range<usize>,
-}
-
-/// The ranges of a linear layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Linear {
-    pub(super) weight: Range<usize>,
-    pub(super) bias: Range<usize>,
+    pub(super) output_norm: WeightBias,
 }
 
 /// The range of each parameter of a model.
@@ -54,20 +54,17 @@ pub(super) struct Layout {
     pub(super) segments: Option<Range<usize>>,
     /// The numbers that relative positions add to the scores: (buckets, heads)
     pub(super) relative_bias: Option<Range<usize>>,
-    /// The bucket of each distance, as in [`RelativeBias`](super::ops::RelativeBias); empty without relative positions.
-    pub(super) buckets: Vec<u32>,
     /// The matrices of all layers.
     pub(super) layer_matrices: Range<usize>,
-    pub(super) pooler: Range<usize>,
-    pub(super) classifier: Range<usize>,
     /// From the width of the embeddings to the hidden size: (hidden, width)
-    pub(super) projection: Option<Linear>,
-    /// Weight and bias: (2 width)
-    pub(super) embedding_norm: Range<usize>,
+    pub(super) projection: Option<WeightBias>,
+    pub(super) embedding_norm: WeightBias,
     /// By parameter set.
     pub(super) layers: Vec<LayerLayout>,
-    pub(super) pooler_bias: Range<usize>,
-    pub(super) classifier_bias: Range<usize>,
+    pub(super) final_norm: Option<WeightBias>,
+    pub(super) pooler: WeightBias,
+    pub(super) pooler_norm: Option<WeightBias>,
+    pub(super) classifier: WeightBias,
 }
 
 impl Layout {
@@ -76,13 +73,13 @@ impl Layout {
         let mut builder = ArenaBuilder::new(specs);
         let names = config.names();
         let words = builder.tensor(&names.words, "weight");
-        let positions = names.positions.as_ref().map(|positions| builder.tensor(positions, "weight"));
-        let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
-        let relative_bias = names.relative_bias.as_ref().map(|name| builder.tensor(name, "weight"));
+        let mut tensor = |name: &Option<String>| name.as_ref().map(|name| builder.tensor(name, "weight"));
+        let [positions, segments, relative_bias] =
+            [&names.positions, &names.segments, &names.relative_bias].map(&mut tensor);
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = builder.len();
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
-            ranges.qkv = builder.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
+            ranges.qkv = builder.tensors(&layer.qkv(), "weight");
             ranges.attention_out = builder.tensor(&layer.attention_out, "weight");
             ranges.up = builder.tensor(&layer.up, "weight");
             ranges.down = builder.tensor(&layer.down, "weight");
@@ -91,51 +88,48 @@ impl Layout {
         let pooler = builder.tensor(&names.pooler, "weight");
         let classifier = builder.tensor(&names.classifier, "weight");
         let projection = names.projection.as_ref().map(|name| builder.tensor(name, "weight"));
-        let embedding_norm = norm(&mut builder, &names.embedding_norm);
+        let mut vectors = Vectors { builder: &mut builder, config };
+        let embedding_norm = vectors.norm(&names.embedding_norm);
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
-            ranges.qkv_bias = builder.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
-            ranges.attention_out_bias = builder.tensor(&layer.attention_out, "bias");
-            ranges.attention_norm =
-                layer.attention_norm.as_ref().map_or(0..0, |name| norm(&mut builder, name));
-            ranges.up_bias = builder.tensor(&layer.up, "bias");
-            ranges.down_bias = builder.tensor(&layer.down, "bias");
-            ranges.output_norm = norm(&mut builder, &layer.output_norm);
-            ranges.vectors = ranges.qkv_bias.start..ranges.output_norm.end;
+            vectors.layer(ranges, layer);
         }
-        let pooler_bias = builder.tensor(&names.pooler, "bias");
-        let projection_bias = names.projection.as_ref().map(|name| builder.tensor(name, "bias"));
-        let classifier_bias = builder.tensor(&names.classifier, "bias");
-        let projection = projection.zip(projection_bias).map(|(weight, bias)| Linear { weight, bias });
+        let final_norm = names.final_norm.as_ref().map(|name| vectors.norm(name));
+        let pooler = WeightBias { weight: pooler, bias: vectors.bias(&[&names.pooler], BiasSite::Pooler) };
+        let pooler_norm = names.pooler_norm.as_ref().map(|name| vectors.norm(name));
+        let projection = names.projection.as_ref().zip(projection).map(|(name, weight)| {
+            let bias = builder.tensor(name, "bias");
+            WeightBias { weight, bias }
+        });
+        let classifier = WeightBias { weight: classifier, bias: builder.tensor(&names.classifier, "bias") };
         Layout {
             params: builder.finish(),
             words,
             positions,
             segments,
-            buckets: relative_bias.as_ref().map_or(Vec::new(), |_| relative_buckets(config.max_tokens())),
             relative_bias,
             layer_matrices,
-            pooler,
-            classifier,
             projection,
             embedding_norm,
             layers,
-            pooler_bias,
-            classifier_bias,
+            final_norm,
+            pooler,
+            pooler_norm,
+            classifier,
         }
     }
 
     /// Number of elements of an arena.
     pub(super) fn len(&self) -> usize {
-        self.classifier_bias.end
+        self.classifier.bias.end
     }
 
     /// Offset of the first element without weight decay.
     pub(super) fn no_decay(&self) -> usize {
-        self.embedding_norm.start
+        self.embedding_norm.weight.start
     }
 
     pub(super) fn classes(&self) -> usize {
-        self.classifier_bias.len()
+        self.classifier.bias.len()
     }
 
     /// The embeddings of words and positions, which are one table.
@@ -145,15 +139,38 @@ impl Layout {
 
     /// The shape of this table.
     pub(super) fn embeddings_shape(&self) -> [usize; 2] {
-        let width = self.embedding_norm.len() / 2;
+        let width = self.embedding_norm.weight.len();
         [self.embeddings().len() / width, width]
     }
 }
 
-/// Weight and bias of a LayerNorm.
-fn norm(builder: &mut ArenaBuilder<'_>, name: &str) -> Range<usize> {
-    let weight = builder.tensor(name, "weight");
-    weight.start..builder.tensor(name, "bias").end
+/// Appends the vectors of modules, which some models have without biases.
+struct Vectors<'b, 'a> {
+    builder: &'b mut ArenaBuilder<'a>,
+    config: &'b ModelConfig,
+}
+
+impl Vectors<'_, '_> {
+    fn bias(&mut self, modules: &[&str], site: BiasSite) -> Range<usize> {
+        let modules = if self.config.has_bias(site) { modules } else { &[] };
+        self.builder.tensors(modules, "bias")
+    }
+
+    fn norm(&mut self, name: &str) -> WeightBias {
+        let weight = self.builder.tensor(name, "weight");
+        WeightBias { weight, bias: self.bias(&[name], BiasSite::Norm) }
+    }
+
+    fn layer(&mut self, ranges: &mut LayerLayout, names: &LayerNames) {
+        let first = self.builder.len();
+        ranges.qkv_bias = self.bias(&names.qkv(), BiasSite::Attention);
+        ranges.attention_out_bias = self.bias(&[&names.attention_out], BiasSite::Attention);
+        ranges.attention_norm = names.attention_norm.as_ref().map(|name| self.norm(name));
+        ranges.up_bias = self.bias(&[&names.up], BiasSite::FeedForward);
+        ranges.down_bias = self.bias(&[&names.down], BiasSite::FeedForward);
+        ranges.output_norm = self.norm(&names.output_norm);
+        ranges.vectors = first..self.builder.len();
+    }
 }
 
 #[cfg(test)]

@@ -23,8 +23,9 @@
 //! | [`layer`] | forward and backward pass of one encoder layer |
 //! | [`average`] | the moving average of the weights |
 //! | [`model`], [`parameters`] | weights, gradients and moments |
+//! | [`constants`] | tables that no step changes |
 //! | [`ops`] | launches of kernels and GEMMs |
-//! | [`workspace`] | activations and the tape |
+//! | [`workspaces`], [`workspace`] | activations and the tape |
 //! | [`arena`], [`tensor`], [`input`], [`layout`] | memory layout |
 //! | [`device`] | the interface of a device; `gpu` and, for tests, `host` implement it |
 //! | [`staging`] | uploads through page-locked memory |
@@ -32,6 +33,7 @@
 
 mod arena;
 mod average;
+mod constants;
 mod device;
 mod embed;
 mod engine;
@@ -55,6 +57,7 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 mod workspace;
+mod workspaces;
 
 #[cfg(feature = "cuda")]
 pub(in crate::nn) use {

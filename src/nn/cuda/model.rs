@@ -1,8 +1,9 @@
 //! [`Model`]: the weights and gradients of a pass, with views of single tensors.
 
+use super::constants::Constants;
 use super::device::{Bf16, DeviceSlice, GemmOperand};
-use super::layout::Layout;
-use super::ops::{DropoutSite, RelativeBias};
+use super::layout::{Layout, WeightBias};
+use super::ops::{DropoutSite, LayerNorm, RelativeBias};
 use super::tensor::PartialSums;
 use super::workspace::{Workspace, partial_stride};
 use crate::nn::architecture;
@@ -15,6 +16,7 @@ use std::ops::Range;
 pub(super) struct Model<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) layout: &'a Layout,
+    pub(super) constants: &'a Constants,
     /// The arena of weights.
     pub(super) weights: DeviceSlice<f32>,
     /// The matrices of the layers in bf16, or null if GEMMs read f32.
@@ -23,8 +25,6 @@ pub(super) struct Model<'a> {
     pub(super) gradients: DeviceSlice<f32>,
     /// For each row of the embeddings of words and positions, the stamp of the last step with a gradient for it.
     pub(super) stamps: DeviceSlice<u32>,
-    /// The buckets of relative positions, or null.
-    pub(super) buckets: DeviceSlice<u32>,
     /// The structure `Report` of the kernels.
     pub(super) report: DeviceSlice<u32>,
     /// Whether dropout is on and a backward pass follows.
@@ -35,6 +35,17 @@ impl Model<'_> {
     /// A range of the arena of weights.
     pub(super) fn weight(&self, range: &Range<usize>) -> DeviceSlice<f32> {
         self.weights.slice(range.clone())
+    }
+
+    /// A bias of `width` elements; zeros if the model has none.
+    pub(super) fn bias(&self, range: &Range<usize>, width: usize) -> DeviceSlice<f32> {
+        if range.is_empty() { self.constants.zeros.prefix(width) } else { self.weight(range) }
+    }
+
+    /// The parameters of a LayerNorm.
+    pub(super) fn layer_norm(&self, WeightBias { weight, bias }: &WeightBias) -> LayerNorm {
+        let eps = self.config.layer_norm_eps as f32;
+        LayerNorm { weight: self.weight(weight), bias: self.bias(bias, weight.len()), eps }
     }
 
     /// A range of the arena of gradients.
@@ -67,7 +78,7 @@ impl Model<'_> {
     /// What relative positions add to the scores of attention.
     pub(super) fn relative_bias(&self, workspace: &Workspace) -> RelativeBias {
         let Some(table) = &self.layout.relative_bias else { return RelativeBias::NONE };
-        RelativeBias { buckets: self.buckets, table: self.weight(table), sums: workspace.bias_sums }
+        RelativeBias { buckets: self.constants.buckets, table: self.weight(table), sums: workspace.bias_sums }
     }
 
     /// The dropout site `id` with the rate of `site`; disabled in inference.

@@ -22,8 +22,6 @@ pub(super) struct Parameters {
     pub(super) stamps: DeviceSlice<u32>,
     /// For each of these rows, 1 if its moments may differ from 0.
     pub(super) has_moments: DeviceSlice<u32>,
-    /// The bucket of each distance of relative positions, as in [`RelativeBias`](super::ops::RelativeBias), or null.
-    pub(super) buckets: DeviceSlice<u32>,
     /// The structure `Report`: ([`REPORT_WORDS`])
     pub(super) report: DeviceSlice<u32>,
     square_sums: DeviceSlice<f32>,
@@ -47,11 +45,6 @@ impl Parameters {
             square_sums: arena.f32(NORM_BLOCKS),
             stamps: arena.u32(rows),
             has_moments: arena.u32(rows),
-            buckets: if layout.buckets.is_empty() {
-                DeviceSlice::NULL
-            } else {
-                arena.u32(layout.buckets.len())
-            },
             report: arena.u32(REPORT_WORDS),
             bf16_weights: arena.bf16(layout.layer_matrices.len()),
             step_logits: arena.f32(STEP_LOGITS),

@@ -1,10 +1,13 @@
 //! The forward and backward pass of a whole model over one micro-batch.
 
 use super::device::Device;
+use super::device::DeviceSlice;
 use super::layer::EncoderLayer;
+use super::layout::WeightBias;
 use super::model::Model;
-use super::ops::{Loss, Ops, Rows};
-use super::workspace::Workspace;
+use super::ops::{DropoutSite, Loss, NormColumns, Ops, Rows};
+use super::tensor::{MixedTensor, PartialSums, SavedNorm};
+use super::workspace::{Workspace, last_rows};
 use crate::error::Result;
 
 impl<'a> Model<'a> {
@@ -39,12 +42,33 @@ impl<'a> Model<'a> {
             let accumulate = &mut has_gradient[self.config.sharing.parameter_set(index)];
             layer.backward(ops, x, workspace, [d, dx], *accumulate)?;
             *accumulate = true;
-            // The last layer writes its result to the other buffer.
-            if layer.rows == Rows::First {
+            if layer.gradient_is_in_dx() {
                 std::mem::swap(&mut d, &mut dx);
             }
         }
         self.embed_backward(ops, workspace, d, accumulate)
+    }
+
+    /// The backward pass of a LayerNorm outside of the layers, with dropout of its output: `d` becomes the gradient of its
+    /// input. Computes the gradients of its parameters.
+    pub(super) fn norm_backward<D: Device>(
+        &self,
+        ops: &mut Ops<'_, D>,
+        (rows, dropout): (Rows, DropoutSite),
+        (saved, params): (SavedNorm, &WeightBias),
+        d: DeviceSlice<f32>,
+        (sums, accumulate): (PartialSums, bool),
+    ) -> Result<()> {
+        let width = params.weight.len();
+        let saved = (saved, self.weight(&params.weight));
+        let columns = NormColumns { weight: 0, bias: width, linear_bias: 0 };
+        let dropout = [dropout, DropoutSite::DISABLED];
+        ops.layer_norm_backward(rows, dropout, saved, d, MixedTensor::NULL, (sums, columns))?;
+        ops.reduce_partial_sums((sums, 0), self.gradient(&params.weight), accumulate)?;
+        if params.bias.is_empty() {
+            return Ok(());
+        }
+        ops.reduce_partial_sums((sums, width), self.gradient(&params.bias), accumulate)
     }
 
     fn layer<'b>(&self, index: usize, workspace: &'b Workspace) -> EncoderLayer<'b>
@@ -57,7 +81,7 @@ impl<'a> Model<'a> {
             index,
             layout: &self.layout.layers[self.config.sharing.parameter_set(index)],
             tape: workspace.tape(index, layers),
-            rows: if index + 1 == layers { Rows::First } else { Rows::All },
+            rows: if index + 1 == layers { last_rows(self.config) } else { Rows::All },
         }
     }
 }

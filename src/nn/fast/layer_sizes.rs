@@ -19,12 +19,11 @@ impl LayerSizes {
     /// The sizes of layer `index`.
     pub(super) fn of(config: &ModelConfig, index: usize) -> Self {
         let structure = config.architecture.layer_structure;
-        let is_first = config.sharing.parameter_set(index) == 0;
         LayerSizes {
             hidden: config.hidden,
             intermediate: config.intermediate,
             structure,
-            has_norm_before_attention: structure.norm_position == NormPosition::Pre && !is_first,
+            has_norm_before_attention: config.has_norm_before_attention(index),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::nn::lora::Adapter;
 use crate::nn::param_groups::FrozenPrefix;
 use crate::nn::params::ParamSpec;
 use crate::nn::relative_positions::relative_buckets;
-use crate::nn::rotary::RotaryTable;
+use crate::nn::rotary::{RotaryTable, rotary_tables};
 use kernels::norm::LayerNormGrad;
 use std::ops::Range;
 
@@ -263,18 +263,6 @@ impl Layout {
     pub(super) fn labels(&self) -> usize {
         self.classifier.bias.len()
     }
-}
-
-/// A table for each base of the layers.
-fn rotary_tables(config: &ModelConfig) -> Vec<(f64, RotaryTable)> {
-    let mut tables: Vec<(f64, RotaryTable)> = Vec::new();
-    let layers = (0..config.layers).map(|layer| config.layer_attention(layer));
-    for theta in layers.filter_map(|layer| layer.rope_theta) {
-        if !tables.iter().any(|(known, _)| *known == theta) {
-            tables.push((theta, RotaryTable::new(theta, config.max_tokens(), config.head_size())));
-        }
-    }
-    tables
 }
 
 /// Lays out modules.

@@ -49,11 +49,6 @@ __device__ inline Positions within_windows(Heads heads, unsigned tile_start, uns
     return positions;
 }
 
-// The biases of a projection: `number` is 0 for queries, 1 for keys, 2 for values.
-__device__ inline const float* biases_of(Qkv qkv, int number, int hidden) {
-    return qkv.biases ? qkv.biases + number * hidden : nullptr;
-}
-
 // Loads `max_rows` rows of a head into shared memory, `pitch` elements apart, and adds the bias unless it is null. Rows
 // from `rows` on are zeros.
 __device__ inline void load(float* to, int pitch, const float* from, int stride, unsigned row, unsigned rows,

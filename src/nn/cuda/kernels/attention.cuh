@@ -9,7 +9,7 @@ constexpr int WARPS = 4;
 constexpr int TILE = 16;
 
 // Queries, keys and values without bias: pointers to their first columns, and the distance between rows in elements.
-// `biases` are those of all three: (3 H).
+// `biases` are those of all three, (3 H), or null.
 struct Qkv {
     const float* queries;
     const float* keys;
@@ -18,6 +18,11 @@ struct Qkv {
     int query_stride;
     int key_stride;
 };
+
+// The biases of a projection: `number` is 0 for queries, 1 for keys, 2 for values.
+__device__ inline const float* biases_of(Qkv qkv, int number, int hidden) {
+    return qkv.biases ? qkv.biases + number * hidden : nullptr;
+}
 
 // The sizes of a layer's attention.
 struct Heads {

@@ -141,14 +141,14 @@ __device__ inline void forward_tile(const StepParams* step, const unsigned* offs
     const unsigned first_row = warp_tile.tile.query_row + warp_tile.tile_start;
     LeftFragment q[STEPS];
     load_left_fragment<STEPS>(
-        q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
+        q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, biases_of(qkv, 0, hidden)));
     const float scale = heads.scale;
     float running_max[2] = {-INFINITY, -INFINITY}, running_sum[2] = {}, out[2 * STEPS][4] = {};
     for (unsigned first = warp_tile.tile.first; first < warp_tile.tile.end; first += TILE) {
         const int count = warp_tile.tile.end - first < TILE ? warp_tile.tile.end - first : TILE;
         float p[2][4], factors[2][4];
         multiply_transposed<STEPS>(p, q,
-                                   HeadRows(qkv.keys, qkv.key_stride, first, count, head, size, qkv.biases + hidden));
+                                   HeadRows(qkv.keys, qkv.key_stride, first, count, head, size, biases_of(qkv, 1, hidden)));
         const unsigned bits = lane_keep_bits(*step, dropout, heads, warp_tile.tile.query_token + warp_tile.tile_start,
                                              warp_tile.rows, head, first - warp_tile.tile.first);
         lane_dropout_factors(factors, dropout, bits, false);
@@ -179,7 +179,7 @@ __device__ inline void forward_tile(const StepParams* step, const unsigned* offs
             }
         }
         multiply_add<STEPS>(out, p,
-                            HeadRows(qkv.values, qkv.key_stride, first, count, head, size, qkv.biases + 2 * hidden));
+                            HeadRows(qkv.values, qkv.key_stride, first, count, head, size, biases_of(qkv, 2, hidden)));
     }
 #pragma unroll
     for (int i = 0; i < 4 * 2 * STEPS; i++) {
@@ -207,7 +207,7 @@ __device__ inline void backward_q_tile(const StepParams* step, const unsigned* o
     const unsigned first_row = warp_tile.tile.query_row + warp_tile.tile_start;
     LeftFragment q[STEPS], d[STEPS];
     load_left_fragment<STEPS>(
-        q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
+        q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, biases_of(qkv, 0, hidden)));
     load_left_fragment<STEPS>(d, HeadRows(dcontext, hidden, first_row, warp_tile.rows, head, size, nullptr));
     const float scale = heads.scale;
     float row_delta[2] = {}, row_lse[2] = {}, out[2 * STEPS][4] = {};
@@ -226,11 +226,11 @@ __device__ inline void backward_q_tile(const StepParams* step, const unsigned* o
     }
     for (unsigned first = warp_tile.tile.first; first < warp_tile.tile.end; first += TILE) {
         const int count = warp_tile.tile.end - first < TILE ? warp_tile.tile.end - first : TILE;
-        const HeadRows keys(qkv.keys, qkv.key_stride, first, count, head, size, qkv.biases + hidden);
+        const HeadRows keys(qkv.keys, qkv.key_stride, first, count, head, size, biases_of(qkv, 1, hidden));
         float p[2][4], dp[2][4], factors[2][4];
         multiply_transposed<STEPS>(p, q, keys);
         multiply_transposed<STEPS>(
-            dp, d, HeadRows(qkv.values, qkv.key_stride, first, count, head, size, qkv.biases + 2 * hidden));
+            dp, d, HeadRows(qkv.values, qkv.key_stride, first, count, head, size, biases_of(qkv, 2, hidden)));
         const unsigned bits = lane_keep_bits(*step, dropout, heads, warp_tile.tile.query_token + warp_tile.tile_start,
                                              warp_tile.rows, head, first - warp_tile.tile.first);
         lane_dropout_factors(factors, dropout, bits, false);
@@ -270,15 +270,15 @@ __device__ inline void backward_kv_tile(const StepParams* step, const unsigned* 
     LeftFragment* k = IS_LARGE ? shared[0][threadIdx.x] : registers[0];
     LeftFragment* v = IS_LARGE ? shared[1][threadIdx.x] : registers[1];
     load_left_fragment<STEPS>(
-        k, HeadRows(qkv.keys, qkv.key_stride, first_row, warp_tile.rows, head, size, qkv.biases + hidden));
+        k, HeadRows(qkv.keys, qkv.key_stride, first_row, warp_tile.rows, head, size, biases_of(qkv, 1, hidden)));
     load_left_fragment<STEPS>(
-        v, HeadRows(qkv.values, qkv.key_stride, first_row, warp_tile.rows, head, size, qkv.biases + 2 * hidden));
+        v, HeadRows(qkv.values, qkv.key_stride, first_row, warp_tile.rows, head, size, biases_of(qkv, 2, hidden)));
     const float scale = heads.scale;
     float dk[2 * STEPS][4] = {}, dv[2 * STEPS][4] = {};
     for (unsigned first = 0; first < warp_tile.tile.queries; first += TILE) {
         const int count = warp_tile.tile.queries - first < TILE ? warp_tile.tile.queries - first : TILE;
         const unsigned row = warp_tile.tile.query_row + first;
-        const HeadRows queries(qkv.queries, qkv.query_stride, row, count, head, size, qkv.biases);
+        const HeadRows queries(qkv.queries, qkv.query_stride, row, count, head, size, biases_of(qkv, 0, hidden));
         const HeadRows d(dcontext, hidden, row, count, head, size, nullptr);
         // Keeps the compiler from loading shared operands only once.
         if (IS_LARGE) __syncwarp();

@@ -17,6 +17,57 @@ extern "C" __global__ void bias_activation(const unsigned* count, int function, 
     store(out, out_bf16, at, value);
 }
 
+// out (rows, width) = dropout(f(a) ⊙ g) for the halves a and g of x + bias, (rows, 2 width); x becomes the derivatives of
+// out with respect to both. Grid (rows, width / THREADS).
+extern "C" __global__ void gated_activation(const StepParams* step, const unsigned* count, const unsigned* tokens,
+                                            int function, const float* bias, DropoutSite dropout, int width, float* x,
+                                            float* out, bf16* out_bf16) {
+    const int row = blockIdx.x, column = blockIdx.y * THREADS + threadIdx.x;
+    if (column >= width) return;
+    const long long at = static_cast<long long>(row) * width + column, first = at + static_cast<long long>(row) * width;
+    float value = 0.0f, derivative = 0.0f, gate = 0.0f, factor = 0.0f;
+    if (row < *count) {
+        value = activation(function, x[first] + bias[column], &derivative);
+        gate = x[first + width] + bias[width + column];
+        factor = dropout_factor(*step, dropout, dropout_row(*step, tokens, row) * width + column);
+    }
+    x[first] = derivative * gate * factor;
+    x[first + width] = value * factor;
+    store(out, out_bf16, at, value * gate * factor);
+}
+
+// The gradient of gated_activation: dx (rows, 2 width) from d (rows, width) and the derivatives. Grid (rows, width /
+// THREADS).
+extern "C" __global__ void gated_activation_backward(const float* derivatives, int width, const float* d, float* dx) {
+    const int row = blockIdx.x, column = blockIdx.y * THREADS + threadIdx.x;
+    if (column >= width) return;
+    const long long at = static_cast<long long>(row) * width + column, first = at + static_cast<long long>(row) * width;
+    dx[first] = d[at] * derivatives[first];
+    dx[first + width] = d[at] * derivatives[first + width];
+}
+
+// Rotates the first `rotated` of the columns of x (rows, width), the heads of queries and keys: the halves of a head
+// against each other, by the angles of the row's position. `cosines` and `sines` are (positions, size / 2). With a
+// `direction` of -1 it is the inverse, and so the gradient. `bias` (width), unless null, is added first. One block per row.
+extern "C" __global__ void rotate(const unsigned* count, const unsigned* positions, const float* cosines,
+                                  const float* sines, const float* bias, int size, int rotated, int width,
+                                  float direction, float* x) {
+    const int row = blockIdx.x, half = size / 2;
+    if (row >= *count) return;
+    float* columns = x + static_cast<long long>(row) * width;
+    const long long angles = static_cast<long long>(positions[row]) * half;
+    for (int i = threadIdx.x; i < rotated / 2; i += THREADS) {
+        const int angle = i % half, column = i / half * size + angle;
+        float a = columns[column], b = columns[column + half];
+        if (bias) a += bias[column], b += bias[column + half];
+        const float cosine = cosines[angles + angle], sine = direction * sines[angles + angle];
+        columns[column] = a * cosine - b * sine;
+        columns[column + half] = fmaf(b, cosine, a * sine);
+    }
+    if (!bias) return;
+    for (int column = rotated + threadIdx.x; column < width; column += THREADS) columns[column] += bias[column];
+}
+
 // x (rows, width) is multiplied in place by act_grad, unless null, and copied to out_bf16; its column sums go to
 // `partial`. Grid (partial rows, width / THREADS).
 extern "C" __global__ void column_sums(const unsigned* count, const float* act_grad, int rows, int width, float* x,
@@ -79,6 +130,16 @@ extern "C" __global__ void gather_first_rows(const StepParams* step, const unsig
     const long long from = is_valid ? static_cast<long long>(offsets[row]) * width : 0;
     for (int column = threadIdx.x; column < width; column += THREADS)
         store(out, out_bf16, static_cast<long long>(row) * width + column, is_valid ? x[from + column] : 0.0f);
+}
+
+// The rows of sum (T, H) of each row's token += x (rows, H). `tokens` is null if row i is token i. One block per row.
+extern "C" __global__ void add_rows(const unsigned* count, const unsigned* tokens, const float* x, int width,
+                                    float* sum) {
+    const int row = blockIdx.x;
+    if (row >= *count) return;
+    const long long to = static_cast<long long>(tokens ? tokens[row] : row) * width;
+    for (int column = threadIdx.x; column < width; column += THREADS)
+        sum[to + column] += x[static_cast<long long>(row) * width + column];
 }
 
 // The gradient of gather_first_rows: dx (T, H) has the rows of d (E, H) at first tokens, and zeros elsewhere. One

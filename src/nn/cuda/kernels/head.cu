@@ -17,6 +17,32 @@ extern "C" __global__ void example_dropout(const StepParams* step, DropoutSite d
     }
 }
 
+// pooled (E, H) = the mean of x (T, H) over the tokens of each example. One block per example.
+extern "C" __global__ void mean_pool(const StepParams* step, const unsigned* offsets, const float* x, int width,
+                                     float* pooled) {
+    const int example = blockIdx.x;
+    const bool is_valid = example < step->examples;
+    const unsigned first = is_valid ? offsets[example] : 0, end = is_valid ? offsets[example + 1] : 1;
+    const float share = 1.0f / (end - first);
+    for (int column = threadIdx.x; column < width; column += THREADS) {
+        float sum = 0.0f;
+        for (unsigned token = first; token < end; token++) sum += x[static_cast<long long>(token) * width + column];
+        pooled[static_cast<long long>(example) * width + column] = is_valid ? sum * share : 0.0f;
+    }
+}
+
+// The gradient of mean_pool: dx (T, H) from d (E, H). One block per token.
+extern "C" __global__ void mean_pool_backward(const StepParams* step, const unsigned* offsets,
+                                              const unsigned* example_ids, const float* d, int width, float* dx) {
+    const int token = blockIdx.x;
+    const bool is_valid = token < step->tokens;
+    const unsigned example = is_valid ? example_ids[token] : 0;
+    const float share = 1.0f / (offsets[example + 1] - offsets[example]);
+    for (int column = threadIdx.x; column < width; column += THREADS)
+        dx[static_cast<long long>(token) * width + column] =
+            is_valid ? d[static_cast<long long>(example) * width + column] * share : 0.0f;
+}
+
 // out (E, H) = dropout(f(pooled + bias)); pooled (E, H) becomes f'(pooled + bias). One block per row.
 extern "C" __global__ void pooler(const StepParams* step, int function, const float* bias, DropoutSite dropout,
                                   int width, float* pooled, float* out) {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <random>
 #include <utility>
 #include <vector>
@@ -87,7 +88,8 @@ struct Thread {
 
 // The running block.
 struct Block {
-    std::vector<Thread> threads;
+    // A suspended thread has references to itself, which a deque keeps valid when it grows.
+    std::deque<Thread> threads;
     std::vector<Barrier> warps;
     // The barrier of the whole block.
     Barrier all;

@@ -87,17 +87,64 @@ extern "C" __global__ void add_layer_norm(const StepParams* step, const unsigned
               scratch);
 }
 
-// The gradient of both. d (R, H), the gradient of y, becomes that of the norm's input,
+// y (R, H) = LayerNorm(x). One block per row.
+extern "C" __global__ void layer_norm(const StepParams* step, const unsigned* count, const float* x, const float* weight,
+                                      const float* bias, float eps, int width, float* x_hat, float* rstd, float* y,
+                                      bf16* y_bf16) {
+    __shared__ float scratch[THREADS / 32];
+    const int row = blockIdx.x;
+    if (row >= *count) return write_zeros(row, width, x_hat, y, y_bf16);
+    float z[COLUMNS];
+#pragma unroll
+    for (int c = 0; c < COLUMNS; c++) {
+        const int column = c * THREADS + threadIdx.x;
+        if (column < width) z[c] = x[static_cast<long long>(row) * width + column];
+    }
+    normalize(z, row, width, eps, weight, bias, x_hat, rstd, *step, DropoutSite{0, 0, 1.0f}, 0, y, y_bf16, scratch);
+}
+
+// y (R, H) = dropout(x + bias) + residual, which `y` may be. Grid (rows, width / THREADS).
+extern "C" __global__ void add_residual(const StepParams* step, const unsigned* count, const unsigned* tokens,
+                                        const float* bias, DropoutSite dropout, const float* residual, int width,
+                                        const float* x, float* y, bf16* y_bf16) {
+    const int row = blockIdx.x, column = blockIdx.y * THREADS + threadIdx.x;
+    if (column >= width) return;
+    const long long at = static_cast<long long>(row) * width + column;
+    if (row >= *count) return store(y, y_bf16, at, 0.0f);
+    const float factor = dropout_factor(*step, dropout, dropout_row(*step, tokens, row) * width + column);
+    store(y, y_bf16, at, fmaf(x[at] + bias[column], factor, residual[at]));
+}
+
+// The gradient of add_residual: dh (R, H) = dropout(d), with its column sums in `partial` from `first` on. Grid (partial
+// rows, width / THREADS).
+extern "C" __global__ void residual_backward(const StepParams* step, const unsigned* count, const unsigned* tokens,
+                                             DropoutSite dropout, int rows, int width, const float* d, float* dh,
+                                             bf16* dh_bf16, float* partial, int stride, int first) {
+    const int column = blockIdx.y * THREADS + threadIdx.x;
+    if (column >= width) return;
+    float sum = 0.0f;
+    for (int row = blockIdx.x; row < rows; row += gridDim.x) {
+        const long long at = static_cast<long long>(row) * width + column;
+        float value = 0.0f;
+        if (row < *count)
+            value = d[at] * dropout_factor(*step, dropout, dropout_row(*step, tokens, row) * width + column);
+        store(dh, dh_bf16, at, value);
+        sum += value;
+    }
+    partial[static_cast<long long>(blockIdx.x) * stride + first + column] = sum;
+}
+
+// The gradient of the norms above. d (R, H), the gradient of y, becomes that of the norm's input,
 //     dz = (dx̂ - mean(dx̂) - x̂ ⊙ mean(dx̂ ⊙ x̂)) / σ with dx̂ = after_norm ⊙ d ⊙ weight,
 // and dh (R, H), unless null, becomes that of the linear layer's output: dh = before_norm ⊙ dz. after_norm and
 // before_norm are dropout masks. A block computes every gridDim.x-th row and writes its sums over rows to its row of
-// `partial`: those of the norm's weight and bias, (2 H) from norm_column on, and that of the linear layer's bias, (H)
-// from bias_column on.
+// `partial`: those of the norm's weight, the norm's bias and the linear layer's bias, (H) each from weight_column,
+// bias_column and linear_column on.
 extern "C" __global__ void layer_norm_backward(const StepParams* step, const unsigned* count, const unsigned* tokens,
                                                DropoutSite after_norm, DropoutSite before_norm, const float* x_hat,
                                                const float* rstd, const float* weight, int rows, int width, float* d,
-                                               float* dh, bf16* y_bf16, float* partial, int stride, int norm_column,
-                                               int bias_column) {
+                                               float* dh, bf16* y_bf16, float* partial, int stride, int weight_column,
+                                               int bias_column, int linear_column) {
     __shared__ float scratch[THREADS / 32];
     float dweight[COLUMNS] = {}, dbias[COLUMNS] = {}, dlinear_bias[COLUMNS] = {};
     const bool has_linear = dh || y_bf16;
@@ -147,8 +194,8 @@ extern "C" __global__ void layer_norm_backward(const StepParams* step, const uns
     for (int c = 0; c < COLUMNS; c++) {
         const int column = c * THREADS + threadIdx.x;
         if (column >= width) continue;
-        sums[norm_column + column] = dweight[c];
-        sums[norm_column + width + column] = dbias[c];
-        if (has_linear) sums[bias_column + column] = dlinear_bias[c];
+        sums[weight_column + column] = dweight[c];
+        sums[bias_column + column] = dbias[c];
+        if (has_linear) sums[linear_column + column] = dlinear_bias[c];
     }
 }

@@ -1,12 +1,20 @@
 //! Bias and activation function, column sums, gradients of the embeddings, gather and scatter of first tokens.
 
 use super::activation::activation_number;
-use super::context::{Ops, Rows, THREADS, mixed_arguments};
+use super::context::{DropoutSite, Ops, Rows, THREADS, mixed_arguments};
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
 use crate::nn::cuda::input::Input;
 use crate::nn::cuda::tensor::{MixedTensor, PartialSums};
 use kernels::activation::Activation;
+
+/// cos and sin of the angles of rotary positions: (positions, head size / 2) each.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct RotaryAngles {
+    pub(in crate::nn::cuda) cosines: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) sines: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) head_size: usize,
+}
 
 impl<D: Device> Ops<'_, D> {
     /// `out` (R, I) = f(x + bias); `x` (R, I) becomes f'(x + bias).
@@ -23,6 +31,72 @@ impl<D: Device> Ops<'_, D> {
         let arguments = arguments.slice(bias).int(width);
         let arguments = mixed_arguments(arguments.slice(x.prefix(r * width)), out, r * width);
         self.launch(Module::Columns, "bias_activation", [r, width.div_ceil(THREADS), 1], arguments)
+    }
+
+    /// `out` (R, I) = dropout(f(a) ⊙ g) for the halves a and g of `x` + bias, (R, 2 I); `x` becomes the derivatives of
+    /// both.
+    pub(in crate::nn::cuda) fn gated_activation(
+        &mut self,
+        rows: Rows,
+        function: Activation,
+        (bias, dropout): (DeviceSlice<f32>, DropoutSite),
+        x: DeviceSlice<f32>,
+        out: MixedTensor,
+    ) -> Result<()> {
+        let (r, width) = (self.len(rows), bias.len() / 2);
+        let arguments = self.step_arguments().slice(self.count(rows)).slice(self.row_tokens(rows));
+        let arguments = arguments.int(activation_number(function)).slice(bias).structure(&dropout.fields());
+        let arguments = arguments.int(width).slice(x.prefix(2 * r * width));
+        let arguments = mixed_arguments(arguments, out, r * width);
+        self.launch(Module::Columns, "gated_activation", [r, width.div_ceil(THREADS), 1], arguments)
+    }
+
+    /// The backward pass of [`Ops::gated_activation`]: `dx` (R, 2 I) from `d` (R, I) and the derivatives.
+    pub(in crate::nn::cuda) fn gated_activation_backward(
+        &mut self,
+        rows: Rows,
+        width: usize,
+        derivatives: DeviceSlice<f32>,
+        [d, dx]: [DeviceSlice<f32>; 2],
+    ) -> Result<()> {
+        let r = self.len(rows);
+        let arguments = Arguments::default().slice(derivatives.prefix(2 * r * width)).int(width);
+        let arguments = arguments.slice(d.prefix(r * width)).slice(dx.prefix(2 * r * width));
+        let grid = [r, width.div_ceil(THREADS), 1];
+        self.launch(Module::Columns, "gated_activation_backward", grid, arguments)
+    }
+
+    /// Adds `bias`, unless null, to `x` (T, width), then rotates the first `rotated` columns, the heads of queries and keys,
+    /// by the angles of the tokens' positions, or back if `is_inverse` is set, as the gradient is.
+    pub(in crate::nn::cuda) fn rotate(
+        &mut self,
+        angles: RotaryAngles,
+        bias: DeviceSlice<f32>,
+        (x, width, rotated): (DeviceSlice<f32>, usize, usize),
+        is_inverse: bool,
+    ) -> Result<()> {
+        let t = self.len(Rows::All);
+        let RotaryAngles { cosines, sines, head_size } = angles;
+        let arguments = Arguments::default().slice(self.count(Rows::All)).slice(self.input.positions);
+        let arguments = arguments.slice(cosines).slice(sines).slice(bias);
+        let arguments = arguments.int(head_size).int(rotated).int(width);
+        let arguments = arguments.float(if is_inverse { -1.0 } else { 1.0 }).slice(x.prefix(t * width));
+        self.launch(Module::Columns, "rotate", [t, 1, 1], arguments)
+    }
+
+    /// `sum` += `x` (R, width): on the rows of the same tokens, of which `sum` has those of `sum_rows`.
+    pub(in crate::nn::cuda) fn add_rows(
+        &mut self,
+        rows: Rows,
+        (x, width): (DeviceSlice<f32>, usize),
+        (sum, sum_rows): (DeviceSlice<f32>, Rows),
+    ) -> Result<()> {
+        let r = self.len(rows);
+        let tokens = if rows == sum_rows { DeviceSlice::NULL } else { self.row_tokens(rows) };
+        let arguments = Arguments::default().slice(self.count(rows)).slice(tokens);
+        let arguments = arguments.slice(x.prefix(r * width)).int(width);
+        let arguments = arguments.slice(sum.prefix(self.len(sum_rows) * width));
+        self.launch(Module::Columns, "add_rows", [r, 1, 1], arguments)
     }
 
     /// `x` (R, width) += bias

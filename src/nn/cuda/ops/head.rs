@@ -53,6 +53,31 @@ impl<D: Device> Ops<'_, D> {
         self.launch(Module::Head, "example_dropout", [rows, 1, 1], arguments)
     }
 
+    /// `pooled` (E, H) = the mean of `x` (T, H) over the tokens of each example.
+    pub(in crate::nn::cuda) fn mean_pool(
+        &mut self,
+        x: DeviceSlice<f32>,
+        h: usize,
+        pooled: DeviceSlice<f32>,
+    ) -> Result<()> {
+        let rows = self.len(Rows::First);
+        let arguments = self.step_arguments().slice(self.input.offsets).slice(x).int(h);
+        self.launch(Module::Head, "mean_pool", [rows, 1, 1], arguments.slice(pooled.prefix(rows * h)))
+    }
+
+    /// The backward pass of [`Ops::mean_pool`]: `dx` (T, H) from `d` (E, H).
+    pub(in crate::nn::cuda) fn mean_pool_backward(
+        &mut self,
+        d: DeviceSlice<f32>,
+        h: usize,
+        dx: DeviceSlice<f32>,
+    ) -> Result<()> {
+        let rows = self.len(Rows::All);
+        let arguments = self.step_arguments().slice(self.input.offsets).slice(self.input.example_ids);
+        let arguments = arguments.slice(d.prefix(self.len(Rows::First) * h)).int(h);
+        self.launch(Module::Head, "mean_pool_backward", [rows, 1, 1], arguments.slice(dx.prefix(rows * h)))
+    }
+
     /// `out` (E, H) = dropout(f(pooled + bias)); `pooled` becomes f'(pooled + bias).
     pub(in crate::nn::cuda) fn pooler(
         &mut self,

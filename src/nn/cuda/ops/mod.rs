@@ -14,6 +14,7 @@ mod optimizer;
 pub(in crate::nn) mod plain;
 
 pub(super) use attention::{Attention, AttentionGrads, MAX_HEAD_SIZE, RelativeBias};
+pub(super) use columns::RotaryAngles;
 pub(super) use context::{DropoutSite, Ops, Rows};
 pub(super) use head::{Loss, LossFunction};
 pub(super) use norm::{LayerNorm, MAX_HIDDEN, NormColumns, Residual};

@@ -1,6 +1,6 @@
 //! Tests of attention against its definition, in f64.
 
-use super::super::ops::{Attention, AttentionGrads, DropoutSite, RelativeBias, Rows};
+use super::super::ops::{Attention, AttentionGrads, DropoutSite, RelativeBias};
 use super::*;
 use crate::nn::relative_positions::{RELATIVE_BUCKETS, relative_buckets};
 use kernels::dropout::{self, Dropout};

@@ -44,6 +44,16 @@ const MPNET: &str = r#"{"model_type": "mpnet", "vocab_size": 40, "hidden_size": 
     "num_attention_heads": 3, "intermediate_size": 80, "max_position_embeddings": 64, "pad_token_id": 1,
     "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.2, "initializer_range": 0.08}"#;
 
+const MODERNBERT: &str = r#"{"model_type": "modernbert", "vocab_size": 40, "hidden_size": 48, "num_hidden_layers": 4,
+    "num_attention_heads": 3, "intermediate_size": 40, "max_position_embeddings": 64, "pad_token_id": 1,
+    "local_attention": 12, "classifier_pooling": "mean", "embedding_dropout": 0.1, "attention_dropout": 0.2,
+    "mlp_dropout": 0.1, "classifier_dropout": 0.1, "initializer_range": 0.08}"#;
+
+const MODERNBERT_WITH_BIASES: &str = r#"{"model_type": "modernbert", "vocab_size": 40, "hidden_size": 48,
+    "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 40, "max_position_embeddings": 64,
+    "pad_token_id": 1, "local_attention": 12, "classifier_pooling": "cls", "norm_bias": true, "attention_bias": true,
+    "mlp_bias": true, "classifier_bias": true, "initializer_range": 0.08}"#;
+
 /// The configuration of an engine.
 #[derive(Clone, Copy)]
 struct TestConfig {
@@ -158,12 +168,14 @@ fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
         (BERT, 22, 3, with_sets, None),
         (DISTILBERT, 1000, 3, with_sets, weights),
     ];
-    cases.into_iter().for_each(|case| check_against_cpu_engine(&open, case));
+    for case in cases {
+        check_against_cpu_engine(&open, case);
+    }
 }
 
 /// With whole batches and with micro-batches, whose gradients are added.
 fn families_equal_cpu_engine<D: Device>(open: impl Fn() -> D) {
-    for config in [ROBERTA, ELECTRA, ALBERT, MPNET] {
+    for config in [ROBERTA, ELECTRA, ALBERT, MPNET, MODERNBERT, MODERNBERT_WITH_BIASES] {
         for max_tokens in [1000, 22] {
             check_against_cpu_engine(&open, (config, max_tokens, 3, |batch| batch, None));
         }
@@ -264,7 +276,7 @@ fn runs_are_bit_identical<D: Device>(open: impl Fn() -> D) {
 }
 
 fn bf16_is_close_to_f32<D: Device>(open: impl Fn() -> D) {
-    for config in [BERT, DISTILBERT, ROBERTA, ELECTRA, ALBERT, MPNET] {
+    for config in [BERT, DISTILBERT, ROBERTA, ELECTRA, ALBERT, MPNET, MODERNBERT] {
         let (exact, rounded) =
             (TestConfig::of(config), TestConfig { precision: Precision::Bf16, ..TestConfig::of(config) });
         let (mut exact, mut rounded) = (exact.cuda_engine(open()), rounded.cuda_engine(open()));

@@ -1,6 +1,6 @@
 //! Tests of the kernels of pooler, classifier and losses against plain loops in f64.
 
-use super::super::ops::{Loss, LossFunction, Rows};
+use super::super::ops::{Loss, LossFunction};
 use super::*;
 use crate::nn::architecture::PoolerActivation;
 

@@ -6,12 +6,13 @@ mod engine;
 mod head;
 mod ops;
 mod plain;
+mod pre_norm;
 mod sanitizer;
 mod step_logits;
 
 use super::device::{Bf16, Device, DeviceSlice, read_f32s};
 use super::input::{Bucket, EmbeddingRows, Input, SortedTokens, StepScalars, pack};
-use super::ops::{DropoutSite, Ops};
+use super::ops::{DropoutSite, Ops, Rows};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
 use crate::batch::{Batch, Encoded, Label};
 use kernels::dropout::{self, Dropout};
@@ -148,6 +149,14 @@ fn batch(lengths: &[usize]) -> Batch {
     let mut batch = Batch::new(&lengths.iter().enumerate().map(example).collect::<Vec<_>>());
     (batch.first_token, batch.first_example) = (5, 2);
     batch
+}
+
+/// The numbers of the batch's rows in the whole batch, without padding.
+fn row_indices(batch: &Batch, rows: Rows) -> Vec<usize> {
+    match rows {
+        Rows::All => (0..batch.tokens()).map(|token| batch.first_token + token).collect(),
+        Rows::First => batch.offsets[..batch.len()].iter().map(|token| batch.first_token + token).collect(),
+    }
 }
 
 const RATE: f64 = 0.25;

@@ -1,21 +1,11 @@
 //! Tests of the kernels of the encoder except attention, of AdamW and of GEMMs, against plain loops in f64.
 
-use super::super::ops::{
-    AdamWHyperparameters, AdamWTensors, LayerNorm, NORM_BLOCKS, NormColumns, Residual, Rows,
-};
+use super::super::ops::{AdamWHyperparameters, AdamWTensors, LayerNorm, NORM_BLOCKS, NormColumns, Residual};
 use super::super::tensor::SavedNorm;
 use super::*;
 use kernels::activation::Activation;
 
 const EPS: f32 = 1e-3;
-
-/// The numbers of the batch's rows in the whole batch, without padding.
-fn row_indices(batch: &Batch, rows: Rows) -> Vec<usize> {
-    match rows {
-        Rows::All => (0..batch.tokens()).map(|token| batch.first_token + token).collect(),
-        Rows::First => batch.offsets[..batch.len()].iter().map(|token| batch.first_token + token).collect(),
-    }
-}
 
 fn column_sums(x: &[f64], width: usize) -> Vec<f64> {
     (0..width).map(|column| x.iter().skip(column).step_by(width).sum()).collect()
@@ -54,14 +44,14 @@ fn check_add_layer_norm<D: Device>(device: D, batch: &Batch, width: usize, rows:
 
     let saved = SavedNorm { x_hat: fixture.f32s(&linear), rstd: fixture.allocate(r) };
     let residual_argument = Residual { bias: fixture.f32s(&bias), dropout, x: fixture.f32s(&residual) };
-    let norm = LayerNorm { weight_and_bias: fixture.f32s(&weight_and_bias), eps: EPS };
+    let (weight, shift) = weight_and_bias.split_at(width);
+    let norm = LayerNorm { weight: fixture.f32s(weight), bias: fixture.f32s(shift), eps: EPS };
     let y = fixture.mixed(r * width);
     fixture.ops(input).add_layer_norm(rows, residual_argument, norm, saved, y).expect("a launch");
     let z: Vec<f64> = (0..len)
         .map(|i| f64::from(linear[i] + bias[i % width]) * factors[i] + f64::from(residual[i]))
         .collect();
     let (x, rstd) = normalized(&z, width);
-    let (weight, shift) = weight_and_bias.split_at(width);
     let expected =
         (0..len).map(|i| x[i] * f64::from(weight[i % width]) + f64::from(shift[i % width])).collect();
     assert_mixed_close(&fixture, "y", y, &padded(expected, r * width));
@@ -72,9 +62,8 @@ fn check_add_layer_norm<D: Device>(device: D, batch: &Batch, width: usize, rows:
     let gradient = fixture.f32s(&random(6, 3 * width));
     let before = to_f64(&random(6, 3 * width));
     let mut ops = fixture.ops(input);
-    let weight_slice = norm.weight_and_bias.prefix(width);
-    let columns = NormColumns { norm: width, bias: 0 };
-    ops.layer_norm_backward(rows, [dropout; 2], (saved, weight_slice), d, dh, (sums, columns))
+    let columns = NormColumns { weight: width, bias: 2 * width, linear_bias: 0 };
+    ops.layer_norm_backward(rows, [dropout; 2], (saved, norm.weight), d, dh, (sums, columns))
         .expect("a launch");
     ops.reduce_partial_sums((sums, 0), gradient, true).expect("a launch");
     let dy: Vec<f64> = (0..len).map(|i| f64::from(dy[i]) * factors[i]).collect();
@@ -112,7 +101,8 @@ fn embeddings_and_backward<D: Device>(open: impl Fn() -> D) {
             slices[2] = DeviceSlice::NULL;
         }
         let weight_and_bias = random(5, 2 * width);
-        let norm = LayerNorm { weight_and_bias: fixture.f32s(&weight_and_bias), eps: EPS };
+        let (weight, shift) = weight_and_bias.split_at(width);
+        let norm = LayerNorm { weight: fixture.f32s(weight), bias: fixture.f32s(shift), eps: EPS };
         let saved = SavedNorm { x_hat: fixture.allocate(t * width), rstd: fixture.allocate(t) };
         let y = fixture.mixed(t * width);
         fixture.ops(input).embeddings(slices, norm, dropout, saved, y).expect("a launch");

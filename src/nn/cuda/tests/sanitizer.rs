@@ -41,12 +41,14 @@ fn kernels_pass_address_sanitizer() {
         Ok(prepared) => prepared,
         Err(why) => return eprintln!("SKIPPED: the GPU kernels were not checked by AddressSanitizer: {why}"),
     };
-    let tests =
-        ["kernels", "head", "attention", "plain"].map(|file| format!("nn::cuda::tests::{file}::on_cpu"));
+    let tests = ["ops", "pre_norm", "head", "attention", "plain"]
+        .map(|file| format!("nn::cuda::tests::{file}::on_cpu"));
     let output = run_tests(&library, &sanitizer, &tests.each_ref().map(String::as_str));
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !text.contains("SKIPPED"), "{text}");
-    assert!(!text.contains("running 0 tests"), "{text}");
+    for test in &tests {
+        assert!(text.contains(&format!("test {test}")), "no test of {test} ran: {text}");
+    }
 
     let control = "nn::cuda::tests::sanitizer::write_out_of_bounds";
     let output = run_tests(&library, &sanitizer, &[control, "--exact", "--ignored"]);
