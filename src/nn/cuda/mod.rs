@@ -2,7 +2,7 @@
 //!
 //! - Examples are concatenated without padding; only their total is padded to the size of an [`input::Bucket`].
 //! - GEMMs run in cuBLAS, all other operations in the kernels of `kernels/`. Each has a counterpart in
-//!   [`super::fast`]. Attention in bf16 uses tensor cores.
+//!   [`super::fast`]. Attention in bf16 uses tensor cores, unless its scores depend on the distance of the tokens.
 //! - Weights, moments and sums are f32. With `precision` bf16, the GEMMs of the layers read bf16 copies.
 //! - Dropout masks are those of the CPU engine: they depend on seed, step and position only.
 //! - All values that differ between steps (tokens, learning rate, step) are in device memory, so that a whole step can

@@ -122,9 +122,9 @@ pub(super) struct Workspace {
     pub(super) grad_ping_pong: [DeviceSlice<f32>; 2],
     /// Gradient of the output of a linear layer, before dropout and residual: (T, H)
     pub(super) dh: MixedTensor,
-    /// With gates, the gradient of the output of the feed-forward network's first part: (T, I)
+    /// With gates, the gradient of their output: (T, I)
     pub(super) d_ffn: DeviceSlice<f32>,
-    /// Gradient of the activation function's input, and without gates before that of its output: (T, U)
+    /// Gradient of the input of the activation function and gates; without gates, before that of its output: (T, U)
     pub(super) di: MixedTensor,
     /// Gradient of the attention's output; before that, with pre-norm, of the input of the feed-forward network: (T, H)
     pub(super) dcontext: DeviceSlice<f32>,
@@ -134,7 +134,7 @@ pub(super) struct Workspace {
     pub(super) dq_cls: MixedTensor,
     /// Row sums of context ⊙ dcontext: (T, heads)
     pub(super) delta: DeviceSlice<f32>,
-    /// [`RelativeBias::sums`](super::ops::RelativeBias)
+    /// Parts of the gradient of relative positions, if the model has them, as in [`RelativeBias`](super::ops::RelativeBias).
     pub(super) bias_sums: DeviceSlice<f32>,
     /// (blocks, [`partial_stride`])
     pub(super) partial_sums: DeviceSlice<f32>,
